@@ -1,0 +1,1 @@
+"""An ablation study of deep learning's textbook advice."""
