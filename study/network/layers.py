@@ -1,0 +1,238 @@
+"""The layers of a fully connected network, each with its forward and backward pass.
+
+A layer is ``forward(x, *, training)`` and ``backward(grad_out) -> grad_in``. ``params`` and
+``grads`` are what the optimiser sees; ``state`` is what training leaves behind and evaluation
+needs (running statistics), which the optimiser never touches.
+
+All arrays have shape ``(rows, features)``. Results are written into buffers that the layer owns
+and overwrites at its next call: copy what must outlive the step.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+# float32 or float64; the precision is chosen once, by the arrays a layer is built with.
+Array = NDArray[Any]
+
+
+class Rows:
+    """A buffer of a fixed width that hands out its first ``n`` rows without allocating.
+
+    It grows to the largest ``n`` asked for; the last view is kept because a training loop asks
+    for the same ``n`` thousands of times.
+    """
+
+    def __init__(self, width: int, dtype: Any) -> None:
+        self._buffer = np.empty((0, width), dtype)
+        self._view = self._buffer
+
+    def __call__(self, n: int) -> Array:
+        if len(self._view) != n:
+            if len(self._buffer) < n:
+                self._buffer = np.empty((n, self._buffer.shape[1]), self._buffer.dtype)
+            self._view = self._buffer[:n]
+        return self._view
+
+
+class Ones(Rows):
+    """Rows of ones, shape ``(n,)``: ``ones @ x`` sums a batch faster than ``x.sum(axis=0)``."""
+
+    def __init__(self, dtype: Any) -> None:
+        super().__init__(1, dtype)
+
+    def __call__(self, n: int) -> Array:
+        if len(self._view) != n:
+            self._buffer = np.ones((n,), self._buffer.dtype)
+            self._view = self._buffer
+        return self._view
+
+
+class Layer:
+    """What all layers share: parameters, their gradients, and state, by name."""
+
+    def __init__(self) -> None:
+        self.params: dict[str, Array] = {}
+        self.grads: dict[str, Array] = {}
+        self.state: dict[str, Array] = {}
+
+    def forward(self, x: Array, *, training: bool) -> Array:
+        """Compute the output for ``x``."""
+        raise NotImplementedError
+
+    def backward(self, grad_out: Array) -> Array | None:
+        """From ∂L/∂output of the last training forward, fill ``grads`` and return ∂L/∂input."""
+        raise NotImplementedError
+
+
+class Affine(Layer):
+    """y = x W + b.
+
+    Args:
+        weight: initial W of shape ``(fan_in, fan_out)``.
+        bias: whether to add b (zeros at first). A batch norm that follows subtracts the mean and
+            with it any b (Ioffe & Szegedy 2015, section 3.2), so there it is left out.
+        first: the first layer of a network: nothing needs the gradient of its input.
+    """
+
+    def __init__(self, weight: Array, *, bias: bool = True, first: bool = False) -> None:
+        super().__init__()
+        fan_in, fan_out = weight.shape
+        self.params["weight"] = weight
+        self.grads["weight"] = np.zeros_like(weight)
+        if bias:
+            self.params["bias"] = np.zeros(fan_out, weight.dtype)
+            self.grads["bias"] = np.zeros(fan_out, weight.dtype)
+        self.first = first
+        self._x = weight[:0]
+        self._out = Rows(fan_out, weight.dtype)
+        self._grad_in = Rows(fan_in, weight.dtype)
+        self._ones = Ones(weight.dtype)
+
+    def forward(self, x: Array, *, training: bool) -> Array:
+        """Return x W + b, shape ``(rows, fan_out)``."""
+        self._x = x
+        out = np.matmul(x, self.params["weight"], out=self._out(len(x)))
+        if "bias" in self.params:
+            out += self.params["bias"]
+        return out
+
+    def backward(self, grad_out: Array) -> Array | None:
+        """∂L/∂W = xᵀ g, ∂L/∂b = Σ g over the batch, ∂L/∂x = g Wᵀ (None for the first layer)."""
+        np.matmul(self._x.T, grad_out, out=self.grads["weight"])
+        if "bias" in self.params:
+            np.matmul(self._ones(len(grad_out)), grad_out, out=self.grads["bias"])
+        if self.first:
+            return None
+        return np.matmul(grad_out, self.params["weight"].T, out=self._grad_in(len(grad_out)))
+
+
+class BatchNorm(Layer):
+    """Batch normalisation over the rows (lecture 1.3; Ioffe & Szegedy 2015, algorithm 1).
+
+    In training μ and σ² are those of the batch, and the running statistics follow them:
+    ``running = (1 − momentum) · running + momentum · batch``, with the unbiased variance
+    (m − 1 in the denominator) for ``running_var``. Evaluation uses the running statistics.
+
+    Args:
+        width: number of features.
+        dtype: precision of all arrays.
+        eps: ε, added to the variance *inside* the root.
+        momentum: weight of the new batch in the running statistics, in (0, 1].
+    """
+
+    eps: float
+    momentum: float
+
+    def __init__(self, width: int, dtype: Any, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        super().__init__()
+        self.eps = eps
+        self.momentum = momentum
+        self.params = {"gamma": np.ones(width, dtype), "beta": np.zeros(width, dtype)}
+        self.grads = {"gamma": np.zeros(width, dtype), "beta": np.zeros(width, dtype)}
+        self.state = {"running_mean": np.zeros(width, dtype), "running_var": np.ones(width, dtype)}
+        self._x_hat = Rows(width, dtype)
+        self._out = Rows(width, dtype)
+        self._grad_in = Rows(width, dtype)
+        self._inverse_std = np.ones(width, dtype)
+        self._mean = np.empty(width, dtype)
+        self._var = np.empty(width, dtype)
+        self._ones = Ones(dtype)
+
+    def forward(self, x: Array, *, training: bool) -> Array:
+        """Return γ x̂ + β, x̂ = (x − μ) / √(σ² + ε), with the batch's or the running μ and σ²."""
+        rows = len(x)
+        x_hat, out = self._x_hat(rows), self._out(rows)
+        if training:
+            mean = np.matmul(self._ones(rows), x, out=self._mean)
+            mean /= rows
+            np.subtract(x, mean, out=x_hat)
+            np.multiply(x_hat, x_hat, out=out)
+            var = np.matmul(self._ones(rows), out, out=self._var)
+            var /= rows
+            self._follow(mean, var, rows)
+        else:
+            np.subtract(x, self.state["running_mean"], out=x_hat)
+            var = self.state["running_var"]
+        np.add(var, self.eps, out=self._inverse_std)
+        np.sqrt(self._inverse_std, out=self._inverse_std)
+        np.reciprocal(self._inverse_std, out=self._inverse_std)
+        x_hat *= self._inverse_std
+        np.multiply(x_hat, self.params["gamma"], out=out)
+        out += self.params["beta"]
+        return out
+
+    def _follow(self, mean: Array, var: Array, rows: int) -> None:
+        """Move the running statistics towards those of a batch of ``rows``."""
+        unbiased = rows / max(rows - 1, 1)
+        for name, value, factor in (("running_mean", mean, 1.0), ("running_var", var, unbiased)):
+            running = self.state[name]
+            running *= 1 - self.momentum
+            running += value * (self.momentum * factor)
+
+    def backward(self, grad_out: Array) -> Array:
+        """Gradient through the batch's own mean and variance (Ioffe & Szegedy 2015, section 3).
+
+        With m rows and g = ∂L/∂out:
+        ∂L/∂β = Σ g, ∂L/∂γ = Σ g x̂, ∂L/∂x = γ/σ · (g − (∂L/∂β + x̂ ∂L/∂γ) / m).
+        """
+        rows = len(grad_out)
+        x_hat, grad_in = self._x_hat(rows), self._grad_in(rows)
+        grad_gamma, grad_beta = self.grads["gamma"], self.grads["beta"]
+        np.multiply(grad_out, x_hat, out=grad_in)
+        np.matmul(self._ones(rows), grad_in, out=grad_gamma)
+        np.matmul(self._ones(rows), grad_out, out=grad_beta)
+        np.multiply(x_hat, grad_gamma / -rows, out=grad_in)
+        grad_in -= grad_beta / rows
+        grad_in += grad_out
+        grad_in *= self.params["gamma"] * self._inverse_std
+        return grad_in
+
+
+class Dropout(Layer):
+    """Inverted dropout (lecture 1.4.2; Srivastava et al. 2014): evaluation is the identity.
+
+    In training each unit is dropped with probability ``rate`` and the kept ones are divided by
+    the probability of keeping, so that the expected output is the input.
+
+    A mask costs one 16-bit number per unit: the probability is a multiple of 1/65536, and the
+    scale uses that exact probability (0.2 becomes 0.2 − 3·10⁻⁶).
+
+    Args:
+        width: number of units.
+        dtype: precision of all arrays.
+        rate: probability of dropping, in [0, 1).
+        rng: the stream of the masks.
+    """
+
+    LEVELS: ClassVar[int] = 2**16
+
+    def __init__(self, width: int, dtype: Any, *, rate: float, rng: np.random.Generator) -> None:
+        super().__init__()
+        self.rate = rate
+        self._threshold = np.uint16(min(round(rate * self.LEVELS), self.LEVELS - 1))
+        self._scale = np.asarray(1 / (1 - int(self._threshold) / self.LEVELS), dtype)
+        self._rng = rng
+        self._mask = Rows(width, dtype)
+        self._out = Rows(width, dtype)
+        self._grad_in = Rows(width, dtype)
+
+    def sample_mask(self, rows: int) -> Array:
+        """Draw a new mask of shape ``(rows, width)``: 0 (dropped) or 1/(1 − rate) (kept)."""
+        mask = self._mask(rows)
+        words = self._rng.bit_generator.random_raw(-(-mask.size // 4))
+        kept = words.view(np.uint16)[: mask.size].reshape(mask.shape) >= self._threshold
+        np.multiply(kept, self._scale, out=mask)
+        return mask
+
+    def forward(self, x: Array, *, training: bool) -> Array:
+        """Return x times a new mask in training, x itself in evaluation."""
+        if not training:
+            return x
+        return np.multiply(x, self.sample_mask(len(x)), out=self._out(len(x)))
+
+    def backward(self, grad_out: Array) -> Array:
+        """∂L/∂x = g times the mask of the last training forward."""
+        rows = len(grad_out)
+        return np.multiply(grad_out, self._mask(rows), out=self._grad_in(rows))

@@ -1,0 +1,156 @@
+"""The fully connected classifier: blocks of layers over one vector of parameters."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.network.activations import Activation
+from study.network.initializers import Initializer
+from study.network.layers import Affine, Array, BatchNorm, Dropout, Layer
+from study.network.streams import RngStreams
+
+# Rows per block in evaluation: large enough for full matrix-product speed, small enough that a
+# block's activations stay in the processor's cache.
+EVALUATION_ROWS = 500
+
+
+class Network:
+    """Affine → (BatchNorm) → activation → (Dropout), repeated, then an Affine to the logits.
+
+    All parameters lie in one contiguous vector, weight matrices first, and all gradients in
+    another; the layers hold views of them. The optimiser updates a network in a few passes over
+    two vectors, and weight decay is a slice.
+
+    Args:
+        blocks: the layers of each hidden layer, then those of the output layer.
+
+    Attributes:
+        parameters: all parameters, shape ``(P,)``.
+        gradients: ∂L/∂parameters of the last ``backward``, shape ``(P,)``.
+        num_weights: how many leading entries belong to weight matrices, where decay acts.
+    """
+
+    def __init__(self, blocks: Sequence[Sequence[Layer]]) -> None:
+        self.blocks = [list(block) for block in blocks]
+        self.layers = [layer for block in self.blocks for layer in block]
+        owners = [(layer, name) for layer in self.layers for name in layer.params]
+        owners.sort(key=lambda owner: owner[1] != "weight")  # stable: weights first, in order
+        self.num_weights = sum(
+            layer.params[name].size for layer, name in owners if name == "weight"
+        )
+        self.parameters = self._gather(owners, "params")
+        self.gradients = self._gather(owners, "grads")
+
+    @staticmethod
+    def _gather(owners: list[tuple[Layer, str]], kind: str) -> Array:
+        """Move the arrays of ``owners`` into one vector and leave views of it behind."""
+        vector = np.concatenate([getattr(layer, kind)[name].ravel() for layer, name in owners])
+        start = 0
+        for layer, name in owners:
+            arrays = getattr(layer, kind)
+            stop = start + arrays[name].size
+            arrays[name] = vector[start:stop].reshape(arrays[name].shape)
+            start = stop
+        return vector
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        num_features: int,
+        hidden: Sequence[int],
+        num_classes: int,
+        initializer: Initializer,
+        activation: type[Activation],
+        batchnorm: bool,
+        dropout: float,
+        streams: RngStreams,
+        dtype: Any = np.float32,
+    ) -> "Network":
+        """Build a network with fresh weights; the output layer uses the same initial scheme.
+
+        Args:
+            num_features: width of the input.
+            hidden: width of each hidden layer; empty for softmax regression.
+            num_classes: number of logits.
+            initializer: scheme of every weight matrix; biases and β start at 0, γ at 1.
+            activation: class of the hidden activations.
+            batchnorm: whether a BatchNorm stands before each activation.
+            dropout: probability of dropping a hidden unit, in [0, 1); 0 leaves the layer out.
+            streams: ``init`` draws the weights, ``dropout`` the masks.
+            dtype: float32 or float64. Weights are drawn in float64 and rounded once.
+        """
+        blocks: list[list[Layer]] = []
+        fan_in = num_features
+        for width in [*hidden, num_classes]:
+            weight = initializer.sample(streams.init, fan_in, width).astype(dtype)
+            is_output = len(blocks) == len(hidden)
+            normalised = batchnorm and not is_output
+            block: list[Layer] = [Affine(weight, bias=not normalised, first=not blocks)]
+            if normalised:
+                block.append(BatchNorm(width, dtype))
+            if not is_output:
+                block.append(activation(width, dtype))
+                if dropout > 0:
+                    block.append(Dropout(width, dtype, rate=dropout, rng=streams.dropout))
+            blocks.append(block)
+            fan_in = width
+        return cls(blocks)
+
+    @property
+    def dtype(self) -> Any:
+        """Precision of the parameters."""
+        return self.parameters.dtype
+
+    @property
+    def num_classes(self) -> int:
+        """Number of logits."""
+        return int(self.affines[-1].params["weight"].shape[1])
+
+    @property
+    def affines(self) -> list[Affine]:
+        """The affine layers from input to output."""
+        return [layer for layer in self.layers if isinstance(layer, Affine)]
+
+    def forward(self, x: Array, *, training: bool) -> Array:
+        """Return the logits of ``x``, shape ``(n, num_classes)``, in a reused buffer."""
+        for layer in self.layers:
+            x = layer.forward(x, training=training)
+        return x
+
+    def backward(self, grad_logits: Array) -> None:
+        """Fill ``gradients`` from ∂L/∂logits of the last training forward."""
+        grad: Array | None = grad_logits
+        for layer in reversed(self.layers):
+            assert grad is not None  # only the first layer, visited last, returns None
+            grad = layer.backward(grad)
+
+    def predict(self, x: Array) -> Array:
+        """Logits of ``x`` in evaluation mode, computed block by block; a new array."""
+        blocks = [
+            self.forward(x[start : start + EVALUATION_ROWS], training=False).copy()
+            for start in range(0, len(x), EVALUATION_ROWS)
+        ]
+        return np.concatenate(blocks)
+
+    def accuracy(self, x: Array, labels: NDArray[np.int64]) -> float:
+        """Share of ``x`` classified as ``labels`` in evaluation mode, in [0, 1]."""
+        return float((self.predict(x).argmax(axis=1) == labels).mean())
+
+    def without_dropout(self) -> "Network":
+        """An independent copy that drops nothing, for measurements that must not train it."""
+        return Network(
+            [
+                [copy.deepcopy(layer) for layer in block if not isinstance(layer, Dropout)]
+                for block in self.blocks
+            ]
+        )
+
+    def state(self) -> Iterator[Array]:
+        """Every array that training changes: parameters and running statistics."""
+        yield self.parameters
+        for layer in self.layers:
+            yield from layer.state.values()
