@@ -63,8 +63,11 @@ class Sigmoid(Activation):
     range = (0.0, 1.0)
 
     def value(self, x: Array, out: Array) -> None:
-        """Write σ(x); below −log(max) the argument is held, where σ is 0 to working precision."""
-        np.maximum(x, -np.log(np.finfo(x.dtype).max), out=out)
+        """Write σ(x); where it would fall below the smallest normal number, x is held.
+
+        There eˣ is that number and e⁻ˣ a quarter of the largest one: neither leaves the range.
+        """
+        np.maximum(x, np.log(np.finfo(x.dtype).tiny), out=out)
         np.negative(out, out=out)
         np.exp(out, out=out)
         out += 1

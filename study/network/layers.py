@@ -164,12 +164,15 @@ class BatchNorm(Layer):
         return out
 
     def _follow(self, mean: Array, var: Array, rows: int) -> None:
-        """Move the running statistics towards those of a batch of ``rows``."""
-        unbiased = rows / max(rows - 1, 1)
-        for name, value, factor in (("running_mean", mean, 1.0), ("running_var", var, unbiased)):
-            running = self.state[name]
-            running *= 1 - self.momentum
-            running += value * (self.momentum * factor)
+        """Move the running statistics towards those of a batch of ``rows``.
+
+        One row has no variance (m − 1 = 0), so it leaves ``running_var`` as it is.
+        """
+        self.state["running_mean"] *= 1 - self.momentum
+        self.state["running_mean"] += mean * self.momentum
+        if rows > 1:
+            self.state["running_var"] *= 1 - self.momentum
+            self.state["running_var"] += var * (self.momentum * rows / (rows - 1))
 
     def backward(self, grad_out: Array) -> Array:
         """Gradient through the batch's own mean and variance (Ioffe & Szegedy 2015, section 3).
@@ -218,10 +221,13 @@ class Dropout(Layer):
         self._out = Rows(width, dtype)
         self._grad_in = Rows(width, dtype)
 
-    def sample_mask(self, rows: int) -> Array:
-        """Draw a new mask of shape ``(rows, width)``: 0 (dropped) or 1/(1 − rate) (kept)."""
+    def sample_mask(self, rows: int, rng: np.random.Generator | None = None) -> Array:
+        """Draw a new mask of shape ``(rows, width)``: 0 (dropped) or 1/(1 − rate) (kept).
+
+        A measurement passes its own ``rng``, which leaves the masks of training as they would be.
+        """
         mask = self._mask(rows)
-        words = self._rng.bit_generator.random_raw(-(-mask.size // 4))
+        words = (rng or self._rng).bit_generator.random_raw(-(-mask.size // 4))
         kept = words.view(np.uint16)[: mask.size].reshape(mask.shape) >= self._threshold
         np.multiply(kept, self._scale, out=mask)
         return mask

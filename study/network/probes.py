@@ -22,6 +22,7 @@ Measurement = dict[str, Any]  # plain numbers and arrays, by name
 
 NEAR_LIMIT = 0.05  # a unit is saturated when its value is this close to a limit (figures 1.2.2)
 SAME_UNIT = 1e-6  # relative distance below which two units compute the same value
+ROUNDING = 1e-12  # deviation relative to the largest value below which float64 values are equal
 HISTOGRAM_BINS = 30
 PREACTIVATION_RANGE = (-6.0, 6.0)
 WEIGHT_RANGE = (-0.5, 0.5)
@@ -97,7 +98,7 @@ def effective_units(values: Floats) -> float:
     """
     centred = values - values.mean(axis=0)
     largest = np.abs(centred).max(initial=0.0)
-    if largest == 0:
+    if largest <= ROUNDING * np.abs(values).max(initial=0.0):
         return 0.0
     centred /= largest  # squares of tiny activations would underflow
     covariance = centred.T @ centred
@@ -105,22 +106,29 @@ def effective_units(values: Floats) -> float:
 
 
 def distinct_units(values: Floats) -> int:
-    """How many columns of ``(n, units)`` differ by more than 1e-6 of the layer's RMS value."""
+    """How many columns of ``(n, units)`` differ by more than 1e-6 of the layer's RMS value.
+
+    A column counts when its distance from every column counted before is larger than that. The
+    distances come from ‖a − b‖² = ‖a‖² + ‖b‖² − 2 a·b. Near copies lose no digits there, because
+    what all units have in common, which no distance depends on, is subtracted first.
+    """
     rms = np.sqrt(np.square(values).mean())
     if rms == 0:
         return 1
-    columns = (values / rms).T
-    distinct: list[Floats] = []
-    for column in columns:
-        if not distinct or np.square(np.array(distinct) - column).mean(axis=1).min() > SAME_UNIT**2:
-            distinct.append(column)
-    return len(distinct)
+    own = (values - values.mean(axis=1, keepdims=True)) / rms
+    gram = own.T @ own / len(own)
+    squares = np.diag(gram)
+    same = ~(squares[:, np.newaxis] + squares - 2 * gram > SAME_UNIT**2)
+    distinct = np.zeros(len(same), bool)
+    for unit in range(len(same)):
+        distinct[unit] = not (same[unit] & distinct).any()
+    return int(distinct.sum())
 
 
 def unit_correlations(values: Floats) -> Floats:
     """Pearson correlations of all pairs of units that vary, shape ``(pairs,)``."""
     sd = values.std(axis=0)
-    varying = values[:, sd > 1e-12 * max(np.abs(values).max(initial=0.0), 1e-300)]
+    varying = values[:, sd > ROUNDING * max(np.abs(values).max(initial=0.0), 1e-300)]
     if varying.shape[1] < 2:
         return np.empty(0)
     correlation = np.asarray(np.corrcoef(varying, rowvar=False))
@@ -135,13 +143,15 @@ def _spread(values: Floats) -> float:
 def _skew(values: Floats) -> float:
     centred = values - values.mean()
     sd = np.sqrt(np.square(centred).mean())
-    return float(np.mean((centred / sd) ** 3)) if sd > 0 else float("nan")
+    constant = sd <= ROUNDING * np.abs(values).max(initial=0.0)
+    return float("nan") if constant else float(np.mean((centred / sd) ** 3))
 
 
 def _weight_statistics(weight: Floats) -> Measurement:
     centred = weight - weight.mean()
     largest = np.abs(centred).max(initial=0.0)
-    scaled = centred / largest if largest > 0 else centred
+    constant = largest <= ROUNDING * np.abs(weight).max()
+    scaled = np.zeros_like(centred) if constant else centred / largest
     variance = np.square(scaled).mean()
     return {
         "weight_norm": float(np.linalg.norm(weight)),
@@ -244,20 +254,26 @@ def histograms(network: Network, given: ProbeInput) -> Measurement:
 
 
 def weights(network: Network, given: ProbeInput) -> Measurement:
-    """First and second weight matrix (half precision), numerical ranks, and all weights' histogram.
+    """First and second weight matrix (half precision) and the numerical rank of all.
 
     The rank counts singular values above ``max(shape) · eps(float32) · largest``.
     """
     matrices = [affine.params["weight"] for affine in network.affines]
-    every = np.concatenate([matrix.ravel() for matrix in matrices]).astype(np.float64)
+    epsilon = float(np.finfo(np.float32).eps)
     return {
         "matrices": [matrix.astype(np.float16) for matrix in matrices[:2]],
         "ranks": [
-            int(np.linalg.matrix_rank(matrix.astype(np.float64), rtol=max(matrix.shape) * 1.2e-7))
+            int(np.linalg.matrix_rank(matrix.astype(np.float64), rtol=max(matrix.shape) * epsilon))
             for matrix in matrices
         ],
-        "histogram": _histogram(every, WEIGHT_RANGE, 4 * HISTOGRAM_BINS),
     }
+
+
+def weight_histogram(network: Network, given: ProbeInput) -> Measurement:
+    """Histogram of all weights of the network together (figure 1.4.1-c)."""
+    matrices = [affine.params["weight"].ravel() for affine in network.affines]
+    every = np.concatenate(matrices).astype(np.float64)
+    return _histogram(every, WEIGHT_RANGE, 4 * HISTOGRAM_BINS)
 
 
 def correlations(network: Network, given: ProbeInput) -> Measurement:
@@ -339,8 +355,10 @@ def voting(network: Network, given: ProbeInput, *, voters: int = 200) -> Measure
     """Accuracy of the averaged vote of K thinned networks, K = 1 … ``voters`` (figure 1.4.2-d).
 
     A thinned network is *one* dropout mask, the same for all samples; its vote is its softmax
-    output. ``single`` holds each thinned network's own accuracy, ``full`` that of the scaled full
-    network, ``masks`` which units the first thinned network keeps, by hidden layer.
+    output. The masks come from the ``probe`` stream.
+
+    ``single`` holds each thinned network's own accuracy, ``full`` that of the scaled full network,
+    ``masks`` which units the first thinned network keeps, by hidden layer.
     """
     images, labels = given.sample.images, given.sample.labels
     votes = np.zeros((len(labels), network.num_classes))
@@ -350,7 +368,7 @@ def voting(network: Network, given: ProbeInput, *, voters: int = 200) -> Measure
         x: Array = images
         for layer in network.layers:
             if isinstance(layer, Dropout):
-                mask = layer.sample_mask(1)
+                mask = layer.sample_mask(1, given.rng)
                 if voter == 0:
                     first_masks.append((mask[0] > 0).astype(np.uint8))
                 x = x * mask
@@ -410,5 +428,6 @@ PROBES: dict[str, Probe] = {
     "minibatch_noise": Probe(minibatch_noise),
     "normalisation": Probe(normalisation),
     "voting": Probe(voting, moments=("end",)),
+    "weight_histogram": Probe(weight_histogram),
     "weights": Probe(weights),
 }

@@ -181,7 +181,7 @@ class Trainer:
                 history.evaluation_seconds += time.perf_counter() - started
                 history.points.append(point)
                 history.seconds_at.append(history.training_seconds)
-                if not math.isfinite(point.train_loss):
+                if not (math.isfinite(point.train_loss) and math.isfinite(point.test_loss)):
                     history.status, history.diverged_at = "diverged", step
                     return history
         return history
@@ -196,7 +196,7 @@ def evaluation_schedule(
     num_steps: int,
     *,
     points: int,
-    spacing: Literal["linear", "log"] = "linear",
+    spacing: str = "linear",
     steps_per_epoch: int = 1,
 ) -> list[int]:
     """Steps at which to evaluate: 0, the last one, and about ``points`` between.
@@ -204,7 +204,7 @@ def evaluation_schedule(
     Args:
         num_steps: updates in the run, >= 0.
         points: how many evaluations after step 0, >= 1.
-        spacing: ``log`` where the first steps matter most.
+        spacing: ``linear``, or ``log`` where the first steps matter most.
         steps_per_epoch: linear schedules are rounded to multiples of it.
 
     Returns:

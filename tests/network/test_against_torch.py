@@ -1,0 +1,176 @@
+"""Twenty steps beside PyTorch with the same weights, masks and batches, in float64.
+
+How the conventions map:
+
+- ``torch.nn.Linear`` keeps W transposed; here x W is written out with the same array.
+- The affine layer before a batch norm has no bias on either side.
+- Batch norm: PyTorch's ``momentum`` is the weight of the *new* batch, as here; ``running_var``
+  takes the unbiased variance, x̂ the biased one, as here. Framework defaults are equal: ε = 1e-5
+  inside the root, momentum 0.1.
+- Inverted dropout is a product with a mask that holds 0 or 1/(1 − rate); PyTorch is given the
+  masks that the network's own stream draws, from a second generator with the same seed.
+- Decay on weight matrices only: two parameter groups. PyTorch adds λ w to the gradient before
+  the momentum, and its velocity starts as the first gradient, both as here.
+- ``cross_entropy`` averages over the batch, as here.
+"""
+
+import numpy as np
+import pytest
+
+from study.network.activations import ReLU, Sigmoid, Tanh
+from study.network.layers import Affine, BatchNorm, Dropout
+from study.network.losses import SoftmaxCrossEntropy
+from study.network.optimizer import SGD
+from study.network.streams import RngStreams
+from study.network.trainer import minibatches
+
+TOLERANCE = 1e-10
+STEPS = 20
+
+
+def assert_equal_to_torch(ours, theirs, what):
+    """Largest difference relative to the largest value."""
+    theirs = np.asarray(theirs)
+    assert np.shape(ours) == theirs.shape
+    scale = np.abs(theirs).max()
+    assert scale > 0, what
+    error = np.abs(ours - theirs).max() / scale
+    assert error < TOLERANCE, f"{what}: relative error {error:.1e}"
+
+
+class TorchTwin:
+    """The same network written with PyTorch's functions, layer by layer from ours."""
+
+    def __init__(self, torch, network, mask_rng):
+        self.torch = torch
+        self.layers = network.layers
+        self.tensors = {
+            (index, name): torch.tensor(array, requires_grad=True)
+            for index, layer in enumerate(self.layers)
+            for name, array in layer.params.items()
+        }
+        self.running = {
+            (index, name): torch.tensor(array)
+            for index, layer in enumerate(self.layers)
+            for name, array in layer.state.items()
+        }
+        self.masks = {
+            index: Dropout(width, np.float64, rate=layer.rate, rng=mask_rng)
+            for index, (layer, width) in enumerate(with_widths(self.layers))
+            if isinstance(layer, Dropout)
+        }
+
+    def forward(self, images, *, training):
+        torch = self.torch
+        x = torch.tensor(images)
+        for index, layer in enumerate(self.layers):
+            if isinstance(layer, Affine):
+                x = x @ self.tensors[index, "weight"]
+                if (index, "bias") in self.tensors:
+                    x = x + self.tensors[index, "bias"]
+            elif isinstance(layer, BatchNorm):
+                x = torch.nn.functional.batch_norm(
+                    x,
+                    self.running[index, "running_mean"],
+                    self.running[index, "running_var"],
+                    self.tensors[index, "gamma"],
+                    self.tensors[index, "beta"],
+                    training=training,
+                )
+            elif isinstance(layer, Dropout):
+                if training:
+                    x = x * torch.tensor(self.masks[index].sample_mask(len(x)))
+            else:
+                x = {Sigmoid: torch.sigmoid, Tanh: torch.tanh, ReLU: torch.relu}[type(layer)](x)
+        return x
+
+    def optimizer(self, *, lr, momentum, weight_decay):
+        weights = [t for (_, name), t in self.tensors.items() if name == "weight"]
+        others = [t for (_, name), t in self.tensors.items() if name != "weight"]
+        return self.torch.optim.SGD(
+            [{"params": weights, "weight_decay": weight_decay}, {"params": others}],
+            lr=lr,
+            momentum=momentum,
+        )
+
+
+def with_widths(layers):
+    """Each layer with the number of features that enter it."""
+    width = None
+    for layer in layers:
+        yield layer, width
+        if isinstance(layer, Affine):
+            width = layer.params["weight"].shape[1]
+
+
+@pytest.mark.parametrize(
+    ("momentum", "weight_decay"), [(0.0, 0.0), (0.0, 0.1), (0.9, 0.0), (0.9, 0.1)]
+)
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+@pytest.mark.parametrize("batchnorm", [False, True])
+@pytest.mark.parametrize("activation", [Sigmoid, Tanh, ReLU])
+def test_every_number_of_twenty_steps_equals_pytorch(
+    torch, make_network, make_batch, activation, batchnorm, dropout, momentum, weight_decay
+):
+    """Logits, loss, all gradients, running statistics and weights; batches of 100, 100 and 50."""
+    seed = 11
+    network = make_network(
+        activation=activation, batchnorm=batchnorm, dropout=dropout, seed=seed, perturb=True
+    )
+    twin = TorchTwin(torch, network, RngStreams.from_seed(seed).dropout)
+    settings = {"lr": 0.1, "momentum": momentum, "weight_decay": weight_decay}
+    optimizer, torch_optimizer = SGD(network, **settings), twin.optimizer(**settings)
+    loss = SoftmaxCrossEntropy(10, np.float64)
+    samples = make_batch(250)
+    batches = minibatches(np.random.default_rng(0), 250, 100)
+    for step in range(STEPS):
+        rows = next(batches)
+        images, labels = samples.images[rows], samples.labels[rows]
+
+        logits = network.forward(images, training=True)
+        torch_logits = twin.forward(images, training=True)
+        assert_equal_to_torch(logits, torch_logits.detach(), f"logits of step {step}")
+
+        torch_loss = torch.nn.functional.cross_entropy(torch_logits, torch.tensor(labels))
+        assert_equal_to_torch(
+            loss.forward(logits, labels), torch_loss.detach(), f"loss of step {step}"
+        )
+
+        network.backward(loss.backward())
+        torch_optimizer.zero_grad()
+        torch_loss.backward()
+        for (index, name), tensor in twin.tensors.items():
+            what = f"gradient of layer {index} {name}, step {step}"
+            assert_equal_to_torch(network.layers[index].grads[name], tensor.grad, what)
+
+        for (index, name), running in twin.running.items():
+            what = f"layer {index} {name}, step {step}"
+            assert_equal_to_torch(network.layers[index].state[name], running, what)
+
+        optimizer.step()
+        torch_optimizer.step()
+        for (index, name), tensor in twin.tensors.items():
+            what = f"layer {index} {name} after step {step}"
+            assert_equal_to_torch(network.layers[index].params[name], tensor.detach(), what)
+
+    evaluated = twin.forward(samples.images, training=False).detach()
+    assert_equal_to_torch(network.predict(samples.images), evaluated, "logits in evaluation mode")
+
+
+def test_real_sizes_in_single_precision_stay_near_pytorch_in_double(
+    torch, make_network, make_batch
+):
+    """784 features, 5×100 units, batch norm: float32 rounding is all that separates the two."""
+    options = {"hidden": (100,) * 5, "features": 784, "batchnorm": True, "seed": 3}
+    network = make_network(**options, dtype=np.float32)
+    twin = TorchTwin(torch, make_network(**options), None)
+    batch = make_batch(100, features=784)
+    logits = network.forward(batch.images.astype(np.float32), training=True)
+    exact = twin.forward(batch.images, training=True)
+    loss = SoftmaxCrossEntropy(10, np.float32)
+    loss.forward(logits, batch.labels)
+    network.backward(loss.backward())
+    torch.nn.functional.cross_entropy(exact, torch.tensor(batch.labels)).backward()
+    for (index, name), tensor in twin.tensors.items():
+        ours, theirs = network.layers[index].grads[name], tensor.grad.numpy()
+        assert np.abs(ours - theirs).max() < 1e-3 * np.abs(theirs).max()
