@@ -1,1 +1,3 @@
 """An ablation study of deep learning's textbook advice."""
+
+__version__ = "0.1.0"

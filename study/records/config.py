@@ -1,0 +1,281 @@
+"""What one run is: a typed, validated configuration and its content address.
+
+``RunConfig`` is the schema that Hydra composes into and the first part of every record. Nothing
+here knows Hydra.
+"""
+
+import hashlib
+import importlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from study.errors import ConfigError
+from study.network.probes import PROBES
+
+DTYPES = ("float32", "float64")
+SPACINGS = ("linear", "log")
+FULL_BATCH = "full"
+
+
+@dataclass
+class DataConfig:
+    """Which data set.
+
+    Attributes:
+        name: ``mnist``, ``mnist5k``, ``idx`` or ``gaussian`` (see ``study.data``).
+        root: folder of the files, instead of ``STUDY_DATA_DIR``. Where the files lie does not
+            change a result, so it is not part of a run's address.
+        label: what the report calls the data set; part of the address, so that two data sets in
+            IDX format keep apart.
+    """
+
+    name: str = "mnist5k"
+    root: str | None = None
+    label: str | None = None
+
+
+@dataclass
+class EvaluationConfig:
+    """Where and on how many samples the learning curve is evaluated.
+
+    Attributes:
+        points: evaluations after step 0, >= 1.
+        spacing: ``linear`` (in epochs) or ``log`` (in steps).
+        train_samples, test_samples: the curve uses this many samples of each split, >= 1; the
+            final metrics always use all of them.
+    """
+
+    points: int = 40
+    spacing: str = "linear"
+    train_samples: int = 1000
+    test_samples: int = 1000
+
+
+@dataclass
+class RunConfig:
+    """Everything that decides the result of one run.
+
+    Attributes:
+        seed: of all random streams, >= 0.
+        data: the data set.
+        train_size: use the first samples only, >= 1; null for all.
+        hidden: width of each hidden layer, each >= 1; empty for softmax regression.
+        init: initial weights: ``name``, ``_target_`` (an Initializer class) and its arguments.
+        activation: ``name``, ``_target_`` (an Activation class) and its arguments.
+        batchnorm: whether batch norm stands before each activation.
+        dropout: probability of dropping a hidden unit, in [0, 1).
+        weight_decay: λ of the L2 penalty on weight matrices, >= 0.
+        lr: learning rate, > 0.
+        momentum: of SGD, in [0, 1).
+        batch_size: samples per update, >= 1, or ``full``.
+        num_epochs, num_steps: length of the training, >= 0; exactly one of them is set.
+        dtype: ``float32`` or ``float64``.
+        evaluation: the points of the learning curve.
+        measure: names of further measurements (``study.network.probes.PROBES``). They change
+            what is recorded, not the result, and are not part of the address.
+    """
+
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    train_size: int | None = None
+    hidden: list[int] = field(default_factory=lambda: [100] * 5)
+    init: dict[str, Any] = field(default_factory=dict)
+    activation: dict[str, Any] = field(default_factory=dict)
+    batchnorm: bool = False
+    dropout: float = 0.0
+    weight_decay: float = 0.0
+    lr: float = 0.01
+    momentum: float = 0.0
+    batch_size: int | str = 100
+    num_epochs: int | None = None
+    num_steps: int | None = None
+    dtype: str = "float32"
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    measure: list[str] = field(default_factory=list)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """Build from plain containers, as stored in a record; unknown keys are refused."""
+        known = {item.name for item in fields(cls)}
+        for key in values:
+            if key not in known:
+                raise ConfigError(key, "a known key", values[key], sorted(known))
+        nested = {"data": DataConfig, "evaluation": EvaluationConfig}
+        arguments = {
+            key: nested[key](**value) if key in nested else value for key, value in values.items()
+        }
+        return cls(**arguments)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers, in the order of the fields."""
+        return asdict(self)
+
+    def validate(self) -> None:
+        """Raise ConfigError for the first value that cannot be used, before any work starts."""
+        _check("seed", "an integer >= 0", self.seed, self.seed >= 0)
+        _check("train_size", "an integer >= 1 or null", self.train_size, _positive(self.train_size))
+        _check("hidden", "widths >= 1", list(self.hidden), all(w >= 1 for w in self.hidden))
+        _check("dropout", "a number in [0, 1)", self.dropout, 0 <= self.dropout < 1)
+        decay = self.weight_decay
+        _check("weight_decay", "a finite number >= 0", decay, 0 <= decay < math.inf)
+        _check("lr", "a finite number > 0", self.lr, 0 < self.lr < math.inf)
+        _check("momentum", "a number in [0, 1)", self.momentum, 0 <= self.momentum < 1)
+        _check(
+            "batch_size",
+            f"an integer >= 1 or {FULL_BATCH}",
+            self.batch_size,
+            self.batch_size == FULL_BATCH
+            or (isinstance(self.batch_size, int) and self.batch_size >= 1),
+        )
+        _choice("dtype", self.dtype, DTYPES)
+        _choice("evaluation.spacing", self.evaluation.spacing, SPACINGS)
+        for key in ("points", "train_samples", "test_samples"):
+            value = getattr(self.evaluation, key)
+            _check(f"evaluation.{key}", "an integer >= 1", value, value >= 1)
+        for name in self.measure:
+            _choice("measure", name, tuple(PROBES))
+        self._validate_combinations()
+        build(self.init, "init")
+        build(self.activation, "activation")
+
+    def _validate_combinations(self) -> None:
+        lengths = {"num_epochs": self.num_epochs, "num_steps": self.num_steps}
+        if (self.num_epochs is None) == (self.num_steps is None):
+            raise ConfigError(
+                "num_epochs, num_steps", "exactly one of the two, the other null", lengths
+            )
+        for key, value in lengths.items():
+            _check(key, "an integer >= 0 or null", value, value is None or value >= 0)
+        needs_hidden = [
+            key for key, on in (("batchnorm", self.batchnorm), ("dropout", self.dropout)) if on
+        ]
+        if needs_hidden and not self.hidden:
+            raise ConfigError(
+                "hidden", f"at least one hidden layer, because {needs_hidden[0]} is on", []
+            )
+        if "voting" in self.measure and not self.dropout:
+            raise ConfigError("measure", "no 'voting' where dropout = 0", list(self.measure))
+        if (
+            self.train_size is not None
+            and isinstance(self.batch_size, int)
+            and self.batch_size > self.train_size
+        ):
+            raise ConfigError(
+                "batch_size", f"at most train_size = {self.train_size}", self.batch_size
+            )
+
+    @property
+    def address(self) -> str:
+        """Content address: 20 hex digits of the SHA-256 of everything that decides the result.
+
+        Numbers are written in one form (0 and 0.0 are the same cell); ``data.root`` and
+        ``measure`` are left out.
+        """
+        content = self.to_dict()
+        del content["measure"], content["data"]["root"]
+        text = json.dumps(_canonical(content), sort_keys=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def build(choice: Mapping[str, Any], group: str) -> Any:
+    """Instantiate what a config group chose: ``_target_`` called with the remaining arguments.
+
+    An activation class is returned as a factory that still takes ``(width, dtype)``.
+
+    Args:
+        choice: ``name``, ``_target_`` and arguments, as in ``conf/<group>/<name>.yaml``.
+        group: name of the config group, for the error message.
+    """
+    arguments = {key: value for key, value in choice.items() if key not in ("name", "_target_")}
+    target = choice.get("_target_")
+    if not isinstance(target, str) or "." not in target:
+        raise ConfigError(f"{group}._target_", "the dotted path of a class", target)
+    module, _, name = target.rpartition(".")
+    try:
+        factory = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{group}._target_", f"an importable class ({error})", target) from None
+    if group == "activation":
+        return lambda width, dtype: factory(width, dtype, **arguments)
+    try:
+        return factory(**arguments)
+    except ConfigError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ConfigError(group, f"arguments that {target} takes ({error})", arguments) from None
+
+
+def label(choice: Mapping[str, Any]) -> str:
+    """How figures name a choice: ``he``, or ``normal 0.01`` where it has just one parameter."""
+    parameters = [value for key, value in choice.items() if key not in ("name", "_target_")]
+    name = str(choice["name"])
+    return f"{name} {parameters[0]:g}" if len(parameters) == 1 else name
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    return float(value) + 0.0  # -0.0 becomes 0.0
+
+
+def _positive(value: int | None) -> bool:
+    return value is None or value >= 1
+
+
+def _check(key: str, expected: str, received: object, valid: bool) -> None:
+    if not valid:
+        raise ConfigError(key, expected, received)
+
+
+def _choice(key: str, received: str, choices: tuple[str, ...]) -> None:
+    if received not in choices:
+        raise ConfigError(key, "one of the choices", received, choices)
+
+
+def overrides(config: RunConfig) -> list[str]:
+    """The command line of ``config``: ``python -m study`` with these overrides repeats the run."""
+    choices = {"init": config.init, "activation": config.activation}
+    words = [f"{group}={choice['name']}" for group, choice in choices.items()]
+    words.append(f"data={config.data.name}")
+    for key, value in _leaves(config.to_dict()):
+        group, _, option = key.partition(".")
+        if option in ("name", "_target_") and group in (*choices, "data"):
+            continue
+        if value is None and group == "data":
+            continue
+        words.append(f"{key}={_hydra_value(value)}")
+    return words
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Dotted keys and values of nested mappings."""
+    found: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found += _leaves(value, f"{prefix}{key}.")
+        else:
+            found.append((f"{prefix}{key}", value))
+    return found
+
+
+def _hydra_value(value: Any) -> str:
+    """A value in Hydra's override grammar; strings are quoted, whatever is in them."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{','.join(_hydra_value(item) for item in value)}]"
+    if isinstance(value, str):
+        if value.isidentifier() or value.replace(".", "").replace("_", "").isalnum():
+            return value
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    return repr(value)

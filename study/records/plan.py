@@ -1,0 +1,82 @@
+"""What a study consists of: which experiment wants which runs.
+
+A store may hold the runs of many studies; the plan, written before the first run starts, says
+which of them a report is about and which are still missing.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from study.errors import StoreError
+from study.records.store import RunStore, write_atomically
+
+SCHEMA = 1
+
+
+@dataclass
+class StudyPlan:
+    """The expected runs of one study.
+
+    Attributes:
+        name: of the study and of its report's folder, e.g. ``mnist-full``.
+        command: the command line that asked for it.
+        data: what the data set is called.
+        preset: name of the preset of sizes (``study=…``).
+        selection: the overrides that restrict the study, as typed; empty for all of it.
+        experiments: addresses of the runs of each experiment, in the order of the grid.
+    """
+
+    name: str
+    command: str
+    data: str
+    preset: str
+    selection: list[str] = field(default_factory=list)
+    experiments: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def addresses(self) -> list[str]:
+        """Every run once, in order of first mention."""
+        return list(dict.fromkeys(a for group in self.experiments.values() for a in group))
+
+    def write(self, store: RunStore) -> Path:
+        """Keep the plan beside the runs; return its path."""
+        path = plan_path(store, self.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps({"schema": SCHEMA} | asdict(self), indent=1) + "\n")
+        return path
+
+
+def plan_path(store: RunStore, name: str) -> Path:
+    """Where the plan of the study ``name`` is kept."""
+    if Path(name).name != name or name.startswith("."):
+        raise StoreError(f"report.name: expected a plain folder name, got {name!r}")
+    return store.folder / "plans" / f"{name}.json"
+
+
+def read_plan(store: RunStore, name: str | None = None) -> StudyPlan:
+    """The plan called ``name``, or the one written last.
+
+    Raises:
+        StoreError: there is none, or it cannot be read; says which names there are.
+    """
+    folder = store.folder / "plans"
+    paths = sorted(folder.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    if name is not None:
+        path = plan_path(store, name)
+    elif paths:
+        path = paths[-1]
+    else:
+        raise StoreError(f"{folder}: no study there yet; run `python -m study -m` first")
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        names = ", ".join(path.stem for path in paths) or "none"
+        raise StoreError(f"no study called {name!r} in {store.folder} (there: {names})") from None
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: cannot be read ({error}); run the study again") from None
+    wanted = {item.name for item in fields(StudyPlan)}
+    if content.pop("schema", None) != SCHEMA or set(content) != wanted:
+        raise StoreError(f"{path}: written by another version; run the study again")
+    return StudyPlan(**content)

@@ -1,0 +1,148 @@
+"""One run's record: a versioned JSON document that carries its own checksum."""
+
+import base64
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+import numpy as np
+
+from study.errors import StoreError
+from study.records.config import RunConfig
+
+SCHEMA = 1
+
+Status = Literal["completed", "diverged", "failed"]
+METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+@dataclass
+class RunRecord:
+    """Everything that is known of one run.
+
+    Attributes:
+        address: content address of ``config``, also the record's name in the store.
+        config: the resolved ``RunConfig`` as plain containers.
+        status: ``completed``; ``diverged`` (a loss was not finite: an outcome, not an error);
+            ``failed`` (an exception, in ``error``).
+        diverged_at: the step whose loss was not finite.
+        error: traceback of a failed run.
+        history: the learning curve, a column for each field of ``trainer.Point``.
+        final: metrics after the last step on *all* training and test samples; NaN where the run
+            diverged or failed.
+        layers: ``init`` and ``end``, each a row for each layer (``probes.layer_statistics``).
+        measurements: ``init`` and ``end``, each the results of the probes asked for.
+        timing: seconds: ``total``, ``setup``, ``training``, ``evaluation``, ``probes``, and
+            ``at``, the training seconds up to each point of the history.
+        provenance: see ``provenance.provenance``; ``started`` is UTC in ISO form.
+    """
+
+    address: str
+    config: dict[str, Any]
+    status: Status
+    diverged_at: int | None = None
+    error: str | None = None
+    history: dict[str, list[float]] = field(default_factory=dict)
+    final: dict[str, float] = field(default_factory=lambda: dict.fromkeys(METRICS, math.nan))
+    layers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    measurements: dict[str, dict[str, Any]] = field(default_factory=dict)
+    timing: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def run_config(self) -> RunConfig:
+        """The configuration, typed."""
+        return RunConfig.from_dict(self.config)
+
+    def result_digest(self) -> str:
+        """Hash of what was computed, without timing and provenance.
+
+        Equal for two runs of the same configuration on the same machine, bit by bit.
+        """
+        content = _encode(asdict(self))
+        for key in ("timing", "provenance", "error"):
+            del content[key]
+        return _digest(content)
+
+    def to_json(self) -> str:
+        """Serialise, with the schema's version first and a checksum of the content last."""
+        content = {"schema": SCHEMA} | _encode(asdict(self))
+        return json.dumps(content | {"checksum": _digest(content)}, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "RunRecord":
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            StoreError: not JSON, another schema, a wrong checksum, or a configuration that does
+                not lead to the address.
+        """
+        try:
+            content = json.loads(text)
+            schema = content.pop("schema")
+            checksum = content.pop("checksum", None)
+        except (ValueError, AttributeError, KeyError, RecursionError):
+            raise StoreError("not a run record (truncated or not JSON)") from None
+        if schema != SCHEMA:
+            raise StoreError(
+                f"record schema {schema!r}, this version reads {SCHEMA}: run the study again"
+                + (" (or with the newer version that wrote it)" if _newer(schema) else "")
+            )
+        if checksum != _digest({"schema": schema} | content):
+            raise StoreError("checksum does not match the content: the record is damaged")
+        if set(content) != {item.name for item in fields(cls)}:
+            raise StoreError("fields of the record do not match its schema")
+        record = cls(**_decode(content))
+        if record.run_config.address != record.address:
+            raise StoreError(f"the configuration does not lead to the address {record.address}")
+        return record
+
+
+def _newer(schema: object) -> bool:
+    return isinstance(schema, int) and schema > SCHEMA
+
+
+def _digest(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _encode(value: Any) -> Any:
+    """Plain JSON: arrays by dtype, shape and base64; non-finite numbers as ``"nan"``, ``"inf"``.
+
+    JSON has no NaN, and a record has to be readable by any program.
+    """
+    if isinstance(value, dict):
+        return {key: _encode(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encode(item) for item in value]
+    if isinstance(value, np.ndarray):
+        little = value.astype(value.dtype.newbyteorder("<"))
+        return {
+            "dtype": value.dtype.name,
+            "shape": list(value.shape),
+            "base64": base64.b64encode(little.tobytes()).decode(),
+        }
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
+    return value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"float"}:
+            return float(value["float"])
+        if set(value) == {"dtype", "shape", "base64"}:
+            dtype = np.dtype(value["dtype"])
+            if dtype.kind not in "biuf":
+                raise StoreError(f"array of type {dtype} in a record")
+            raw = np.frombuffer(base64.b64decode(value["base64"]), dtype.newbyteorder("<"))
+            return raw.reshape(value["shape"]).astype(dtype)
+        return {key: _decode(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_decode(item) for item in value]
+    return value

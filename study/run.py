@@ -1,0 +1,229 @@
+"""One run: a configuration in, a record out."""
+
+import functools
+import math
+import time
+import traceback
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from study import data
+from study.data import Dataset, Split
+from study.errors import ConfigError, StudyError
+from study.network.network import Network
+from study.network.optimizer import SGD
+from study.network.probes import PROBES, ProbeInput, layer_statistics
+from study.network.streams import RngStreams
+from study.network.trainer import History, Point, Trainer, evaluate, evaluation_schedule
+from study.records.config import FULL_BATCH, RunConfig, build
+from study.records.provenance import provenance
+from study.records.record import METRICS, RunRecord
+
+# Which test samples the learning curve and the probes see: the same in every run.
+SAMPLE_SEED = 0
+PROBE_SAMPLES = 1000
+
+
+def run(config: RunConfig) -> RunRecord:
+    """Train the network that ``config`` describes and measure it.
+
+    Returns:
+        The record, ``completed`` or ``diverged``.
+
+    Raises:
+        ConfigError, DataError: the configuration or the data set cannot be used.
+    """
+    started, clock = datetime.now(UTC), time.perf_counter()
+    config.validate()
+    with _one_blas_thread():
+        dataset = load_data(config)
+        train = _in_precision(dataset.train.first(config.train_size), config.dtype)
+        test = _in_precision(dataset.test, config.dtype)
+        network, streams = build_network(config, dataset)
+        trainer = Trainer(
+            network,
+            SGD(network, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay),
+            train,
+            batch_size=batch_size(config, len(train.labels)),
+            rng=streams.batches,
+        )
+        record = RunRecord(address=config.address, config=config.to_dict(), status="completed")
+        setup = time.perf_counter() - clock
+
+        probe_input = ProbeInput(train, _sample(test, PROBE_SAMPLES), streams.probe)
+        probe_seconds = _measure(record, "init", network, config, probe_input)
+        history = trainer.fit(
+            schedule(config, trainer.steps_per_epoch),
+            train_sample=train.first(min(config.evaluation.train_samples, len(train.labels))),
+            test_sample=_sample(test, config.evaluation.test_samples),
+        )
+        _keep_history(record, history)
+        evaluation_seconds = history.evaluation_seconds
+        if record.status == "completed":
+            clock_final = time.perf_counter()
+            _keep_final(record, network, train, test)
+            evaluation_seconds += time.perf_counter() - clock_final
+            if history.points[-1].step:
+                probe_seconds += _measure(record, "end", network, config, probe_input)
+    record.timing |= {
+        "total": time.perf_counter() - clock,
+        "setup": setup,
+        "training": history.training_seconds,
+        "evaluation": evaluation_seconds,
+        "probes": probe_seconds,
+    }
+    record.provenance = _provenance(config, dataset.checksum) | {"started": started.isoformat()}
+    return record
+
+
+def run_safely(config: RunConfig) -> RunRecord:
+    """Like ``run``, but an exception becomes a record with status ``failed`` and its traceback."""
+    clock = time.perf_counter()
+    try:
+        return run(config)
+    except Exception as error:
+        return failed(config, traceback.format_exc(), time.perf_counter() - clock, error)
+
+
+def failed(
+    config: RunConfig, error: str, seconds: float, cause: Exception | None = None
+) -> RunRecord:
+    """The record of a run that did not end by itself."""
+    message = str(cause) if isinstance(cause, StudyError) else error
+    return RunRecord(
+        address=config.address,
+        config=config.to_dict(),
+        status="failed",
+        error=message,
+        timing={"total": seconds},
+        provenance=_provenance(config, "unknown") | {"started": datetime.now(UTC).isoformat()},
+    )
+
+
+def load_data(config: RunConfig) -> Dataset:
+    """The data set of ``config``; the Gaussian probe draws its inputs from the run's seed."""
+    return data.load(config.data.name, root=config.data.root, seed=config.seed)
+
+
+def check_data(config: RunConfig) -> None:
+    """Raise an error if the data set is missing or too small for ``config``."""
+    dataset = load_data(config)
+    train = dataset.train.first(config.train_size)
+    batch_size(config, len(train.labels))
+
+
+def batch_size(config: RunConfig, num_train: int) -> int:
+    """Samples per update of a training set of ``num_train``."""
+    if config.batch_size == FULL_BATCH:
+        return num_train
+    size = int(config.batch_size)
+    if size > num_train:
+        raise ConfigError("batch_size", f"at most the {num_train} training samples", size)
+    return size
+
+
+def build_network(config: RunConfig, dataset: Dataset) -> tuple[Network, RngStreams]:
+    """The untrained network of ``config`` and the run's random streams."""
+    streams = RngStreams.from_seed(config.seed)
+    network = Network.build(
+        num_features=dataset.train.images.shape[1],
+        hidden=config.hidden,
+        num_classes=dataset.num_classes,
+        initializer=build(config.init, "init"),
+        activation=build(config.activation, "activation"),
+        batchnorm=config.batchnorm,
+        dropout=config.dropout,
+        streams=streams,
+        dtype=np.dtype(config.dtype),
+    )
+    return network, streams
+
+
+def schedule(config: RunConfig, steps_per_epoch: int) -> list[int]:
+    """The steps at which the learning curve is evaluated."""
+    if config.num_steps is None:
+        assert config.num_epochs is not None  # validate() wants exactly one of the two
+        num_steps, unit = config.num_epochs * steps_per_epoch, steps_per_epoch
+    else:
+        num_steps, unit = config.num_steps, 1
+    return evaluation_schedule(
+        num_steps,
+        points=config.evaluation.points,
+        spacing=config.evaluation.spacing,
+        steps_per_epoch=unit,
+    )
+
+
+def _in_precision(split: Split, dtype: str) -> Split:
+    """``split`` with images in the network's precision, so that no step converts them."""
+    if split.images.dtype == dtype:
+        return split
+    return Split(split.images.astype(dtype), split.labels)
+
+
+def _sample(split: Split, size: int) -> Split:
+    """A fixed random part of ``split``: MNIST's first test images are easier than its last."""
+    total = len(split.labels)
+    if size >= total:
+        return split
+    return _cached_sample(split, size)
+
+
+@functools.lru_cache(maxsize=8)
+def _cached_sample(split: Split, size: int) -> Split:
+    rows = np.sort(
+        np.random.default_rng(SAMPLE_SEED).choice(len(split.labels), size, replace=False)
+    )
+    return Split(split.images[rows], split.labels[rows])
+
+
+def _measure(
+    record: RunRecord, moment: str, network: Network, config: RunConfig, given: ProbeInput
+) -> float:
+    """Take all measurements of ``moment`` into ``record``; return the seconds it took."""
+    started = time.perf_counter()
+    with np.errstate(over="ignore", invalid="ignore"):
+        record.layers[moment] = layer_statistics(network, given.sample)
+        record.measurements[moment] = {
+            name: PROBES[name].measure(network, given)
+            for name in sorted(config.measure)
+            if moment in PROBES[name].moments
+        }
+    return time.perf_counter() - started
+
+
+def _keep_history(record: RunRecord, history: History) -> None:
+    record.status = history.status
+    record.diverged_at = history.diverged_at
+    record.history = {
+        item.name: [getattr(point, item.name) for point in history.points] for item in fields(Point)
+    }
+    record.timing["at"] = history.seconds_at
+
+
+def _keep_final(record: RunRecord, network: Network, train: Split, test: Split) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = (*evaluate(network, train), *evaluate(network, test))
+    if all(math.isfinite(value) for value in values):
+        record.final = dict(zip(METRICS, values, strict=True))
+    else:  # the learning curve's samples were finite to the end, others are not
+        record.status, record.diverged_at = "diverged", int(record.history["step"][-1])
+
+
+def _provenance(config: RunConfig, data_checksum: str) -> dict[str, Any]:
+    targets = [str(choice.get("_target_", "")) for choice in (config.init, config.activation)]
+    return provenance([target for target in targets if "." in target], data_checksum)
+
+
+@functools.lru_cache(maxsize=1)
+def _threadpools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _one_blas_thread() -> Any:
+    """One BLAS thread for each run: runs are the unit of parallel work, and bits do not change."""
+    return _threadpools().limit(limits=1, user_api="blas")
