@@ -144,7 +144,10 @@ def _skew(values: Floats) -> float:
     centred = values - values.mean()
     sd = np.sqrt(np.square(centred).mean())
     constant = sd <= ROUNDING * np.abs(values).max(initial=0.0)
-    return float("nan") if constant else float(np.mean((centred / sd) ** 3))
+    if constant:
+        return float("nan")
+    centred /= sd
+    return float((centred * centred * centred).mean())  # ** 3 would take ten times as long
 
 
 def _weight_statistics(weight: Floats) -> Measurement:
