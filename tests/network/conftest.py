@@ -2,12 +2,13 @@
 
 import importlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from study.network.activations import Activation, ReLU
 from study.network.initializers import Initializer, VarianceScaling
@@ -31,6 +32,13 @@ HE = VarianceScaling(scale=2.0)
 
 MakeBatch = Callable[..., Batch]
 MakeNetwork = Callable[..., Network]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """As in a run: matrices this small lose time to threads, and bits must not depend on them."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture
@@ -89,7 +97,9 @@ def make_network() -> MakeNetwork:
 def torch() -> Any:
     """PyTorch; on a developer's machine its absence skips, where ``CI`` is set it fails."""
     try:
-        return importlib.import_module("torch")
+        module = importlib.import_module("torch")
+        module.set_num_threads(1)
+        return module
     except ImportError as error:
         if os.environ.get("CI"):
             pytest.fail(f"PyTorch is needed to verify the network: {error}")
