@@ -76,7 +76,7 @@ def run(config: RunConfig) -> RunRecord:
         "evaluation": evaluation_seconds,
         "probes": probe_seconds,
     }
-    record.provenance = _provenance(config, dataset.checksum) | {"started": started.isoformat()}
+    record.provenance = _provenance(config, started) | {"data": _describe(dataset)}
     return record
 
 
@@ -100,7 +100,7 @@ def failed(
         status="failed",
         error=message,
         timing={"total": seconds},
-        provenance=_provenance(config, "unknown") | {"started": datetime.now(UTC).isoformat()},
+        provenance=_provenance(config, datetime.now(UTC)),
     )
 
 
@@ -214,9 +214,19 @@ def _keep_final(record: RunRecord, network: Network, train: Split, test: Split) 
         record.status, record.diverged_at = "diverged", int(record.history["step"][-1])
 
 
-def _provenance(config: RunConfig, data_checksum: str) -> dict[str, Any]:
+def _describe(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "checksum": dataset.checksum,
+        "num_classes": dataset.num_classes,
+        "train_samples": len(dataset.train),
+        "test_samples": len(dataset.test),
+    }
+
+
+def _provenance(config: RunConfig, started: datetime) -> dict[str, Any]:
     targets = [str(choice.get("_target_", "")) for choice in (config.init, config.activation)]
-    return provenance([target for target in targets if "." in target], data_checksum)
+    origin = provenance(target for target in targets if "." in target)
+    return origin | {"started": started.isoformat(timespec="seconds")}
 
 
 @functools.lru_cache(maxsize=1)

@@ -80,9 +80,7 @@ def narrow(grids: list[Grid], base: Cell, wanted: Mapping[str, list[Any]]) -> li
         ConfigError: nothing is left.
     """
     for key, values in wanted.items():
-        known = [
-            cell.get(key, base.get(key)) for grid in grids for cell in grid.cells
-        ]
+        known = [cell.get(key, base.get(key)) for grid in grids for cell in grid.cells]
         listed = [value for value in values if value in known]
         added = [value for value in values if value not in known]
         narrowed = []

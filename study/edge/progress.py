@@ -88,9 +88,7 @@ class StoreProgress:
                 continue
             self._waiting.discard(path)
             self.counts[status[1] if status else "damaged"] += 1
-        self._bar.update(
-            self._task, completed=sum(self.counts.values()), outcome=self._outcome()
-        )
+        self._bar.update(self._task, completed=sum(self.counts.values()), outcome=self._outcome())
 
     def _outcome(self) -> str:
         return f"{self.counts['diverged']} diverged, {self.counts['failed']} failed"

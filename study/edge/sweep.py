@@ -1,5 +1,6 @@
 """The sweep: which cells there are, which still have to run, and what came of them."""
 
+import itertools
 import shlex
 import sys
 from collections import Counter
@@ -79,26 +80,21 @@ def plan_study(
 ) -> tuple[list[RunConfig], StudyPlan]:
     """The cells of the selected experiments, each once, and the plan of the study."""
     parsed = OverridesParser.create(config_loader=config_loader).parse_overrides(list(arguments))
-    base = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(base, dict)
+    base = _container(config, resolve=False)
 
     def load_option(group: str, name: str) -> dict[str, Any]:
-        composed = config_loader.load_sweep_config(config, [f"{group}={name}"])
-        option = OmegaConf.to_container(composed[group], throw_on_missing=True)
-        assert isinstance(option, dict)
-        return {str(key): value for key, value in option.items()}
+        # without the experiments, which take ten times as long to compose as the rest
+        composed = config_loader.load_sweep_config(config, ["experiment=[]", f"{group}={name}"])
+        return _container(composed[group], throw_on_missing=True)
 
     composer = Composer(base, load_option)
     wanted, selection = _wanted(parsed, composer)
     expanded = [
-        _typed(expand(name, OmegaConf.to_container(grids[name], resolve=True)), composer)
-        for name in grids
+        _typed(expand(name, _container(grids[name], resolve=True)), composer) for name in grids
     ]
     if not expanded:
         raise ConfigError("experiment", "at least one experiment", [])
-    base_cell: Cell = {
-        key: base[key]["name"] if key in GROUPS else base[key] for key in RUN_KEYS
-    }
+    base_cell: Cell = {key: base[key]["name"] if key in GROUPS else base[key] for key in RUN_KEYS}
     cells: dict[str, RunConfig] = {}
     experiments: dict[str, list[str]] = {}
     for grid in narrow(expanded, base_cell, wanted):
@@ -120,6 +116,13 @@ def plan_study(
     return list(cells.values()), plan
 
 
+def _container(node: Any, **options: bool) -> dict[str, Any]:
+    """A configuration node as plain containers."""
+    container = OmegaConf.to_container(node, **options)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
 def _wanted(parsed: list[Override], composer: Composer) -> tuple[dict[str, list[Any]], list[str]]:
     """Values that the command line asks for, by key of a run, and what restricts the study."""
     wanted: dict[str, list[Any]] = {}
@@ -130,7 +133,7 @@ def _wanted(parsed: list[Override], composer: Composer) -> tuple[dict[str, list[
         if override.is_sweep_override() and (top not in RUN_KEYS or top == "data"):
             raise ConfigError(key, "one value", override.get_value_element_as_str())
         if key == "experiment" or (top in RUN_KEYS and top not in ("data", "measure")):
-            selection.append(override.input_line)
+            selection.append(override.input_line or key)
         if top in RUN_KEYS and top not in ("data", "measure"):
             if not override.is_sweep_override():
                 values = [override.value()]
@@ -186,7 +189,7 @@ def reason_to_run(store: RunStore, config: RunConfig) -> str | None:
         return "code changed"
     if any(origin["libraries"][key] != libraries()[key] for key in ("numpy", "blas_version")):
         return "library changed"
-    if origin["data_checksum"] != data.checksum(
+    if origin["data"]["checksum"] != data.checksum(
         config.data.name, root=config.data.root, seed=config.seed
     ):
         return "data changed"
@@ -202,7 +205,7 @@ def _is_done(store: RunStore, config: RunConfig) -> bool:
 def _cost(config: RunConfig) -> float:
     """Rough work of a run; the longest start first, so that no worker is left with one."""
     widths = [784, *config.hidden, 10]
-    products = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    products = sum(a * b for a, b in itertools.pairwise(widths))
     samples = config.train_size or 4000
     batch = samples if isinstance(config.batch_size, str) else config.batch_size
     epochs = config.num_epochs if config.num_epochs is not None else 0

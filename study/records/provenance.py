@@ -21,7 +21,7 @@ import study
 RESULT_CODE = ("network", "data", "run.py")
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=32)
 def code_fingerprint(targets: tuple[str, ...] = ()) -> str:
     """Hash of the source that decides a run's result, without comments, docstrings or layout.
 
@@ -41,13 +41,14 @@ def code_fingerprint(targets: tuple[str, ...] = ()) -> str:
             files.append(Path(source))
     digest = hashlib.sha256()
     for file in files:
-        digest.update(_code_only(file.read_text(encoding="utf-8")).encode())
+        digest.update(_code_only(file).encode())
     return digest.hexdigest()[:16]
 
 
-def _code_only(source: str) -> str:
-    """The syntax tree of ``source`` as text, docstrings removed."""
-    tree = ast.parse(source)
+@functools.cache
+def _code_only(file: Path) -> str:
+    """The syntax tree of ``file`` as text, docstrings removed."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
             node
@@ -114,13 +115,12 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return done.stdout.strip() or None if done.returncode == 0 else None
 
 
-def provenance(targets: Iterable[str], data_checksum: str) -> dict[str, Any]:
-    """Everything a record says about its origin."""
+def provenance(targets: Iterable[str]) -> dict[str, Any]:
+    """What a record says about its origin, but for the data set."""
     return {
         "study": study.__version__,
         "code": code_fingerprint(tuple(sorted(targets))),
         "commit": commit(),
-        "data_checksum": data_checksum,
         "libraries": libraries(),
         "machine": machine(),
     }

@@ -15,6 +15,7 @@ from study.records.config import RunConfig
 SCHEMA = 1
 
 Status = Literal["completed", "diverged", "failed"]
+_HEAD, _TAIL = '{{"checksum": "{}", "record": ', "}"
 METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
@@ -36,7 +37,9 @@ class RunRecord:
         measurements: ``init`` and ``end``, each the results of the probes asked for.
         timing: seconds: ``total``, ``setup``, ``training``, ``evaluation``, ``probes``, and
             ``at``, the training seconds up to each point of the history.
-        provenance: see ``provenance.provenance``; ``started`` is UTC in ISO form.
+        provenance: see ``provenance.provenance``; ``started`` is UTC in ISO form; ``data`` says
+            which data set it was: ``checksum``, ``num_classes``, ``train_samples``,
+            ``test_samples``.
     """
 
     address: str
@@ -64,34 +67,35 @@ class RunRecord:
         content = _encode(asdict(self))
         for key in ("timing", "provenance", "error"):
             del content[key]
-        return _digest(content)
+        return _digest(json.dumps(content, sort_keys=True, allow_nan=False))
 
     def to_json(self) -> str:
-        """Serialise, with the schema's version first and a checksum of the content last."""
-        content = {"schema": SCHEMA} | _encode(asdict(self))
-        return json.dumps(content | {"checksum": _digest(content)}, allow_nan=False)
+        """Serialise to ``{"checksum": …, "record": {"schema": …, …}}``.
+
+        The checksum is that of the record's text as it stands in the file, so that a damaged
+        file is found without parsing it.
+        """
+        body = json.dumps({"schema": SCHEMA} | _encode(asdict(self)), allow_nan=False)
+        return _HEAD.format(_digest(body)) + body + _TAIL
 
     @classmethod
     def from_json(cls, text: str) -> "RunRecord":
         """Read what ``to_json`` wrote.
 
         Raises:
-            StoreError: not JSON, another schema, a wrong checksum, or a configuration that does
-                not lead to the address.
+            StoreError: not a record, damaged, of another schema, or with a configuration that
+                does not lead to its address.
         """
-        try:
-            content = json.loads(text)
-            schema = content.pop("schema")
-            checksum = content.pop("checksum", None)
-        except (ValueError, AttributeError, KeyError, RecursionError):
-            raise StoreError("not a run record (truncated or not JSON)") from None
+        body = text[len(_HEAD.format("0" * 64)) : -len(_TAIL)]
+        if text != _HEAD.format(_digest(body)) + body + _TAIL:
+            raise StoreError("damaged: the content does not match its checksum")
+        content = json.loads(body)
+        schema = content.pop("schema", None)
         if schema != SCHEMA:
             raise StoreError(
                 f"record schema {schema!r}, this version reads {SCHEMA}: run the study again"
                 + (" (or with the newer version that wrote it)" if _newer(schema) else "")
             )
-        if checksum != _digest({"schema": schema} | content):
-            raise StoreError("checksum does not match the content: the record is damaged")
         if set(content) != {item.name for item in fields(cls)}:
             raise StoreError("fields of the record do not match its schema")
         record = cls(**_decode(content))
@@ -104,8 +108,7 @@ def _newer(schema: object) -> bool:
     return isinstance(schema, int) and schema > SCHEMA
 
 
-def _digest(content: object) -> str:
-    text = json.dumps(content, sort_keys=True, allow_nan=False)
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 

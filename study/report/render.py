@@ -1,3 +1,5 @@
 from pathlib import Path
+
+
 def render_study(plan, records, *, folder, console):
-    return Path(folder)/plan.name/"index.html"
+    return Path(folder) / plan.name / "index.html"

@@ -1,0 +1,29 @@
+"""What a figure of the report is: how to draw it, and the table under it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from study.analysis.figures.style import Translate
+from study.analysis.frames import Results
+
+
+@dataclass(frozen=True)
+class FigureSpec:
+    """A figure as a pure function of stored runs.
+
+    Attributes:
+        id: as in the lecture's sections, e.g. ``1.4.1-b``; its anchor in the report.
+        experiments: whose runs it shows, all of which it needs.
+        draw: returns the figure; called inside ``house_style``.
+        table: returns its numbers: plain values, or ``Estimate`` where there is an interval.
+        dense: whether it has so many elements that it goes into the page as PNG.
+    """
+
+    id: str
+    experiments: tuple[str, ...]
+    draw: Callable[[Results, Translate], Figure]
+    table: Callable[[Results], pd.DataFrame]
+    dense: bool = False

@@ -1,0 +1,159 @@
+"""What all figures share: colours by name, sizes, and the drawing of curves with bands.
+
+A colour belongs to a thing, not to a position in a legend: He is the same colour in every figure
+of the report, and has the same line style, so that no figure depends on colour alone. The palette
+is Okabe and Ito's, which colour-blind readers can tell apart.
+
+Text and axes are drawn in ``INK``, which the report replaces by the page's own colour: a figure
+is readable on a light and on a dark page.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from study.analysis.intervals import t_interval
+
+Translate = Callable[[str], str]
+"""From an English label to the report's language."""
+
+INK = "#123456"  # stands for the page's text colour in a drawn figure
+FAINT = "#234567"  # stands for its grid lines
+WIDTH = 7.6  # inches; the column of the report
+
+_BLACK, _ORANGE, _SKY, _GREEN = "#7f7f7f", "#e69f00", "#56b4e9", "#009e73"
+_BLUE, _VERMILION, _PURPLE, _YELLOW = "#0072b2", "#d55e00", "#cc79a7", "#b8a800"
+
+# name of a thing: (colour, line style)
+STYLES: dict[str, tuple[str, Any]] = {
+    "he": (_VERMILION, "-"),
+    "xavier": (_BLUE, "--"),
+    "glorot": (_SKY, (0, (5, 1))),
+    "normal 1": (_PURPLE, "-."),
+    "normal 0.01": (_GREEN, ":"),
+    "constant 0.01": (_BLACK, (0, (1, 1))),
+    "constant 0": (_YELLOW, (0, (3, 1, 1, 1, 1, 1))),
+    "xavier_doubled": (_ORANGE, (0, (3, 1, 1, 1))),
+    "relu": (_VERMILION, "-"),
+    "sigmoid": (_BLUE, "--"),
+    "tanh": (_GREEN, "-."),
+    "train": (_BLUE, "-"),
+    "test": (_VERMILION, "--"),
+    "gap": (_PURPLE, "-."),
+    "on": (_VERMILION, "-"),
+    "off": (_BLUE, "--"),
+    "10": (_GREEN, "-."),
+    "100": (_VERMILION, "-"),
+    "1000": (_BLUE, "--"),
+    "full": (_PURPLE, ":"),
+    "1": (_ORANGE, (0, (3, 1, 1, 1))),
+}
+MARKERS = {"train": "o", "test": "s", "gap": "^"}
+
+
+def colour(name: object) -> str:
+    """The colour of a thing; grey for what the palette does not know."""
+    return STYLES.get(str(name), (_BLACK, "-"))[0]
+
+
+def line_style(name: object) -> Any:
+    """The line style of a thing; solid for what the palette does not know."""
+    return STYLES.get(str(name), (_BLACK, "-"))[1]
+
+
+@contextlib.contextmanager
+def house_style() -> Iterator[None]:
+    """matplotlib settings under which every figure is drawn."""
+    with mpl.rc_context(
+        {
+            "font.family": ["Noto Sans CJK KR", "NanumGothic", "Malgun Gothic", "DejaVu Sans"],
+            "font.size": 10,
+            "axes.titlesize": 10.5,
+            "axes.labelsize": 10,
+            "legend.fontsize": 9,
+            "legend.frameon": False,
+            "text.color": INK,
+            "axes.edgecolor": INK,
+            "axes.labelcolor": INK,
+            "axes.titlecolor": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "grid.color": FAINT,
+            "grid.linewidth": 0.5,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.unicode_minus": False,
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "savefig.facecolor": "none",
+            "figure.constrained_layout.use": True,
+            "figure.dpi": 100,
+            "svg.fonttype": "path",
+            "svg.hashsalt": "study",
+            "lines.linewidth": 1.8,
+        }
+    ):
+        yield
+
+
+def new_figure(
+    rows: int = 1, columns: int = 1, *, height: float = 3.4, **options: Any
+) -> tuple[Figure, np.ndarray]:
+    """A figure of the report's width with a ``(rows, columns)`` array of axes.
+
+    Not registered with pyplot, so that nothing has to be closed.
+    """
+    figure = Figure(figsize=(WIDTH, height))
+    axes = figure.subplots(rows, columns, squeeze=False, **options)
+    return figure, axes
+
+
+def curve(
+    axes: Axes, frame: pd.DataFrame, x: str, y: str, *, name: str, label: str | None = None,
+    band: bool = True, **options: Any,
+) -> None:  # fmt: skip
+    """Mean of ``y`` over runs at each ``x`` as a line, its 95 % t interval as a band.
+
+    Args:
+        name: the thing drawn, which decides colour and line style.
+        label: for the legend; None for ``name``.
+    """
+    rows = [
+        (position, *t_interval(group[y])[:3])
+        for position, group in frame.groupby(x, sort=True)
+    ]  # fmt: skip
+    if not rows:
+        return
+    positions, means, lows, highs = (np.array(column, float) for column in zip(*rows, strict=True))
+    style = {"color": colour(name), "linestyle": line_style(name), **options}
+    axes.plot(positions, means, label=name if label is None else label, **style)
+    if band and np.isfinite(lows).any():
+        axes.fill_between(positions, lows, highs, color=style["color"], alpha=0.18, linewidth=0)
+
+
+def percent(axes: Axes, which: str = "y", *, limits: tuple[float, float] | None = (0, 1)) -> None:
+    """Show an axis of shares in [0, 1] as per cent."""
+    axis = axes.yaxis if which == "y" else axes.xaxis
+    axis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+    if limits is not None:
+        (axes.set_ylim if which == "y" else axes.set_xlim)(*limits)
+
+
+def empty(axes: Axes, message: str) -> None:
+    """Say in the place of a plot why there is nothing to see."""
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, message, ha="center", va="center", transform=axes.transAxes)
+
+
+def in_order(values: Sequence[Any], order: Sequence[Any]) -> list[Any]:
+    """``values`` without repeats: first those in ``order``, then the rest as they come."""
+    present = list(dict.fromkeys(values))
+    return [v for v in order if v in present] + [v for v in present if v not in order]
