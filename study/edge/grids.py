@@ -5,7 +5,6 @@ is the cells) and ``measure``. An axis value may be a mapping of several overrid
 ``init: normal`` and ``init.std: 1`` move together. A cell is a flat mapping of overrides.
 """
 
-import copy
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -113,6 +112,14 @@ def _replaced(cells: list[Cell], key: str, values: list[Any]) -> list[Cell]:
     return replaced
 
 
+def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a run's configuration, whose sections are one level deep; deepcopy takes 10 ×."""
+    return {
+        key: value.copy() if isinstance(value, dict | list) else value
+        for key, value in values.items()
+    }
+
+
 class Composer:
     """Turns cells into run configurations, composing each option of a group just once.
 
@@ -134,11 +141,11 @@ class Composer:
 
     def config(self, cell: Cell, measure: list[str]) -> RunConfig:
         """The validated configuration of ``cell``."""
-        values = copy.deepcopy(self._base)
+        values = _copied(self._base)
         # groups first: init.std changes the option that init chose
         for key in sorted(cell, key=lambda key: key not in GROUPS):
             if key in GROUPS:
-                values[key] = copy.deepcopy(self._option(key, cell[key]))
+                values[key] = dict(self._option(key, cell[key]))
             else:
                 self._assign(values, key, cell[key])
                 if key in EXCLUSIVE and cell[key] is not None:

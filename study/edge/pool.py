@@ -63,7 +63,8 @@ def run_cells(
             try:
                 future.result()
             except RunTimeout:
-                store.write(failed(config, f"the run took more than timeout={timeout} s", timeout))
+                cause = f"the run took more than timeout={timeout} s"
+                store.write(failed(config, cause, timeout or 0.0))
             except ProcessExpired as error:
                 cause = f"the worker process ended with exit code {error.exitcode}"
                 store.write(failed(config, cause, 0.0))

@@ -4,7 +4,7 @@ import itertools
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -56,36 +56,55 @@ def sweep(
         cells, plan = plan_study(config, arguments, grids, config_loader)
         store = RunStore(config.store)
         store.check_writable()
-        check_all_data(cells)
-        reasons = {cell.address: reason_to_run(store, cell) for cell in cells}
+        check_all_data(cells.values())
     except StudyError as error:
         raise HydraException(str(error)) from None
     plan.write(store)
-    pending = sorted((cell for cell in cells if reasons[cell.address]), key=_cost, reverse=True)
+    records: dict[str, RunRecord] = {}
+    reasons: dict[str, str] = {}
+    for address, cell in cells.items():
+        reason, record = inspect(store, address, cell)
+        if record is not None:
+            records[address] = record
+        if reason is not None:
+            reasons[address] = reason
     console.print(_announcement(plan, reasons), highlight=False)
+    pending = sorted(reasons, key=lambda address: _cost(cells[address]), reverse=True)
     unstored: list[str] = []
     try:
         if pending:
-            with StoreProgress(store, [cell.address for cell in pending], console):
-                unstored = _launch(launcher, pending, store, config)
+            with StoreProgress(store, pending, console):
+                unstored = _launch(launcher, [cells[a] for a in pending], store, config)
+    except Exception as error:  # a launcher that gave up: what it stored still counts
+        unstored.append(f"the launcher stopped: {error}")
     except KeyboardInterrupt:
-        stored = sum(_is_done(store, cell) for cell in cells)
-        console.print(f"{stored:,} of {len(cells):,} stored, run again to continue")
+        left = sum(inspect(store, address, cells[address])[0] is not None for address in pending)
+        done = len(cells) - left
+        console.print(f"{done:,} of {len(cells):,} stored, run again to continue")
         raise SystemExit(EXIT_INTERRUPTED) from None
-    raise SystemExit(_finish(console, store, plan, config, unstored))
+    for address in pending:
+        records.pop(address, None)
+        try:
+            record = store.read(address)
+        except StoreError as error:
+            unstored.append(str(error))
+        else:
+            if record is not None:
+                records[address] = record
+    raise SystemExit(_finish(console, plan, records, config, unstored))
 
 
 def plan_study(
     config: DictConfig, arguments: Sequence[str], grids: Mapping[str, Any], config_loader: Any
-) -> tuple[list[RunConfig], StudyPlan]:
-    """The cells of the selected experiments, each once, and the plan of the study."""
+) -> tuple[dict[str, RunConfig], StudyPlan]:
+    """The cells of the selected experiments, each once, by address; and the plan of the study."""
     parsed = OverridesParser.create(config_loader=config_loader).parse_overrides(list(arguments))
-    base = _container(config, resolve=False)
+    base = _container(config)
 
     def load_option(group: str, name: str) -> dict[str, Any]:
         # without the experiments, which take ten times as long to compose as the rest
         composed = config_loader.load_sweep_config(config, ["experiment=[]", f"{group}={name}"])
-        return _container(composed[group], throw_on_missing=True)
+        return _container(composed[group], resolve=True)
 
     composer = Composer(base, load_option)
     wanted, selection = _wanted(parsed, composer)
@@ -101,10 +120,11 @@ def plan_study(
         addresses = experiments[grid.experiment] = []
         for cell in grid.cells:
             run_config = composer.config(cell, grid.measure)
-            same = cells.setdefault(run_config.address, run_config)
+            address = run_config.address
+            same = cells.setdefault(address, run_config)
             # a cell that two experiments want is run once, with the measurements of both
             same.measure = sorted({*same.measure, *run_config.measure})
-            addresses.append(run_config.address)
+            addresses.append(address)
     plan = StudyPlan(
         name=config.report.name or _study_name(config, selection),
         command=shlex.join(["python", "-m", "study", "-m", *arguments]),
@@ -113,12 +133,12 @@ def plan_study(
         selection=selection,
         experiments=experiments,
     )
-    return list(cells.values()), plan
+    return cells, plan
 
 
-def _container(node: Any, **options: bool) -> dict[str, Any]:
+def _container(node: Any, *, resolve: bool = False) -> dict[str, Any]:
     """A configuration node as plain containers."""
-    container = OmegaConf.to_container(node, **options)
+    container = OmegaConf.to_container(node, resolve=resolve, throw_on_missing=resolve)
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
 
@@ -162,7 +182,7 @@ def _study_name(config: DictConfig, selection: list[str]) -> str:
     return name.strip("-.")[:100]
 
 
-def check_all_data(cells: Sequence[RunConfig]) -> None:
+def check_all_data(cells: Iterable[RunConfig]) -> None:
     """Load each data set once and check that every cell finds the samples it wants."""
     seen = set()
     for cell in cells:
@@ -173,14 +193,23 @@ def check_all_data(cells: Sequence[RunConfig]) -> None:
             check_data(cell)
 
 
-def reason_to_run(store: RunStore, config: RunConfig) -> str | None:
-    """Why ``config`` has to be run (again), or None if its record is good."""
+def inspect(
+    store: RunStore, address: str, config: RunConfig
+) -> tuple[str | None, RunRecord | None]:
+    """Why ``config`` has to be run (again), None if its record is good; and the record.
+
+    ``address`` is the configuration's own.
+    """
     try:
-        record = store.read(config.address)
+        record = store.read(address)
     except StoreError:
-        return "record damaged"
+        return "record damaged", None
     if record is None:
-        return "new"
+        return "new", None
+    return _staleness(record, config), record
+
+
+def _staleness(record: RunRecord, config: RunConfig) -> str | None:
     if record.status == "failed":
         return "failed before"
     origin = record.provenance
@@ -198,10 +227,6 @@ def reason_to_run(store: RunStore, config: RunConfig) -> str | None:
     return None
 
 
-def _is_done(store: RunStore, config: RunConfig) -> bool:
-    return reason_to_run(store, config) is None
-
-
 def _cost(config: RunConfig) -> float:
     """Rough work of a run; the longest start first, so that no worker is left with one."""
     widths = [784, *config.hidden, 10]
@@ -213,12 +238,13 @@ def _cost(config: RunConfig) -> float:
     return steps * (products * batch + 5e6) + 1e8 * len(config.measure)
 
 
-def _announcement(plan: StudyPlan, reasons: Mapping[str, str | None]) -> str:
+def _announcement(plan: StudyPlan, reasons: Mapping[str, str]) -> str:
     asked = sum(len(addresses) for addresses in plan.experiments.values())
-    why = Counter(reason for reason in reasons.values() if reason)
+    total = len(plan.addresses)
+    why = Counter(reasons.values())
     text = (
-        f"{plan.name}: {len(reasons):,} cells of {len(plan.experiments)} experiments"
-        f" ({asked - len(reasons):,} wanted more than once), {len(reasons) - why.total():,} stored"
+        f"{plan.name}: {total:,} cells of {len(plan.experiments)} experiments"
+        f" ({asked - total:,} wanted more than once), {total - why.total():,} stored"
     )
     if why:
         parts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(why.items()))
@@ -246,18 +272,16 @@ def _quoted(text: str) -> str:
 
 
 def _finish(
-    console: Console, store: RunStore, plan: StudyPlan, config: DictConfig, unstored: list[str]
+    console: Console,
+    plan: StudyPlan,
+    records: Mapping[str, RunRecord],
+    config: DictConfig,
+    unstored: list[str],
 ) -> int:
     """Say what came of this sweep's cells, write the report, and return the exit code."""
-    records: dict[str, RunRecord | None] = {}
-    for address in plan.addresses:
-        try:
-            records[address] = store.read(address)
-        except StoreError as error:
-            unstored.append(str(error))
-            records[address] = None
-    counts = Counter(record.status if record else "missing" for record in records.values())
-    failures = [record for record in records.values() if record and record.status == "failed"]
+    counts: Counter[str] = Counter(record.status for record in records.values())
+    counts["missing"] = len(plan.addresses) - len(records)
+    failures = [record for record in records.values() if record.status == "failed"]
     for record in failures[:5]:
         lines = (record.error or "no message").strip().splitlines()
         console.print(f"failed: {record.address}: {lines[-1]}", markup=False, highlight=False)
@@ -279,4 +303,4 @@ def _finish(
         console.print(f"the report was not written: {error}", markup=False, highlight=False)
         return EXIT_FAILED
     print(f"report: {page}", file=sys.stdout)
-    return EXIT_FAILED if counts["failed"] or counts["missing"] else 0
+    return EXIT_FAILED if counts["failed"] or counts["missing"] or unstored else 0

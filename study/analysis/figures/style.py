@@ -72,7 +72,7 @@ def house_style() -> Iterator[None]:
     """matplotlib settings under which every figure is drawn."""
     with mpl.rc_context(
         {
-            "font.family": ["Noto Sans CJK KR", "NanumGothic", "Malgun Gothic", "DejaVu Sans"],
+            "font.family": "DejaVu Sans",  # comes with matplotlib; the page sets its own
             "font.size": 10,
             "axes.titlesize": 10.5,
             "axes.labelsize": 10,
@@ -96,7 +96,7 @@ def house_style() -> Iterator[None]:
             "savefig.facecolor": "none",
             "figure.constrained_layout.use": True,
             "figure.dpi": 100,
-            "svg.fonttype": "path",
+            "svg.fonttype": "none",  # text stays text: smaller, and the reader's font
             "svg.hashsalt": "study",
             "lines.linewidth": 1.8,
         }

@@ -1,0 +1,54 @@
+"""Figures as SVG that belongs into the page: its colours, its font, its own ids."""
+
+import base64
+import io
+import re
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from study.analysis.figures.style import FAINT, INK
+
+DATE = {"Date": None}  # the same runs give the same bytes
+PIXELS_PER_INCH = 160
+
+
+def inline_svg(figure: Figure, figure_id: str, description: str, *, dense: bool = False) -> str:
+    """``figure`` as an ``<svg>`` (or, if ``dense``, an ``<img>`` with a PNG) for an HTML page.
+
+    Args:
+        figure_id: prefix of all ids, which would repeat between figures.
+        description: the alternative text.
+        dense: whether a picture is smaller than thousands of elements.
+    """
+    if dense:
+        return _inline_png(figure, description)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata=DATE)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    prefix = re.sub(r"\W", "_", f"f{figure_id}")
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
+    text = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", text)
+    text = text.replace(INK, "currentColor").replace(FAINT, "var(--grid)")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    # the page scales the drawing to the column; the view box keeps its proportions
+    text = re.sub(r'(<svg[^>]*?) width="[^"]+"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]+"', r"\1", text, count=1)
+    label = _attribute(description)
+    return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+
+
+def _inline_png(figure: Figure, description: str) -> str:
+    """A picture for the light page; the template's style inverts its lightness for the dark one."""
+    buffer = io.BytesIO()
+    with mpl.rc_context({"savefig.facecolor": "none"}):
+        figure.savefig(buffer, format="png", dpi=PIXELS_PER_INCH, metadata={"Software": None})
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img alt="{_attribute(description)}" src="data:image/png;base64,{data}">'
+
+
+def _attribute(text: str) -> str:
+    for character, entity in (("&", "&amp;"), ('"', "&quot;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(character, entity)
+    return text
