@@ -18,7 +18,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.analysis.intervals import t_interval
+from study.analysis.intervals import log_t_interval, t_interval
 
 Translate = Callable[[str], str]
 """From an English label to the report's language."""
@@ -53,6 +53,8 @@ STYLES: dict[str, tuple[str, Any]] = {
     "1000": (_BLUE, "--"),
     "full": (_PURPLE, ":"),
     "1": (_ORANGE, (0, (3, 1, 1, 1))),
+    "init": (_GREEN, "--"),
+    "end": (_PURPLE, "-"),
 }
 MARKERS = {"train": "o", "test": "s", "gap": "^"}
 
@@ -118,16 +120,18 @@ def new_figure(
 
 def curve(
     axes: Axes, frame: pd.DataFrame, x: str, y: str, *, name: str, label: str | None = None,
-    band: bool = True, **options: Any,
+    band: bool = True, log: bool = False, **options: Any,
 ) -> None:  # fmt: skip
     """Mean of ``y`` over runs at each ``x`` as a line, its 95 % t interval as a band.
 
     Args:
         name: the thing drawn, which decides colour and line style.
         label: for the legend; None for ``name``.
+        log: take the geometric mean and its interval, for a logarithmic axis.
     """
+    interval = log_t_interval if log else t_interval
     rows = [
-        (position, *t_interval(group[y])[:3])
+        (position, *interval(group[y])[:3])
         for position, group in frame.groupby(x, sort=True)
     ]  # fmt: skip
     if not rows:
