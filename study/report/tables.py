@@ -47,7 +47,12 @@ def flat(frame: pd.DataFrame) -> pd.DataFrame:
     for name in frame.columns:
         values = list(frame[name])
         if any(isinstance(value, Estimate) for value in values):
-            for suffix, attribute in (("", "mean"), (" low", "low"), (" high", "high"), (" n", "n")):
+            for suffix, attribute in (
+                ("", "mean"),
+                (" low", "low"),
+                (" high", "high"),
+                (" n", "n"),
+            ):
                 columns[f"{name}{suffix}"] = [getattr(value, attribute, value) for value in values]
         else:
             columns[str(name)] = values

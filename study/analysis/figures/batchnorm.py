@@ -1,0 +1,279 @@
+"""Section 1.3: where batch normalisation sits, how fast it learns, at which initial scales."""
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+from study.analysis.figures import parts, style
+from study.analysis.figures.spec import FigureSpec
+from study.analysis.figures.style import Translate
+from study.analysis.frames import Results
+from study.analysis.intervals import Estimate, paired_difference, t_interval
+
+LEVELS = (0.5, 0.8, 0.9)
+SIDES = {False: "off", True: "on"}
+NAMES = {False: "without batch norm", True: "with batch norm"}
+SHOWN = (-4.0, 4.0)  # part of the pre-activations' histogram that is drawn; the rest is counted
+COLUMNS = 4
+
+
+# --- 1.3-a: where the layer sits ----------------------------------------------------------------
+
+
+def draw_placement(results: Results, tr: Translate) -> Figure:
+    """Affine → batch norm → activation, with what flows between them in a trained network."""
+    measured = [
+        (config, result)
+        for config, result in results.measured("batchnorm", "histograms")
+        if config["batchnorm"]
+    ]
+    if not measured:
+        figure, axes = style.new_figure(height=2)
+        style.empty(axes[0, 0], tr("no finished run"))
+        return figure
+    depth = len(measured[0][1]["preactivation"])
+    activation = measured[0][0]["activation"]
+    figure, grid = style.new_figure(
+        depth, 5, height=0.7 + 1.05 * depth, width_ratios=[0.95, 2, 1.15, 2, 0.85]
+    )
+    moments = _moments(results)
+    for index, row in enumerate(grid):
+        _box(row[0], tr("Affine"), arrows="out")
+        _box(row[2], tr("Batch\nNorm"), arrows="both", colour=style.colour("on"))
+        _box(row[4], tr(activation), arrows="in")
+        row[0].text(0.42, 0.98, f"{tr('layer')} {index + 1}", ha="center", va="top")
+        for axes, key, colour in (
+            (row[1], "preactivation", style.colour("before")),
+            (row[3], "normalised", style.colour("on")),
+        ):
+            _distribution(axes, [result[key][index] for _, result in measured], colour, tr)
+            mean, variance = moments.loc[index + 1, [f"{key}_mean", f"{key}_var"]]
+            text = f"{tr('mean')} {_signed(mean.mean)}\n{tr('variance')} {variance.mean:.2f}"
+            axes.text(0.02, 0.97, text, transform=axes.transAxes, va="top", fontsize=9.5)
+            axes.tick_params(labelbottom=index == depth - 1)
+        top = max(row[1].get_ylim()[1], row[3].get_ylim()[1])
+        for axes in (row[1], row[3]):
+            axes.set_ylim(0, top)
+    grid[0, 1].set_title(tr("before batch norm"))
+    grid[0, 3].set_title(tr("after batch norm"))
+    for axes in grid[-1, [1, 3]]:
+        axes.set_xlabel(tr("pre-activation"))
+    return figure
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.2f}"
+    return "0.00" if float(text) == 0 else text.replace("-", "−")
+
+
+def _moments(results: Results) -> pd.DataFrame:
+    """Mean and variance by layer (the index) of the runs with batch norm, as estimates."""
+    columns = [
+        f"{key}_{moment}" for key in ("preactivation", "normalised") for moment in ("mean", "var")
+    ]
+    layers = parts.layer_rows(results, "batchnorm", columns)
+    layers = layers[layers["batchnorm"].eq(True) & layers["preactivation_mean"].notna()]
+    return layers.groupby("layer")[columns].agg(t_interval)
+
+
+def _box(axes: Axes, text: str, *, arrows: str, colour: str = "none") -> None:
+    """A layer of the network: a box, and the arrows into and out of it."""
+    axes.set_axis_off()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    ink = mpl.rcParams["text.color"]
+    left = 0.04 if arrows == "out" else 0.22
+    right = 0.96 if arrows == "in" else 0.78
+    for fill, edge, alpha in ((colour, "none", 0.25), ("none", ink, 1.0)):
+        axes.add_patch(
+            FancyBboxPatch(
+                (left + 0.04, 0.2), right - left - 0.08, 0.42, boxstyle="round,pad=0.04",
+                facecolor=fill, edgecolor=edge, alpha=alpha, mutation_aspect=1.5, clip_on=False,
+            )
+        )  # fmt: skip
+    axes.text((left + right) / 2, 0.41, text, ha="center", va="center", fontsize=9.5)
+    for wanted, start, end in (("in", -0.02, left), ("out", right, 1.02)):
+        if arrows in (wanted, "both"):
+            arrow = FancyArrowPatch(
+                (start, 0.41), (end, 0.41), arrowstyle="-|>", mutation_scale=9, color=ink,
+                shrinkA=0, shrinkB=0, clip_on=False,
+            )  # fmt: skip
+            axes.add_patch(arrow)
+
+
+def _distribution(axes: Axes, histograms: list[dict], colour: str, tr: Translate) -> None:  # type: ignore[type-arg]
+    axes.set(xlim=SHOWN, xticks=[-4, -2, 0, 2, 4], yticks=[])
+    axes.spines["left"].set_visible(False)
+    pooled = parts.pool(histograms, SHOWN)
+    if pooled is None:
+        return
+    axes.stairs(pooled.shares, pooled.edges, fill=True, color=colour, alpha=0.75)
+    axes.set_ylim(0, 1.15 * pooled.shares.max())
+    if pooled.outside:
+        text = f"{tr('outside')}\n{parts.small_share(pooled.outside)}"
+        axes.text(0.98, 0.97, text, transform=axes.transAxes, ha="right", va="top", fontsize=9.5)
+
+
+def table_placement(results: Results) -> pd.DataFrame:
+    """Mean and variance before and after the layer; the last columns: a network without it."""
+    columns = {
+        "preactivation_mean": "mean before",
+        "preactivation_var": "variance before",
+        "normalised_mean": "mean after",
+        "normalised_var": "variance after",
+        "unit_mean_max": "largest unit mean after",
+        "unit_var_mean": "mean unit variance after",
+    }
+    without = {
+        "preactivation_mean": "mean without batch norm",
+        "preactivation_var": "variance without batch norm",
+    }
+    layers = parts.layer_rows(results, "batchnorm", list(columns))
+    layers = layers[layers["preactivation_mean"].notna()]
+    rows = []
+    for layer, group in layers.groupby("layer"):
+        on, off = (group[group["batchnorm"].eq(side)] for side in (True, False))
+        rows.append(
+            {"layer": layer}
+            | {name: t_interval(on[column]) for column, name in columns.items()}
+            | {name: t_interval(off[column]) for column, name in without.items()}
+        )
+    return pd.DataFrame(rows, columns=["layer", *columns.values(), *without.values()])
+
+
+# --- 1.3.1-a: speed of learning -----------------------------------------------------------------
+
+
+def draw_speed(results: Results, tr: Translate) -> Figure:
+    """Training accuracy by epoch, with and without batch norm."""
+    curves = parts.accuracy_curves(results, "batchnorm")
+    figure, grid = style.new_figure(height=3.6)
+    axes = grid[0, 0]
+    if curves.empty:
+        style.empty(axes, tr("no finished run"))
+        return figure
+    style.percent(axes, limits=(0, 1.02))
+    labels = []
+    for side, name in SIDES.items():
+        own = curves[curves["batchnorm"] == side]
+        if own.empty:
+            continue
+        style.curve(axes, own, "epoch", "train_accuracy", name=name)
+        last = own[own["epoch"] == own["epoch"].max()]["train_accuracy"].mean()
+        labels.append((last, f"{tr(NAMES[side])}\n{last:.0%}", style.colour(name)))
+    axes.set(xlim=(0, curves["epoch"].max()), xlabel=tr("epoch"), ylabel=tr("training accuracy"))
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(8, integer=True))
+    parts.end_labels(axes, labels, spacing=0.16)
+    _mark_levels(axes, results, tr)
+    parts.diverged_note(axes, results.runs("batchnorm"), tr, 0.02, 0.95)
+    return figure
+
+
+def _mark_levels(axes: Axes, results: Results, tr: Translate) -> None:
+    """Mark where the runs reach each level, as far as all of them do."""
+    for side, name in SIDES.items():
+        for level in LEVELS:
+            epochs = epochs_to(results, level, side)
+            if len(epochs) == 0 or epochs.isna().any():
+                continue
+            when = float(epochs.mean())
+            axes.plot(when, level, "o", color=style.colour(name), markersize=5)
+            axes.annotate(
+                f"{level:.0%}: {tr('epoch')} {when:.0f}", (when, level), xytext=(-7, 5),
+                textcoords="offset points", ha="right", va="center", fontsize=9.5,
+            )  # fmt: skip
+
+
+def epochs_to(results: Results, level: float, batchnorm: bool) -> pd.Series:
+    """First evaluated epoch with training accuracy ≥ ``level``, by seed; NaN where never."""
+    curves = parts.accuracy_curves(results, "batchnorm")
+    own = curves[curves["batchnorm"] == batchnorm]
+    reached = own[own["train_accuracy"] >= level].groupby("seed")["epoch"].min()
+    return reached.reindex(sorted(own["seed"].unique())).astype(float)
+
+
+def table_speed(results: Results) -> pd.DataFrame:
+    """Two measures under each other: accuracy at each epoch, and epochs to reach a level.
+
+    The mean number of epochs is of the runs that get there; ``reached`` says how many of all.
+    """
+    columns = ["measure", "at", NAMES[False], NAMES[True], "reached without", "reached with"]
+    curves = parts.accuracy_curves(results, "batchnorm")
+    rows: list[list[object]] = []
+    for epoch, group in curves.groupby("epoch"):
+        estimates = [
+            t_interval(group[group["batchnorm"] == side]["train_accuracy"]) for side in SIDES
+        ]
+        rows.append(["training accuracy at epoch", epoch, *estimates, "", ""])
+    for level in LEVELS if len(curves) else ():
+        epochs = [epochs_to(results, level, side) for side in SIDES]
+        reached = [f"{int(e.notna().sum())}/{len(e)}" for e in epochs]
+        rows.append(
+            ["epochs to training accuracy", level, *(t_interval(e) for e in epochs), *reached]
+        )
+    return pd.DataFrame(rows, columns=columns)
+
+
+# --- 1.3.1-b: the same at 16 initial scales -----------------------------------------------------
+
+
+def draw_scales(results: Results, tr: Translate) -> Figure:
+    """Training accuracy by epoch at each initial scale, one panel each."""
+    curves = parts.accuracy_curves(results, "batchnorm_scales")
+    runs = parts.final_runs(results, "batchnorm_scales")
+    scales = sorted(runs["init_std"].dropna().unique(), reverse=True)
+    rows = max(-(-len(scales) // COLUMNS), 1)
+    figure, grid = style.new_figure(
+        rows, COLUMNS, height=0.7 + 1.45 * rows, sharex=True, sharey=True
+    )
+    panels = grid.ravel()
+    if not scales:
+        style.empty(panels[0], tr("no finished run"))
+    for axes, scale in zip(panels, scales, strict=False):
+        for side, name in SIDES.items():
+            own = curves[(curves["init_std"] == scale) & (curves["batchnorm"] == side)]
+            style.curve(axes, own, "epoch", "train_accuracy", name=name)
+            mine = runs[(runs["init_std"] == scale) & (runs["batchnorm"] == side)]
+            parts.diverged_note(axes, mine, tr, 0.08, 0.26 if side else 0.92, name)
+        axes.set_title(f"{tr('std')} {scale:.2g}", pad=3)
+        style.percent(axes, limits=(0, 1.04))
+        axes.set_yticks([0, 0.5, 1])
+        axes.set_xlim(0, None)
+    for axes in panels[len(scales) :]:
+        axes.set_axis_off()
+    figure.supxlabel(tr("epoch"), fontsize=10)
+    figure.supylabel(tr("training accuracy"), fontsize=10)
+    handles = [
+        mpl.lines.Line2D([], [], color=style.colour(name), linestyle=style.line_style(name))
+        for name in SIDES.values()
+    ]
+    figure.legend(
+        handles, [tr(name) for name in NAMES.values()], loc="outside upper center", ncols=2,
+        fontsize=10,
+    )  # fmt: skip
+    return figure
+
+
+def table_scales(results: Results) -> pd.DataFrame:
+    """Final training accuracy at each scale; the difference is paired by seed."""
+    columns = [
+        "scale", NAMES[False], NAMES[True], "difference", "diverged without", "diverged with"
+    ]  # fmt: skip
+    runs = parts.final_runs(results, "batchnorm_scales")
+    rows: list[list[object]] = []
+    for scale, group in runs.groupby("init_std", sort=False):
+        sides = [group[group["batchnorm"] == side] for side in SIDES]
+        estimates: list[Estimate] = [t_interval(side["train_accuracy"]) for side in sides]
+        difference = paired_difference(group, "train_accuracy", "batchnorm", True, False)
+        diverged = [f"{int((side['status'] == 'diverged').sum())}/{len(side)}" for side in sides]
+        rows.append([scale, *estimates, difference, *diverged])
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values("scale", ascending=False, ignore_index=True)
+
+
+FIGURES = (
+    FigureSpec("1.3-a", ("batchnorm",), draw_placement, table_placement),
+    FigureSpec("1.3.1-a", ("batchnorm",), draw_speed, table_speed),
+    FigureSpec("1.3.1-b", ("batchnorm_scales",), draw_scales, table_scales),
+)

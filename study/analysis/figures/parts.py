@@ -1,0 +1,156 @@
+"""Pieces that the figures of sections 1.3 and 1.4 share: curves to the end, histograms, labels."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from study.analysis.figures import style
+from study.analysis.figures.style import Translate
+from study.analysis.frames import CONFIG_COLUMNS, Results, count_diverged
+from study.analysis.intervals import Estimate
+
+ACCURACIES = ("train_accuracy", "test_accuracy")
+CURVE_COLUMNS = (*CONFIG_COLUMNS, "status", "step", "epoch", *ACCURACIES, "gap")
+
+
+def accuracy_curves(results: Results, experiment: str) -> pd.DataFrame:
+    """Learning curves of all runs, diverged ones at chance accuracy from there to the end.
+
+    Without that, the mean over seeds would be one of the lucky runs only.
+    """
+    points, runs = results.points(experiment), results.runs(experiment)
+    if points.empty:
+        return pd.DataFrame(columns=list(CURVE_COLUMNS))
+    schedule = points[["num_epochs", "num_steps", "step", "epoch"]].drop_duplicates()
+    parts = [points[points["status"] == "completed"]]
+    for run in runs[runs["status"] == "diverged"].to_dict("records"):
+        own = points[(points["address"] == run["address"]) & (points["step"] < run["diverged_at"])]
+        length = [schedule[key].isin([run[key]]) for key in ("num_epochs", "num_steps")]
+        after = schedule[length[0] & length[1] & ~schedule["step"].isin(own["step"])]
+        config = {column: run[column] for column in (*CONFIG_COLUMNS, "status")}
+        chance = dict.fromkeys(ACCURACIES, run["chance"])
+        parts += [own, after[["step", "epoch"]].assign(**config, **chance)]
+    curves = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    curves["gap"] = curves["train_accuracy"] - curves["test_accuracy"]
+    return curves[list(CURVE_COLUMNS)]
+
+
+def final_runs(results: Results, experiment: str) -> pd.DataFrame:
+    """Final metrics, failed runs dropped and diverged ones at chance."""
+    return count_diverged(results.runs(experiment))
+
+
+def layer_rows(
+    results: Results, experiment: str, columns: Sequence[str], moment: str = "end"
+) -> pd.DataFrame:
+    """Layer statistics of one moment; with all ``columns`` even where no run has any."""
+    layers = results.layers(experiment)
+    wanted = [*CONFIG_COLUMNS, "moment", "layer", *columns]
+    layers = layers.reindex(columns=list(dict.fromkeys([*layers.columns, *wanted])))
+    return layers[layers["moment"] == moment]
+
+
+def closest(values: Iterable[float], wanted: float) -> float | None:
+    """The positive one of ``values`` that is closest to ``wanted``."""
+    positive = sorted({float(value) for value in values if value > 0})
+    return min(positive, key=lambda value: abs(value - wanted)) if positive else None
+
+
+class Pooled(NamedTuple):
+    """Histogram of the values of several runs together.
+
+    Attributes:
+        shares: of all values, in each bin.
+        edges: of the bins.
+        outside: share of the values that lie in no bin.
+        total: how many values.
+    """
+
+    shares: NDArray[np.float64]
+    edges: NDArray[np.float64]
+    outside: float
+    total: int
+
+
+def pool(
+    histograms: Sequence[Mapping[str, Any]], limits: tuple[float, float] | None = None
+) -> Pooled | None:
+    """Add up histograms with equal bins; None where there are no values.
+
+    Args:
+        limits: keep only bins within them; what they leave out counts as outside.
+    """
+    if not histograms:
+        return None
+    counts = np.sum([np.asarray(histogram["counts"]) for histogram in histograms], axis=0)
+    outside = sum(int(histogram["below"]) + int(histogram["above"]) for histogram in histograms)
+    total = int(counts.sum()) + outside
+    edges = np.asarray(histograms[0]["edges"], float)
+    if total == 0:
+        return None
+    if limits is not None:
+        tolerance = 1e-9 * float(np.ptp(edges))
+        inside = (edges[:-1] >= limits[0] - tolerance) & (edges[1:] <= limits[1] + tolerance)
+        kept = np.flatnonzero(inside)
+        counts, edges = counts[inside], edges[kept[0] : kept[-1] + 2]
+        outside = total - int(counts.sum())
+    return Pooled(counts / total, edges, outside / total, total)
+
+
+def small_share(share: float) -> str:
+    """A share as per cent that never looks like zero when it is not."""
+    if share == 0:
+        return "0 %"
+    return f"{100 * share:.2g} %" if share >= 0.0001 else "< 0.01 %"
+
+
+def points_text(estimate: Estimate, tr: Translate) -> str:
+    """A difference of accuracies, in accuracy points: ``19.2 ± 0.4 points``."""
+    interval = "" if math.isnan(estimate.half_width) else f" ± {100 * estimate.half_width:.1f}"
+    return f"{100 * estimate.mean:.1f}{interval} {tr('points')}"
+
+
+def end_labels(
+    axes: Axes, labels: Sequence[tuple[float, str, str]], *, spacing: float = 0.075
+) -> None:
+    """Write at the right end of each curve what it is, moved apart where they would overlap.
+
+    Args:
+        labels: height in data coordinates, text, colour.
+        spacing: smallest distance, as a share of the axis.
+    """
+    low, high = axes.get_ylim()
+    ordered = sorted(labels)
+    heights = spread([(label[0] - low) / (high - low) for label in ordered], spacing)
+    for height, (_, text, colour) in zip(heights, ordered, strict=True):
+        axes.annotate(
+            text, (1, height), xycoords="axes fraction", xytext=(6, 0),
+            textcoords="offset points", va="center", color=colour, annotation_clip=False,
+        )  # fmt: skip
+
+
+def spread(heights: Sequence[float], spacing: float) -> list[float]:
+    """Move increasing ``heights`` in [0, 1] as little as needed to be ``spacing`` apart."""
+    moved: list[float] = []
+    for height in heights:
+        moved.append(max(height, moved[-1] + spacing) if moved else max(height, 0.0))
+    for index in reversed(range(len(moved))):
+        ceiling = 1.0 if index == len(moved) - 1 else moved[index + 1] - spacing
+        moved[index] = min(moved[index], ceiling)
+    return moved
+
+
+def diverged_note(
+    axes: Axes, frame: pd.DataFrame, tr: Translate, x: float, y: float, name: str = ""
+) -> None:
+    """Say at ``(x, y)`` of ``axes`` how many runs of ``frame``, of the thing ``name``, diverged."""
+    diverged = int((frame["status"] == "diverged").sum())
+    if diverged:
+        text = f"✕ {diverged}/{len(frame)} {tr('diverged')}"
+        axes.text(x, y, text, transform=axes.transAxes, va="center", fontsize=9.5,
+                  color=style.colour(name))  # fmt: skip

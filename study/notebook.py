@@ -1,0 +1,66 @@
+"""The study from Python, for notebooks: do one run, read all runs as pandas frames.
+
+>>> from study.notebook import run, read
+>>> record = run("init=xavier", "activation=tanh", "num_epochs=5")
+>>> record.final["test_accuracy"]
+>>> frames = read("runs")
+>>> frames.runs.groupby("init")["test_accuracy"].mean()
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import hydra
+import pandas as pd
+
+from study.analysis.frames import layers_frame, points_frame, runs_frame
+from study.edge.app import run_config
+from study.edge.schema import conf_folder, register
+from study.records.record import RunRecord
+from study.records.store import RunStore
+from study.run import run as run_one
+
+
+@dataclass(frozen=True)
+class Frames:
+    """All runs of a store; see ``study.analysis.frames`` for columns, units and dtypes.
+
+    Attributes:
+        runs: one row for each run.
+        points: one row for each run and evaluation.
+        layers: one row for each run, moment and layer.
+    """
+
+    runs: pd.DataFrame
+    points: pd.DataFrame
+    layers: pd.DataFrame
+
+
+def run(*overrides: str, store: str | Path | None = None) -> RunRecord:
+    """Do one run with the overrides of the command line and return its record.
+
+    Args:
+        overrides: e.g. ``"init=xavier"``, ``"lr=0.1"``; see ``python -m study --help``.
+        store: folder to keep the record in; None keeps nothing.
+
+    Raises:
+        ConfigError, DataError: the configuration or the data set cannot be used.
+    """
+    register()
+    with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+        config = run_config(hydra.compose("config", list(overrides)))
+    record = run_one(config)
+    if store is not None:
+        RunStore(store).write(record)
+    return record
+
+
+def read(store: str | Path = "runs") -> Frames:
+    """Read all records of a store as tidy frames.
+
+    Raises:
+        StoreError: a record is damaged or of another schema; names the file.
+    """
+    runs = RunStore(store)
+    records = [record for address in runs.addresses() if (record := runs.read(address))]
+    return Frames(runs_frame(records), points_frame(records), layers_frame(records))

@@ -1,0 +1,48 @@
+"""``python -m study.report``: write a report again from stored runs, without training any."""
+
+import argparse
+import sys
+
+from rich.console import Console
+
+from study.errors import StoreError, StudyError
+from study.records.plan import read_plan
+from study.records.record import RunRecord
+from study.records.store import RunStore
+from study.report.render import render_study
+from study.report.text import DEFAULT_LANGUAGE
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Render the report of a stored study; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m study.report", description=__doc__)
+    parser.add_argument("name", nargs="?", help="name of the study (default: the last one)")
+    parser.add_argument("--store", default="runs", help="folder of the runs (default: runs)")
+    parser.add_argument("--folder", default="reports", help="where reports go (default: reports)")
+    parser.add_argument("--lang", default=DEFAULT_LANGUAGE, help="language of the report")
+    options = parser.parse_args(arguments)
+    console = Console(stderr=True)
+    try:
+        store = RunStore(options.store)
+        plan = read_plan(store, options.name)
+        records: dict[str, RunRecord] = {}
+        for address in plan.addresses:
+            try:
+                record = store.read(address)
+            except StoreError as error:
+                console.print(f"left out: {error}", markup=False, highlight=False)
+                continue
+            if record is not None:
+                records[address] = record
+        page = render_study(
+            plan, records, folder=options.folder, console=console, language=options.lang
+        )
+    except StudyError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"report: {page}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
