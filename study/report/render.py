@@ -129,7 +129,7 @@ def render_page(results: Results, text: Text, console: Console | None = None) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = Markup((templates_folder() / "style.css").read_text(encoding="utf-8"))  # noqa: S704
+    style = Markup((templates_folder() / "style.css").read_text(encoding="utf-8"))
     return environment.get_template("report.html.j2").render(
         page=text.page,
         language=text.language,
@@ -152,7 +152,7 @@ def figure_view(spec: FigureSpec, results: Results, text: Text) -> FigureView:
     if results.has(*spec.experiments):
         with house_style():
             figure = spec.draw(results, text.label)
-            picture = Markup(  # noqa: S704 (made by matplotlib; the description is escaped)
+            picture = Markup(
                 inline_svg(figure, spec.id, f"{words['title']}. {words['look']}", dense=spec.dense)
             )
         table = tables.view(spec.table(results), text.label)
@@ -247,4 +247,4 @@ def failures(results: Results) -> Sequence[Mapping[str, str]]:
 
 
 def _formula(latex: str) -> Markup:
-    return Markup(latex2mathml.converter.convert(latex, display="block"))  # noqa: S704
+    return Markup(latex2mathml.converter.convert(latex, display="block"))

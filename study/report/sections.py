@@ -1,15 +1,15 @@
 """What the report consists of: the lecture's sections in order, with their figures."""
 
-from collections.abc import Iterator
+from itertools import chain
 
-from study.analysis.figures import batchnorm, grid, minibatch
 from study.analysis.figures.spec import FigureSpec
 
-# lecture section -> template partial and figures
-SECTIONS: dict[str, tuple[FigureSpec, ...]] = {}
+MODULES: tuple[tuple[FigureSpec, ...], ...] = ()
 
+NAMES = ("1.1", "1.2.1", "1.2.2", "1.2.3", "1.2.4", "1.3", "1.3.1", "1.4", "1.4.1", "1.4.2", "G")
 
-def figures() -> Iterator[FigureSpec]:
-    """All figures in the order of the report."""
-    for specs in SECTIONS.values():
-        yield from specs
+# lecture section -> its figures; a figure's id starts with its section
+SECTIONS: dict[str, tuple[FigureSpec, ...]] = {
+    name: tuple(spec for spec in chain.from_iterable(MODULES) if spec.id.rpartition("-")[0] == name)
+    for name in NAMES
+}
