@@ -20,7 +20,7 @@ class Estimate(NamedTuple):
         mean: of the finite values.
         low, high: ends of the 95 % interval; NaN for fewer than two values.
         n: how many values (runs, pairs or cells).
-        method: ``t`` or ``bootstrap``.
+        method: ``t``, ``log t`` or ``bootstrap``.
     """
 
     mean: float
@@ -51,6 +51,19 @@ def t_interval(values: ArrayLike, level: float = LEVEL) -> Estimate:
         return Estimate(mean, np.nan, np.nan, 1)
     half = float(_t_quantile(n - 1, level) * array.std(ddof=1) / np.sqrt(n))
     return Estimate(mean, mean - half, mean + half, n)
+
+
+def log_t_interval(values: ArrayLike, level: float = LEVEL) -> Estimate:
+    """Geometric mean and the t interval of the logarithms, for values over orders of magnitude.
+
+    Values that are not all positive have no logarithms: they get the plain ``t_interval``.
+    """
+    array = np.asarray(values, dtype=float)
+    array = array[np.isfinite(array)]
+    if (array <= 0).any():
+        return t_interval(array, level)
+    mean, low, high, n, _ = t_interval(np.log(array), level)
+    return Estimate(*(float(np.exp(end)) for end in (mean, low, high)), n, "log t")
 
 
 def pairs(
