@@ -66,19 +66,6 @@ def log_t_interval(values: ArrayLike, level: float = LEVEL) -> Estimate:
     return Estimate(*(float(np.exp(end)) for end in (mean, low, high)), n, "log t")
 
 
-def log_t_interval(values: ArrayLike, level: float = LEVEL) -> Estimate:
-    """Geometric mean and the t interval of the logarithms, for values over orders of magnitude.
-
-    Values that are not all positive have no logarithms: they get the plain ``t_interval``.
-    """
-    array = np.asarray(values, dtype=float)
-    array = array[np.isfinite(array)]
-    if (array <= 0).any():
-        return t_interval(array, level)
-    mean, low, high, n, _ = t_interval(np.log(array), level)
-    return Estimate(*(float(np.exp(end)) for end in (mean, low, high)), n, "log t")
-
-
 def pairs(
     frame: pd.DataFrame, metric: str, factor: str, treatment: object, control: object,
     pair_by: Sequence[str] = ("seed",),
