@@ -161,3 +161,20 @@ def in_order(values: Sequence[Any], order: Sequence[Any]) -> list[Any]:
     """``values`` without repeats: first those in ``order``, then the rest as they come."""
     present = list(dict.fromkeys(values))
     return [v for v in order if v in present] + [v for v in present if v not in order]
+
+
+def fit_lines(axes: Axes, margin: float = 0.08) -> None:
+    """Limit the y axis to the lines: a band that two runs leave wide may go beyond."""
+    heights = np.concatenate(
+        [np.asarray(line.get_ydata(), float) for line in axes.lines] or [np.empty(0)]
+    )
+    logarithmic = axes.get_yscale() == "log"
+    heights = heights[np.isfinite(heights) & ((heights > 0) | (not logarithmic))]
+    if not len(heights) or heights.min() == heights.max():
+        return
+    low, high = heights.min(), heights.max()
+    if logarithmic:
+        factor = (high / low) ** margin
+        axes.set_ylim(low / factor, high * factor)
+    else:
+        axes.set_ylim(low - margin * (high - low), high + margin * (high - low))
