@@ -63,7 +63,7 @@ def log_t_interval(values: ArrayLike, level: float = LEVEL) -> Estimate:
     if (array <= 0).any():
         return t_interval(array, level)
     mean, low, high, n, _ = t_interval(np.log(array), level)
-    return Estimate(*(float(np.exp(end)) for end in (mean, low, high)), n, "log t")
+    return Estimate(float(np.exp(mean)), float(np.exp(low)), float(np.exp(high)), n, "log t")
 
 
 def pairs(
