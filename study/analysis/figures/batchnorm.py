@@ -1,6 +1,7 @@
 """Section 1.3: where batch normalisation sits, how fast it learns, at which initial scales."""
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -36,7 +37,7 @@ def draw_placement(results: Results, tr: Translate) -> Figure:
     depth = len(measured[0][1]["preactivation"])
     activation = measured[0][0]["activation"]
     figure, grid = style.new_figure(
-        depth, 5, height=0.7 + 1.05 * depth, width_ratios=[0.95, 2, 1.15, 2, 0.85]
+        depth, 5, height=0.7 + 1.15 * depth, width_ratios=[0.95, 2, 1.15, 2, 0.85]
     )
     moments = _moments(results)
     for index, row in enumerate(grid):
@@ -109,7 +110,7 @@ def _distribution(axes: Axes, histograms: list[dict], colour: str, tr: Translate
     if pooled is None:
         return
     axes.stairs(pooled.shares, pooled.edges, fill=True, color=colour, alpha=0.75)
-    axes.set_ylim(0, 1.15 * pooled.shares.max())
+    axes.set_ylim(0, 1.7 * pooled.shares.max())
     if pooled.outside:
         text = f"{tr('outside')}\n{parts.small_share(pooled.outside)}"
         axes.text(0.98, 0.97, text, transform=axes.transAxes, ha="right", va="top", fontsize=9.5)
@@ -163,7 +164,7 @@ def draw_speed(results: Results, tr: Translate) -> Figure:
         last = own[own["epoch"] == own["epoch"].max()]["train_accuracy"].mean()
         labels.append((last, f"{tr(NAMES[side])}\n{last:.0%}", style.colour(name)))
     axes.set(xlim=(0, curves["epoch"].max()), xlabel=tr("epoch"), ylabel=tr("training accuracy"))
-    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(8, integer=True))
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     parts.end_labels(axes, labels, spacing=0.16)
     _mark_levels(axes, results, tr)
     parts.diverged_note(axes, results.runs("batchnorm"), tr, 0.02, 0.95)
@@ -171,17 +172,20 @@ def draw_speed(results: Results, tr: Translate) -> Figure:
 
 
 def _mark_levels(axes: Axes, results: Results, tr: Translate) -> None:
-    """Mark where the runs reach each level, as far as all of them do."""
+    """Mark on the mean curve when the runs reach each level, as far as all of them do."""
+    curves = parts.accuracy_curves(results, "batchnorm")
     for side, name in SIDES.items():
+        own = curves[curves["batchnorm"] == side].groupby("epoch")["train_accuracy"].mean()
         for level in LEVELS:
             epochs = epochs_to(results, level, side)
             if len(epochs) == 0 or epochs.isna().any():
                 continue
             when = float(epochs.mean())
-            axes.plot(when, level, "o", color=style.colour(name), markersize=5)
+            at = (when, float(np.interp(when, own.index, own)))
+            axes.plot(*at, "o", color=style.colour(name), markersize=5)
             axes.annotate(
-                f"{level:.0%}: {tr('epoch')} {when:.0f}", (when, level), xytext=(-7, 5),
-                textcoords="offset points", ha="right", va="center", fontsize=9.5,
+                f"{level:.0%}: {tr('epoch')} {when:.0f}", at, xytext=(-7, 6),
+                textcoords="offset points", ha="right", va="center", color=style.colour(name),
             )  # fmt: skip
 
 
@@ -235,11 +239,11 @@ def draw_scales(results: Results, tr: Translate) -> Figure:
             own = curves[(curves["init_std"] == scale) & (curves["batchnorm"] == side)]
             style.curve(axes, own, "epoch", "train_accuracy", name=name)
             mine = runs[(runs["init_std"] == scale) & (runs["batchnorm"] == side)]
-            parts.diverged_note(axes, mine, tr, 0.08, 0.26 if side else 0.92, name)
+            parts.diverged_note(axes, mine, tr, 0.08, 0.28 if side else 0.72, name)
         axes.set_title(f"{tr('std')} {scale:.2g}", pad=3)
         style.percent(axes, limits=(0, 1.04))
         axes.set_yticks([0, 0.5, 1])
-        axes.set_xlim(0, None)
+        axes.margins(x=0.02)
     for axes in panels[len(scales) :]:
         axes.set_axis_off()
     figure.supxlabel(tr("epoch"), fontsize=10)

@@ -14,6 +14,7 @@ from study.analysis.figures.style import Translate
 from study.analysis.frames import CONFIG_COLUMNS, Results, count_diverged
 from study.analysis.intervals import Estimate
 
+LENGTH = ["num_epochs", "num_steps"]  # one of the two is set
 ACCURACIES = ("train_accuracy", "test_accuracy")
 CURVE_COLUMNS = (*CONFIG_COLUMNS, "status", "step", "epoch", *ACCURACIES, "gap")
 
@@ -26,12 +27,13 @@ def accuracy_curves(results: Results, experiment: str) -> pd.DataFrame:
     points, runs = results.points(experiment), results.runs(experiment)
     if points.empty:
         return pd.DataFrame(columns=list(CURVE_COLUMNS))
-    schedule = points[["num_epochs", "num_steps", "step", "epoch"]].drop_duplicates()
+    schedule = points[[*LENGTH, "step", "epoch"]].drop_duplicates()
     parts = [points[points["status"] == "completed"]]
     for run in runs[runs["status"] == "diverged"].to_dict("records"):
         own = points[(points["address"] == run["address"]) & (points["step"] < run["diverged_at"])]
-        length = [schedule[key].isin([run[key]]) for key in ("num_epochs", "num_steps")]
-        after = schedule[length[0] & length[1] & ~schedule["step"].isin(own["step"])]
+        planned = [schedule[key] == run[key] for key in LENGTH if pd.notna(run[key])]
+        after = schedule[np.logical_and.reduce(planned) & ~schedule["step"].isin(own["step"])]
+        after = after.drop_duplicates("step")
         config = {column: run[column] for column in (*CONFIG_COLUMNS, "status")}
         chance = dict.fromkeys(ACCURACIES, run["chance"])
         parts += [own, after[["step", "epoch"]].assign(**config, **chance)]
