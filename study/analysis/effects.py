@@ -1,0 +1,158 @@
+"""Factorial arithmetic: what each factor of the grid does, and what two of them do together.
+
+Everything is paired: runs are compared within a *block*, the runs that share the seed and every
+factor but those under study. A block that lacks a run is left out whole, so that missing cells
+cannot pass for an effect. Intervals come from ``intervals.clustered_bootstrap`` with the blocks
+of one cell (same factors, different seeds) as a cluster; where only one cell is left, from the t
+distribution over its seeds.
+
+The frames are those of ``frames.runs_frame``, with diverged runs counted (``count_diverged``).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.intervals import Estimate, clustered_bootstrap, t_interval
+
+FACTORS = ("init", "activation", "batchnorm", "dropout", "weight_decay")
+GRAND_MEAN = "mean of all"
+
+
+def levels(frame: pd.DataFrame, factor: str) -> list[Any]:
+    """Values of ``factor``: names in order of first appearance, numbers by size."""
+    values = list(pd.unique(frame[factor]))
+    return values if any(isinstance(value, str) for value in values) else sorted(values)
+
+
+def is_switch(values: Sequence[Any]) -> bool:
+    """Whether a factor has just an off (False, 0) and an on."""
+    return len(values) == 2 and not isinstance(values[0], str) and min(values) == 0
+
+
+def blocks(
+    frame: pd.DataFrame, metric: str, factor: str | Sequence[str],
+    factors: Sequence[str] = FACTORS,
+) -> pd.DataFrame:  # fmt: skip
+    """The complete blocks: a row for each, a column for each level (or combination of levels).
+
+    Args:
+        frame: one row for each run.
+        metric: its column.
+        factor: the factor or factors that vary within a block.
+        factors: all factors of the grid.
+
+    Returns:
+        Values of ``metric``; the index holds the remaining factors and the seed.
+    """
+    varied = [factor] if isinstance(factor, str) else list(factor)
+    others = [name for name in factors if name not in varied]
+    wide = frame.pivot_table(index=[*others, "seed"], columns=varied, values=metric)
+    return wide[wide.notna().all(axis=1)]
+
+
+def over_cells(values: pd.Series) -> Estimate:
+    """Mean over blocks with its interval; ``values`` has the index of ``blocks``."""
+    table = values.rename("value").reset_index()
+    cell = [name for name in table.columns if name not in ("seed", "value")]
+    clusters = table.groupby(cell).ngroup() if cell else pd.Series(0, index=table.index)
+    if clusters.nunique() < 2:
+        return t_interval(table["value"])
+    return clustered_bootstrap(table["value"], clusters)
+
+
+def main_effects(
+    frame: pd.DataFrame, metric: str, factors: Sequence[str] = FACTORS
+) -> pd.DataFrame:
+    """What each factor does to ``metric``, averaged over all others.
+
+    Returns:
+        Columns ``factor``, ``level``, ``against``, ``mean`` and ``effect`` (``Estimate``), and
+        ``blocks``, how many paired comparisons there are. A switch has one row, on against off;
+        another factor a row for each level, against the mean over its levels. A factor that does
+        not vary has none.
+    """
+    rows: list[dict[str, Any]] = []
+    for factor in factors:
+        values = levels(frame, factor)
+        if len(values) < 2:
+            continue
+        wide = blocks(frame, metric, factor, factors)
+        if is_switch(values):
+            compared = [(values[1], values[0], wide[values[0]])]
+        else:
+            compared = [(value, GRAND_MEAN, wide.mean(axis=1)) for value in values]
+        rows += [
+            {
+                "factor": factor,
+                "level": level,
+                "against": against,
+                "mean": over_cells(wide[level]),
+                "effect": over_cells(wide[level] - reference),
+                "blocks": len(wide),
+            }
+            for level, against, reference in compared
+        ]
+    return pd.DataFrame(rows, columns=["factor", "level", "against", "mean", "effect", "blocks"])
+
+
+def interaction(
+    frame: pd.DataFrame, metric: str, factor: str, switch: str, factors: Sequence[str] = FACTORS
+) -> pd.DataFrame:
+    """What ``switch`` does at each level of ``factor``.
+
+    Returns:
+        Columns ``level``; ``off``, ``on`` and ``difference``, paired at this level;
+        ``interaction``, the difference at this level minus its mean over all levels (all
+        ``Estimate``); and ``blocks``. Empty where ``switch`` does not have two levels.
+    """
+    columns = ["level", "off", "on", "difference", "interaction", "blocks"]
+    settings = levels(frame, switch)
+    if len(settings) != 2:
+        return pd.DataFrame(columns=columns)
+    off, on = settings
+    both = blocks(frame, metric, (switch, factor), factors)
+    differences = both[on] - both[off]
+    rows = []
+    for level in levels(frame, factor):
+        at_level = frame[frame[factor] == level]
+        # Without the other levels: a block that lacks one of those still counts here.
+        wide = blocks(at_level, metric, switch, [name for name in factors if name != factor])
+        wide = wide.reindex(columns=[off, on])
+        wide = wide[wide.notna().all(axis=1)]
+        rows.append(
+            {
+                "level": level,
+                "off": over_cells(wide[off]),
+                "on": over_cells(wide[on]),
+                "difference": over_cells(wide[on] - wide[off]),
+                "interaction": over_cells(differences[level] - differences.mean(axis=1)),
+                "blocks": len(wide),
+            }
+        )
+    return pd.DataFrame(rows, columns=columns)
+
+
+def spread_by(
+    frame: pd.DataFrame, metric: str, factor: str, switch: str, factors: Sequence[str] = FACTORS
+) -> dict[str, Any] | None:
+    """How far apart the levels of ``factor`` lie (largest minus smallest), ``switch`` off and on.
+
+    Returns:
+        ``off``, ``on``, ``difference`` (``Estimate``) and ``blocks``; None where there is nothing
+        to compare.
+    """
+    settings = levels(frame, switch)
+    if len(settings) != 2 or frame[factor].nunique() < 2:
+        return None
+    wide = blocks(frame, metric, (switch, factor), factors)
+    ranges = {setting: np.ptp(wide[setting].to_numpy(), axis=1) for setting in settings}
+    off, on = (pd.Series(ranges[setting], index=wide.index) for setting in settings)
+    return {
+        "off": over_cells(off),
+        "on": over_cells(on),
+        "difference": over_cells(on - off),
+        "blocks": len(wide),
+    }
