@@ -1,0 +1,297 @@
+"""Figures of section 1.1: what a part of the data says about the whole, and what that saves."""
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from study.analysis.figures import style
+from study.analysis.figures.spec import FigureSpec
+from study.analysis.figures.style import Translate
+from study.analysis.frames import Results
+from study.analysis.intervals import Estimate, t_interval
+
+MOMENTS = {"init": "before training", "end": "after training"}
+BATCH_SIZES = ("1", "10", "100", "1000", "full")
+TARGET = 0.9  # training accuracy that figure 1.1-c waits for
+DEVIATION_RANGE = (-1.5, 1.5)  # of the histograms of figure 1.1-b, in nats
+
+
+# 1.1-a: the loss of N samples, summed and averaged
+
+
+def loss_by_size(results: Results) -> pd.DataFrame:
+    """One row for each run, moment and N: mean and sd over the draws of N samples."""
+    rows = [
+        {
+            "seed": config["seed"],
+            "moment": moment,
+            "N": int(size),
+            "mean": float(draws.mean()),
+            "sum": float(size * draws.mean()),
+            "sd": _sd(draws),
+        }
+        for moment in MOMENTS
+        for config, result in results.measured("minibatch_noise", "loss_by_size", moment)
+        for size, draws in zip(result["sizes"], result["means"], strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["seed", "moment", "N", "mean", "sum", "sd"])
+
+
+def _sd(values: np.ndarray) -> float:
+    """Standard deviation of the draws; 0 where they differ by rounding only (N = all)."""
+    sd = float(values.std(ddof=1))
+    return sd if sd > 1e-12 * abs(float(values.mean())) else 0.0
+
+
+def draw_loss_by_size(results: Results, tr: Translate) -> Figure:
+    """Summed and mean loss against N; the bands are ± one sd over the draws."""
+    frame = loss_by_size(results)
+    figure, grid = style.new_figure(1, 2, height=3.5, sharex=True, sharey=True)
+    if frame.empty:
+        return _nothing(figure, tr)
+    titles = ("sum of the losses of N samples", "mean loss of N samples")
+    for axes, title, total in zip(grid[0], titles, (True, False), strict=True):
+        for moment, rows in frame.groupby("moment", sort=False):
+            means = rows.groupby("N")[["mean", "sd"]].mean()
+            n = means.index.to_numpy(float)
+            factor = n if total else np.ones(len(n))
+            middle, sd = factor * means["mean"], factor * means["sd"]
+            colour = style.colour(moment)
+            axes.plot(n, middle, color=colour, linestyle=style.line_style(moment), marker="o",
+                      markersize=3.5, label=tr(MOMENTS[str(moment)]))  # fmt: skip
+            axes.fill_between(n, middle - sd, middle + sd, color=colour, alpha=0.22, linewidth=0)
+        axes.set(title=tr(title), xlabel=tr("samples N"), xscale="log", yscale="log")
+    # A band that reaches below 0 at N = 10 must not stretch the logarithmic axis.
+    grid[0, 0].set_ylim(bottom=frame["mean"].min() / 3)
+    grid[0, 0].set_ylabel(tr("loss"))
+    grid[0, 1].legend(loc="upper left")
+    return figure
+
+
+def table_loss_by_size(results: Results) -> pd.DataFrame:
+    """N, sum, mean, sd of the mean over the draws: estimates over the seeds."""
+    rows = [
+        {
+            "moment": moment,
+            "N": n,
+            "sum": t_interval(group["sum"]),
+            "mean": t_interval(group["mean"]),
+            "sd of the mean": t_interval(group["sd"]),
+        }
+        for (moment, n), group in loss_by_size(results).groupby(["moment", "N"], sort=False)
+    ]
+    return pd.DataFrame(rows, columns=["moment", "N", "sum", "mean", "sd of the mean"])
+
+
+# 1.1-b: the mini-batch loss around the loss of all samples
+
+
+def deviations(results: Results) -> pd.DataFrame:
+    """One row for each run, moment and batch size, with arrays of what was drawn.
+
+    ``deviation`` holds each mini-batch's loss minus the loss of all samples. ``theory`` is the
+    standard deviation of the mean of B values drawn without replacement from N values with
+    standard deviation σ: σ/√B · √((N − B)/(N − 1)), the last factor the finite-population
+    correction, which is 0 for B = N.
+    """
+    rows = []
+    for moment in MOMENTS:
+        for config, result in results.measured("minibatch_noise", "minibatch_noise", moment):
+            population = result["population"]
+            each = zip(result["batch_sizes"], result["losses"], result["cosines"], strict=True)
+            for size, losses, cosines in each:
+                correction = np.sqrt((population - size) / max(population - 1, 1))
+                deviation = losses - result["full_loss"]
+                rows.append(
+                    {
+                        "seed": config["seed"],
+                        "moment": moment,
+                        "batch_size": int(size),
+                        "deviation": deviation,
+                        "sd": float(deviation.std(ddof=1)),
+                        "theory": float(result["sigma"] / np.sqrt(size) * correction),
+                        "cosine": float(np.nanmean(cosines)),
+                    }
+                )
+    columns = ["seed", "moment", "batch_size", "deviation", "sd", "theory", "cosine"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def draw_minibatch_noise(results: Results, tr: Translate) -> Figure:
+    """Histograms of the deviations by batch size; below them their sd and the cosine."""
+    frame = deviations(results)
+    if frame.empty:
+        return _nothing(style.new_figure()[0], tr)
+    sizes = sorted(frame["batch_size"].unique())
+    figure = Figure(figsize=(style.WIDTH, 5.6))
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.15))
+    panels = top.subplots(1, len(sizes), squeeze=False, sharex=True)[0]
+    for axes, size in zip(panels, sizes, strict=True):
+        _draw_deviations(axes, frame[frame["batch_size"] == size], tr)
+        axes.set(title=f"B = {size}", yticks=[], xlabel="", ylabel="")
+    panels[0].set_ylabel(tr("draws, scaled"))
+    top.supxlabel(tr("loss of the mini-batch − loss of all samples"), fontsize=10)
+
+    noise, direction = bottom.subplots(1, 2, sharex=True)
+    for moment, rows in frame.groupby("moment", sort=False):
+        colour, label = style.colour(moment), tr(MOMENTS[str(moment)])
+        for axes, column in ((noise, "sd"), (direction, "cosine")):
+            options: dict[str, Any] = {"marker": "o", "markersize": 5}
+            if column == "sd":  # the line is the theory's, the points are the measurement
+                options["linestyle"] = "none"
+            style.curve(axes, rows, "batch_size", column, name=str(moment), label=label,
+                        log=column == "sd", **options)  # fmt: skip
+        theory = rows.groupby("batch_size")["theory"].mean()
+        theory = theory[theory > 0]
+        noise.plot(theory.index, theory, color=colour, linewidth=1.2,
+                   linestyle=style.line_style(moment))  # fmt: skip
+    noise.set(xscale="log", yscale="log", title=tr("sd of the mini-batch loss"))
+    direction.set(title=tr("cosine with the full gradient"), ylim=(-0.05, 1.05))
+    style.fit_lines(noise)
+    for axes in (noise, direction):
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.minorticks_off()
+        axes.set_xlabel(tr("batch size B"))
+    noise.text(0.04, 0.06, f"{tr('line')}: σ/√B", transform=noise.transAxes)
+    direction.legend(loc="lower right")
+    return figure
+
+
+def _draw_deviations(axes: Axes, rows: pd.DataFrame, tr: Translate) -> None:
+    """Distribution of the deviations of all seeds, with the share beyond the axis in words."""
+    low, high = DEVIATION_RANGE
+    edges = np.linspace(low, high, 61)
+    beyond = []
+    for moment, group in rows.groupby("moment", sort=False):
+        values = np.concatenate(group["deviation"].to_list())
+        inside = values[(values >= low) & (values <= high)]
+        beyond.append(1 - len(inside) / len(values))
+        counts, _ = np.histogram(inside, edges)
+        # Scaled to the same height: the panels compare widths.
+        bars = pd.DataFrame({"x": edges[:-1] + np.diff(edges) / 2, "height": counts / counts.max()})
+        sns.histplot(bars, x="x", weights="height", bins=edges.tolist(), ax=axes, element="step",
+                     color=style.colour(moment), alpha=0.3, linewidth=1.2,
+                     linestyle=style.line_style(moment))  # fmt: skip
+    axes.axvline(0, color=mpl.rcParams["text.color"], linewidth=0.8, linestyle=":")
+    axes.set_ylim(0, 1.25)
+    if max(beyond) > 0:
+        axes.text(0.98, 0.98, f"{tr('outside')} {max(beyond):.1%}", ha="right", va="top",
+                  transform=axes.transAxes, fontsize=9.5)  # fmt: skip
+
+
+def table_minibatch_noise(results: Results) -> pd.DataFrame:
+    """B, bias, sd, theory, cosine. The bias is over all draws of all seeds, the rest over seeds."""
+    columns = ["moment", "B", "bias", "sd", "σ/√B with correction", "cosine"]
+    rows = [
+        [
+            moment,
+            size,
+            t_interval(np.concatenate(group["deviation"].to_list())),
+            t_interval(group["sd"]),
+            float(group["theory"].mean()),
+            t_interval(group["cosine"]),
+        ]
+        for (moment, size), group in deviations(results).groupby(
+            ["moment", "batch_size"], sort=False
+        )
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+# 1.1-c: the same work in small and in large steps
+
+
+def draw_work(results: Results, tr: Translate) -> Figure:
+    """Training loss against samples seen and against seconds, by batch size."""
+    points = results.points("minibatch")
+    figure, grid = style.new_figure(1, 2, height=3.9, sharey=True)
+    points = points[points["status"] == "completed"]
+    diverged = (results.runs("minibatch")["status"] == "diverged").sum()
+    if points.empty:
+        return _nothing(figure, tr)
+    sizes = style.in_order(points["batch_size"], BATCH_SIZES)
+    for size in sizes:
+        rows = points[points["batch_size"] == size]
+        # Seeds are evaluated at the same steps, but not at the same second.
+        rows = rows.assign(seconds=rows.groupby("step")["seconds"].transform("mean"))
+        rows = rows[rows["step"] > 0]  # no place on a logarithmic axis; drawn as a line below
+        for axes, x in zip(grid[0], ("samples_seen", "seconds"), strict=True):
+            style.curve(axes, rows, x, "train_loss", name=size, label=tr(size), log=True)
+            reached = rows.groupby("step").agg(
+                {x: "mean", "train_loss": _geometric_mean, "train_accuracy": "mean"}
+            )
+            reached = reached[reached["train_accuracy"] >= TARGET]
+            if len(reached):
+                axes.plot(reached[x].iloc[0], reached["train_loss"].iloc[0], marker="o",
+                          markersize=8, color=style.colour(size), markeredgecolor=mpl.rcParams["text.color"],
+                          linestyle="none")  # fmt: skip
+    start = points.loc[points["step"] == 0, "train_loss"].mean()
+    for axes, title in zip(grid[0], ("samples seen", "seconds of training"), strict=True):
+        axes.axhline(start, color=mpl.rcParams["text.color"], linewidth=0.8, linestyle=":")
+        axes.set(xscale="log", yscale="log", xlabel=tr(title))
+        style.fit_lines(axes)
+    grid[0, 0].set_ylabel(tr("training loss"))
+    note = f"●  {tr('training accuracy')} {TARGET:.0%}"
+    if diverged:
+        note += f"    ✕ {diverged} {tr('diverged')}"
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(sizes),
+                  title=f"{tr('batch size')}      {note}")  # fmt: skip
+    return figure
+
+
+def _geometric_mean(values: pd.Series) -> float:
+    return float(np.exp(np.log(values).mean()))
+
+
+def table_work(results: Results) -> pd.DataFrame:
+    """Updates, samples and seconds until ``TARGET``, at the first evaluation that is there.
+
+    A run that does not get there, or diverges before, has no such time: estimates are over those
+    that do, ``reached`` says how many of how many, and where there is none a cell says *never*.
+    """
+    runs = results.runs("minibatch")
+    runs = runs[runs["status"] != "failed"]
+    points = results.points("minibatch")
+    there = points[points["train_accuracy"] >= TARGET].sort_values("step")
+    first = there.groupby("address", sort=False).first()
+    rows = []
+    for size in style.in_order(runs["batch_size"], BATCH_SIZES):
+        own = runs[runs["batch_size"] == size]
+        reached = first.loc[[address for address in own["address"] if address in first.index]]
+        row: dict[str, Any] = {"B": size, "reached": f"{len(reached)}/{len(own)}"}
+        for column, name in (
+            ("step", "updates"), ("samples_seen", "samples seen"), ("seconds", "seconds"),
+        ):  # fmt: skip
+            row[name] = t_interval(reached[column]) if len(reached) else "never"
+        row["training accuracy"] = _final(own["train_accuracy"])
+        row["diverged"] = int((own["status"] == "diverged").sum())
+        rows.append(row)
+    columns = ["B", "reached", "updates", "samples seen", "seconds", "training accuracy",
+               "diverged"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _final(values: pd.Series) -> Estimate | str:
+    estimate = t_interval(values)
+    return estimate if estimate.n else "never"
+
+
+def _nothing(figure: Figure, tr: Translate) -> Figure:
+    axes = figure.axes[0]
+    for other in figure.axes[1:]:
+        other.remove()
+    style.empty(axes, tr("no runs"))
+    return figure
+
+
+FIGURES = (
+    FigureSpec("1.1-a", ("minibatch_noise",), draw_loss_by_size, table_loss_by_size),
+    FigureSpec("1.1-b", ("minibatch_noise",), draw_minibatch_noise, table_minibatch_noise),
+    FigureSpec("1.1-c", ("minibatch",), draw_work, table_work),
+)
