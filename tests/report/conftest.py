@@ -1,0 +1,84 @@
+"""A real, tiny study and a real browser for the tests of the report."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from study.analysis.frames import Results
+from study.records.plan import read_plan
+from study.records.store import RunStore
+
+# All experiments with one seed and three updates a run: every figure has runs to show.
+TINY = ("study=quick", "seed=0", "num_steps=3", "report.name=tiny")
+
+
+@dataclass(frozen=True)
+class TinyStudy:
+    """A finished study: its store, its page, and what the command printed."""
+
+    folder: Path
+    output: str
+
+    @property
+    def store(self) -> RunStore:
+        return RunStore(self.folder / "runs")
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "reports" / "tiny" / "index.html"
+
+    @property
+    def results(self) -> Results:
+        plan = read_plan(self.store, "tiny")
+        records = {address: self.store.read(address) for address in plan.addresses}
+        return Results(plan, {a: record for a, record in records.items() if record is not None})
+
+
+@pytest.fixture(scope="session")
+def tiny_study(tmp_path_factory: pytest.TempPathFactory) -> TinyStudy:
+    """Run the command as a user does, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("tiny")
+    done = subprocess.run(
+        [sys.executable, "-m", "study", "-m", *TINY],
+        cwd=folder,
+        env=os.environ | {"STUDY_CACHE_DIR": str(folder / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    return TinyStudy(folder, done.stdout + done.stderr)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """Headless Chromium that reports every request and every console message."""
+    from selenium import webdriver
+
+    chromium, driver = (shutil.which(name) for name in ("chromium", "chromedriver"))
+    if chromium is None or driver is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI has to have chromium and chromedriver")
+        pytest.skip("chromium or chromedriver is not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as chrome:
+        yield chrome

@@ -1,0 +1,56 @@
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+from matplotlib.figure import Figure
+
+from study.analysis.figures.style import colour, house_style, new_figure
+from study.report.svg import inline_svg
+
+
+def drawn(label: str = "x") -> Figure:
+    figure, axes = new_figure()
+    axes[0, 0].plot([0, 1], [0, 1], color=colour("he"))
+    axes[0, 0].set_xlabel(label)
+    return figure
+
+
+@pytest.fixture(autouse=True)
+def _style():
+    with house_style():
+        yield
+
+
+def test_same_figure_gives_the_same_bytes():
+    assert inline_svg(drawn(), "a", "text") == inline_svg(drawn(), "a", "text")
+
+
+def test_ids_of_two_figures_differ():
+    ids = [set(re.findall(r'\bid="([^"]+)"', inline_svg(drawn(), name, ""))) for name in "ab"]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+
+
+def test_references_point_to_ids_of_the_figure():
+    text = inline_svg(drawn(), "1.1-a", "")
+    ids = set(re.findall(r'\bid="([^"]+)"', text))
+    assert set(re.findall(r'(?:href="|url\()#([^")]+)', text)) <= ids
+
+
+def test_ink_is_the_page_colour_and_data_keep_theirs():
+    text = inline_svg(drawn(), "a", "")
+    assert "currentColor" in text
+    assert "#123456" not in text
+    assert colour("he") in text
+
+
+def test_description_and_labels_are_escaped():
+    text = inline_svg(drawn("<script>"), "a", 'a "quoted" <b> & c')
+    root = ET.fromstring(text)
+    assert root.attrib["aria-label"] == 'a "quoted" <b> & c'
+    assert "<script>" not in text
+
+
+def test_dense_figures_become_pictures():
+    text = inline_svg(drawn(), "a", "words", dense=True)
+    assert text.startswith('<img alt="words" src="data:image/png;base64,')
