@@ -7,15 +7,12 @@ thread. All variants take turns in one process, so that a noisy machine slows al
 are medians over the rounds and the ratio's quartiles.
 """
 
-import os
-
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_variable] = "1"
-
+import itertools
 import time
 from collections.abc import Callable
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from study.network.activations import ReLU
 from study.network.initializers import VarianceScaling
@@ -53,7 +50,7 @@ def bare_products() -> Callable[[], None]:
 
     layers = [
         (array(BATCH, a), array(a, b), array(BATCH, b), array(a, b), array(BATCH, a))
-        for a, b in zip(WIDTHS, WIDTHS[1:], strict=False)
+        for a, b in itertools.pairwise(WIDTHS)
     ]
 
     def step() -> None:
@@ -87,7 +84,7 @@ def pytorch(batchnorm: bool, dropout: float) -> Callable[[], object]:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     layers: list[nn.Module] = []
-    for a, b in zip(WIDTHS[:-2], WIDTHS[1:-1], strict=True):
+    for a, b in itertools.pairwise(WIDTHS[:-1]):
         layers.append(nn.Linear(a, b, bias=not batchnorm))
         layers += [nn.BatchNorm1d(b)] if batchnorm else []
         layers.append(nn.ReLU())
@@ -146,4 +143,5 @@ def spread(ratios: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with threadpool_limits(1):
+        main()
