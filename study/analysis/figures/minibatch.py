@@ -214,7 +214,7 @@ def draw_work(results: Results, tr: Translate) -> Figure:
     diverged = (results.runs("minibatch")["status"] == "diverged").sum()
     if points.empty:
         return _nothing(figure, tr)
-    sizes = style.in_order(points["batch_size"], BATCH_SIZES)
+    sizes = style.in_order(list(points["batch_size"]), BATCH_SIZES)
     for size in sizes:
         rows = points[points["batch_size"] == size]
         # Seeds are evaluated at the same steps, but not at the same second.
@@ -228,8 +228,8 @@ def draw_work(results: Results, tr: Translate) -> Figure:
             reached = reached[reached["train_accuracy"] >= TARGET]
             if len(reached):
                 axes.plot(reached[x].iloc[0], reached["train_loss"].iloc[0], marker="o",
-                          markersize=8, color=style.colour(size), markeredgecolor=mpl.rcParams["text.color"],
-                          linestyle="none")  # fmt: skip
+                          markersize=8, color=style.colour(size), linestyle="none",
+                          markeredgecolor=mpl.rcParams["text.color"])  # fmt: skip
     start = points.loc[points["step"] == 0, "train_loss"].mean()
     for axes, title in zip(grid[0], ("samples seen", "seconds of training"), strict=True):
         axes.axhline(start, color=mpl.rcParams["text.color"], linewidth=0.8, linestyle=":")
@@ -261,7 +261,7 @@ def table_work(results: Results) -> pd.DataFrame:
     there = points[points["train_accuracy"] >= TARGET].sort_values("step")
     first = there.groupby("address", sort=False).first()
     rows = []
-    for size in style.in_order(runs["batch_size"], BATCH_SIZES):
+    for size in style.in_order(list(runs["batch_size"]), BATCH_SIZES):
         own = runs[runs["batch_size"] == size]
         reached = first.loc[[address for address in own["address"] if address in first.index]]
         row: dict[str, Any] = {"B": size, "reached": f"{len(reached)}/{len(own)}"}

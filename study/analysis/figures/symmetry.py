@@ -1,0 +1,173 @@
+"""Figures of section 1.2.1: what becomes of a network whose weights all start the same."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from study.analysis.figures import style
+from study.analysis.figures.spec import FigureSpec
+from study.analysis.figures.style import Translate
+from study.analysis.frames import Results, count_diverged
+from study.analysis.intervals import t_interval
+
+INITS = ("constant 0", "constant 0.01", "xavier", "he")
+PALETTE = "RdBu_r"  # diverging, and colour-blind safe
+
+
+# 1.2.1-a: the weight matrices after training
+
+
+def first_run(results: Results) -> dict[str, dict[str, Any]]:
+    """Result of the ``weights`` probe after training, by scheme, of the lowest seed there is."""
+    found: dict[str, tuple[int, dict[str, Any]]] = {}
+    for config, result in results.measured("symmetry", "weights"):
+        init, seed = config["init"], config["seed"]
+        if init not in found or seed < found[init][0]:
+            found[init] = (seed, result)
+    return {init: found[init][1] for init in style.in_order(list(found), INITS)}
+
+
+def draw_weights(results: Results, tr: Translate) -> Figure:
+    """First and second weight matrix as heat maps, a column for each scheme.
+
+    A column of pixels is one unit. Colours show the deviation from the matrix's mean, each matrix
+    on its own scale, which stands below it: on one scale a constant matrix would look empty and
+    the stripes that show what its units have learned, all the same, could not be seen.
+    """
+    shown = first_run(results)
+    figure, grid = style.new_figure(2, max(len(shown), 1), height=5.4)
+    if not shown:
+        grid[1, 0].remove()
+        style.empty(grid[0, 0], tr("no runs"))
+        return figure
+    layers = results.layers("symmetry")
+    layers = layers[layers["moment"] == "end"]
+    for column, (init, result) in enumerate(shown.items()):
+        for row, matrix in enumerate(result["matrices"]):
+            axes = grid[row, column]
+            _draw_matrix(axes, matrix.astype(float), tr)
+            own = layers[(layers["init"] == init) & (layers["layer"] == row + 1)]
+            distinct = own["distinct_units"].mean()
+            title = f"{distinct:.0f} {tr('distinct units')}" if distinct != 1 else None
+            axes.set_title(title or f"1 {tr('distinct unit')}", fontsize=9.5)
+            if row == 0:
+                axes.annotate(tr(init), (0.5, 1), xycoords="axes fraction", xytext=(0, 22),
+                              textcoords="offset points", ha="center", fontsize=10.5,
+                              color=style.colour(init), weight="bold")  # fmt: skip
+            if column == 0:
+                inputs = tr("pixels") if row == 0 else tr("units of layer 1")
+                axes.set_ylabel(f"W{row + 1}\n{len(matrix)} {inputs}")
+        for axes in grid[len(result["matrices"]) :, column]:
+            axes.remove()
+    figure.supxlabel(tr("a column is one unit; colour: weight − mean of the matrix"), fontsize=10)
+    return figure
+
+
+def _draw_matrix(axes: Axes, matrix: NDArray[np.float64], tr: Translate) -> None:
+    """Deviations from the mean, the colours' ends at their 99.5th percentile."""
+    deviation = matrix - matrix.mean()
+    limit = float(np.quantile(np.abs(deviation), 0.995))
+    if limit <= 1e-3 * abs(matrix.mean()):  # the stored half precision resolves no more
+        limit, words = 1.0, f"{tr('all')} {matrix.mean():.2g}"
+        deviation = np.zeros_like(deviation)
+    else:
+        digits = max(0, -math.floor(math.log10(limit)))
+        words = f"{matrix.mean():.{digits}f} ± {limit:.{digits}f}".replace("-0.0 ", "0.0 ")
+    sns.heatmap(deviation, ax=axes, cmap=PALETTE, center=0, vmin=-limit, vmax=limit, cbar=False,
+                xticklabels=False, yticklabels=False, rasterized=True)  # fmt: skip
+    axes.set_xlabel(words, fontsize=9.5)
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+
+
+def table_weights(results: Results) -> pd.DataFrame:
+    """Distinct units, rank and spreads by scheme and layer after training, over the seeds.
+
+    The output layer has no hidden units: it has a rank only.
+    """
+    layers = results.layers("symmetry")
+    layers = layers[layers["moment"] == "end"]
+    ranks = {
+        (config["address"], layer): rank
+        for config, result in results.measured("symmetry", "weights")
+        for layer, rank in enumerate(result["ranks"], start=1)
+    }
+    keys = zip(layers["address"], layers["layer"], strict=True)
+    layers = layers.assign(rank=[ranks.get(key, np.nan) for key in keys])
+    columns = {
+        "units": "units",
+        "distinct_units": "distinct units",
+        "rank": "rank of W",
+        "unit_spread": "spread of activations",
+        "weight_gradient_spread": "spread of gradients",
+    }
+    rows = []
+    for init in style.in_order(list(layers["init"]), INITS):
+        for layer, group in layers[layers["init"] == init].groupby("layer"):
+            values = {name: t_interval(group[column]) for column, name in columns.items()}
+            rows.append({"init": init, "layer": layer} | values)
+    return pd.DataFrame(rows, columns=["init", "layer", *columns.values()])
+
+
+# 1.2.1-b: are 1000 identical units worth more than 10?
+
+
+def draw_width(results: Results, tr: Translate) -> Figure:
+    """Test accuracy against the number of hidden units, a line for each scheme."""
+    runs = count_diverged(results.runs("width"))
+    figure, grid = style.new_figure(height=3.4)
+    axes = grid[0, 0]
+    if runs.empty:
+        style.empty(axes, tr("no runs"))
+        return figure
+    for init, group in runs.groupby("init", sort=False):
+        style.curve(axes, group, "width", "test_accuracy", name=str(init), label=tr(str(init)),
+                    marker="o", markersize=6)  # fmt: skip
+        for width, cell in group.groupby("width"):
+            mean = cell["test_accuracy"].mean()
+            axes.annotate(f"{mean:.0%}", (float(str(width)), mean), xytext=(0, 8), ha="center",
+                          textcoords="offset points", color=style.colour(init))  # fmt: skip
+            diverged = (cell["status"] == "diverged").sum()
+            if diverged:
+                words = f"✕ {diverged}/{len(cell)} {tr('diverged')}"
+                axes.annotate(words, (float(str(width)), mean), xytext=(0, 20), ha="center",
+                              textcoords="offset points", color=style.colour(init))  # fmt: skip
+    chance = runs["chance"].iloc[0]
+    axes.axhline(chance, color="0.5", linewidth=0.8, linestyle=":")
+    widths = sorted(runs["width"].unique())
+    axes.set(xscale="log", xlabel=tr("units in the hidden layer"), ylabel=tr("test accuracy"))
+    axes.set_xlim(widths[0] / 1.4, widths[-1] * 1.4)
+    axes.set_xticks(widths, [str(width) for width in widths])
+    axes.minorticks_off()
+    style.percent(axes)
+    axes.annotate(tr("chance"), (0.25, chance), xycoords=("axes fraction", "data"), va="top",
+                  xytext=(0, -3), textcoords="offset points", fontsize=9.5)  # fmt: skip
+    axes.legend(loc="upper left")
+    return figure
+
+
+def table_width(results: Results) -> pd.DataFrame:
+    """Width, scheme, test accuracy over the seeds (diverged runs at chance)."""
+    runs = count_diverged(results.runs("width"))
+    rows = [
+        {
+            "width": width,
+            "init": init,
+            "test accuracy": t_interval(group["test_accuracy"]),
+            "diverged": int((group["status"] == "diverged").sum()),
+        }
+        for (init, width), group in runs.groupby(["init", "width"], sort=False)
+    ]
+    return pd.DataFrame(rows, columns=["width", "init", "test accuracy", "diverged"])
+
+
+FIGURES = (
+    FigureSpec("1.2.1-a", ("symmetry",), draw_weights, table_weights, dense=True),
+    FigureSpec("1.2.1-b", ("width",), draw_width, table_width),
+)
