@@ -55,6 +55,9 @@ STYLES: dict[str, tuple[str, Any]] = {
     "1": (_ORANGE, (0, (3, 1, 1, 1))),
     "init": (_GREEN, "--"),
     "end": (_PURPLE, "-"),
+    "vote": (_GREEN, "-"),
+    "thinned": (_BLACK, "-."),
+    "scaled": (_ORANGE, "--"),
 }
 MARKERS = {"train": "o", "test": "s", "gap": "^"}
 
