@@ -1,11 +1,14 @@
 """Section 1.3: where batch normalisation sits, how fast it learns, at which initial scales."""
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from scipy import stats
 
 from study.analysis.figures import parts, style
 from study.analysis.figures.spec import FigureSpec
@@ -18,6 +21,7 @@ SIDES = {False: "off", True: "on"}
 NAMES = {False: "without batch norm", True: "with batch norm"}
 SHOWN = (-4.0, 4.0)  # part of the pre-activations' histogram that is drawn; the rest is counted
 COLUMNS = 4
+_TARGET: dict[str, Any] = {"color": style.INK, "linewidth": 1.2, "linestyle": (0, (4, 2))}
 
 
 # --- 1.3-a: where the layer sits ----------------------------------------------------------------
@@ -37,7 +41,7 @@ def draw_placement(results: Results, tr: Translate) -> Figure:
     depth = len(measured[0][1]["preactivation"])
     activation = measured[0][0]["activation"]
     figure, grid = style.new_figure(
-        depth, 5, height=0.7 + 1.15 * depth, width_ratios=[0.95, 2, 1.15, 2, 0.85]
+        depth, 5, height=1.0 + 1.15 * depth, width_ratios=[0.95, 2, 1.15, 2, 0.85]
     )
     moments = _moments(results)
     for index, row in enumerate(grid):
@@ -61,6 +65,9 @@ def draw_placement(results: Results, tr: Translate) -> Figure:
     grid[0, 3].set_title(tr("after batch norm"))
     for axes in grid[-1, [1, 3]]:
         axes.set_xlabel(tr("pre-activation"))
+    target = mpl.lines.Line2D([], [], **_TARGET)
+    text = f"{tr('normal distribution')}: {tr('mean')} 0, {tr('variance')} 1"
+    figure.legend([target], [text], loc="outside lower center", fontsize=10, handlelength=3)
     return figure
 
 
@@ -103,16 +110,19 @@ def _box(axes: Axes, text: str, *, arrows: str, colour: str = "none") -> None:
             axes.add_patch(arrow)
 
 
-def _distribution(axes: Axes, histograms: list[dict], colour: str, tr: Translate) -> None:  # type: ignore[type-arg]
+def _distribution(axes: Axes, histograms: list[dict[str, Any]], colour: str,
+                  tr: Translate) -> None:  # fmt: skip
     axes.set(xlim=SHOWN, xticks=[-4, -2, 0, 2, 4], yticks=[])
     axes.spines["left"].set_visible(False)
     pooled = parts.pool(histograms, SHOWN)
     if pooled is None:
         return
     axes.stairs(pooled.shares, pooled.edges, fill=True, color=colour, alpha=0.75)
-    axes.set_ylim(0, 1.7 * pooled.shares.max())
+    target = np.diff(stats.norm.cdf(pooled.edges))
+    axes.plot((pooled.edges[:-1] + pooled.edges[1:]) / 2, target, **_TARGET)
+    axes.set_ylim(0, 1.7 * max(pooled.shares.max(), target.max()))
     if pooled.outside:
-        text = f"{tr('outside')}\n{parts.small_share(pooled.outside)}"
+        text = f"{tr('outside')} ±{SHOWN[1]:g}\n{parts.small_share(pooled.outside)}"
         axes.text(0.98, 0.97, text, transform=axes.transAxes, ha="right", va="top", fontsize=9.5)
 
 
@@ -164,7 +174,7 @@ def draw_speed(results: Results, tr: Translate) -> Figure:
         last = own[own["epoch"] == own["epoch"].max()]["train_accuracy"].mean()
         labels.append((last, f"{tr(NAMES[side])}\n{last:.0%}", style.colour(name)))
     axes.set(xlim=(0, curves["epoch"].max()), xlabel=tr("epoch"), ylabel=tr("training accuracy"))
-    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     parts.end_labels(axes, labels, spacing=0.16)
     _mark_levels(axes, results, tr)
     parts.diverged_note(axes, results.runs("batchnorm"), tr, 0.02, 0.95)

@@ -16,6 +16,7 @@ from study.analysis.frames import Results
 from study.analysis.intervals import summarise, t_interval
 
 TABLE_ROWS = 10
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 CURVES = {"train": "train_accuracy", "test": "test_accuracy"}
 METRICS = {"train_accuracy": "train accuracy", "test_accuracy": "test accuracy", "gap": "gap"}
 
@@ -49,6 +50,7 @@ def draw_gap(curves: pd.DataFrame, tr: Translate, *, without: pd.DataFrame | Non
     end = means.index[-1]
     axes.plot([end, end], [test.iloc[-1], train.iloc[-1]], color=style.colour("gap"), linewidth=3,
               solid_capstyle="butt", clip_on=False)  # fmt: skip
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     axes.set(xlim=(0, end), xlabel=tr("epoch"), ylabel=tr("accuracy"))
     gap = t_interval(curves[curves["epoch"] == end]["gap"])
     labels = [
@@ -96,7 +98,8 @@ def draw_doses(
     for axes, names in ((above, ("train", "test")), (below, ("gap",))):
         for name in names:
             labels[name] = _dots(axes, runs, factor, CURVES.get(name, "gap"), name, places)
-    style.percent(above, limits=(0, 1.04))
+    lowest = float(runs.groupby(factor)[list(CURVES.values())].mean().min(axis=None))
+    style.percent(above, limits=(max(math.floor(10 * lowest - 1) / 10, 0.0), 1.02))
     below.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
     below.set_ylim(*gap_limits(runs.groupby(factor)["gap"].mean()))
     above.set_ylabel(tr("accuracy"))
@@ -149,8 +152,12 @@ def gap_limits(means: pd.Series) -> tuple[float, float]:
 
 
 def dose_text(dose: float) -> str:
-    """``0.03``; small ones as powers of ten."""
-    return f"{dose:g}" if dose == 0 or dose >= 1e-3 else f"{dose:.0e}".replace("e-0", "e-")
+    """``0.03``; small ones as powers of ten: ``10⁻⁴``, ``3·10⁻⁴``."""
+    if dose == 0 or dose >= 0.01:
+        return f"{dose:g}"
+    mantissa, _, exponent = f"{dose:.0e}".partition("e")
+    power = "10" + str(int(exponent)).translate(SUPERSCRIPTS)
+    return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
 def _break(figure: Figure, panels: Sequence[Axes], place: float) -> None:
