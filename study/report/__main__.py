@@ -2,14 +2,16 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from rich.console import Console
 
+from study.analysis.frames import Results
 from study.errors import StoreError, StudyError
 from study.records.plan import read_plan
 from study.records.record import RunRecord
 from study.records.store import RunStore
-from study.report.render import render_study
+from study.report.render import export_figure, render_study
 from study.report.text import DEFAULT_LANGUAGE
 
 
@@ -20,6 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--store", default="runs", help="folder of the runs (default: runs)")
     parser.add_argument("--folder", default="reports", help="where reports go (default: reports)")
     parser.add_argument("--lang", default=DEFAULT_LANGUAGE, help="language of the report")
+    parser.add_argument(
+        "--figure", metavar="ID", help="write just this figure, as <folder>/<name>/<ID>.png"
+    )
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     try:
@@ -34,6 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
                 continue
             if record is not None:
                 records[address] = record
+        if options.figure is not None:
+            path = Path(options.folder) / plan.name / f"{options.figure}.png"
+            export_figure(Results(plan, records), options.figure, path, options.lang)
+            print(f"figure: {path}")
+            return 0
         page = render_study(
             plan, records, folder=options.folder, console=console, language=options.lang
         )

@@ -16,14 +16,14 @@ from rich.progress import track
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import house_style
 from study.analysis.frames import Results, runs_frame
-from study.errors import StoreError
+from study.errors import ConfigError, StoreError
 from study.records.config import overrides
 from study.records.plan import StudyPlan
 from study.records.record import RunRecord
 from study.records.store import write_atomically
 from study.report import tables
 from study.report.sections import SECTIONS
-from study.report.svg import inline_svg
+from study.report.svg import inline_svg, png
 from study.report.text import Text, load_text, templates_folder
 
 # What a reader wants to know of the runs behind a figure, in the order to say it.
@@ -102,6 +102,28 @@ def render_study(
     except OSError as error:
         raise StoreError(f"{path}: cannot be written ({error.strerror})") from None
     return path
+
+
+def export_figure(results: Results, figure_id: str, path: Path, language: str = "en") -> None:
+    """Write one figure as a PNG on white, for a slide or a README.
+
+    Raises:
+        ConfigError: there is no such figure; names those there are.
+        StoreError: it has no runs, or the file cannot be written.
+    """
+    specs = {spec.id: spec for section in SECTIONS.values() for spec in section}
+    if figure_id not in specs:
+        raise ConfigError("--figure", "the id of a figure", figure_id, specs)
+    spec = specs[figure_id]
+    if not results.has(*spec.experiments):
+        raise StoreError(f"figure {figure_id}: no runs of {', '.join(spec.experiments)} are stored")
+    with house_style():
+        content = png(spec.draw(results, load_text(language).label), background="white")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def render_page(results: Results, text: Text, console: Console | None = None) -> str:

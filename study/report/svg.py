@@ -1,10 +1,9 @@
-"""Figures as SVG that belongs into the page: its colours, its font, its own ids."""
+"""Figures as SVG that belongs into the page (its colours, its font, its own ids), or as PNG."""
 
 import base64
 import io
 import re
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from study.analysis.figures.style import FAINT, INK
@@ -39,12 +38,18 @@ def inline_svg(figure: Figure, figure_id: str, description: str, *, dense: bool 
     return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
 
 
-def _inline_png(figure: Figure, description: str) -> str:
-    """A picture for the light page; the template's style inverts its lightness for the dark one."""
+def png(figure: Figure, *, background: str = "none") -> bytes:
+    """``figure`` as a PNG; the same figure gives the same bytes."""
     buffer = io.BytesIO()
-    with mpl.rc_context({"savefig.facecolor": "none"}):
-        figure.savefig(buffer, format="png", dpi=PIXELS_PER_INCH, metadata={"Software": None})
-    data = base64.b64encode(buffer.getvalue()).decode()
+    figure.savefig(
+        buffer, format="png", dpi=PIXELS_PER_INCH, facecolor=background,
+        metadata={"Software": None},
+    )  # fmt: skip
+    return buffer.getvalue()
+
+
+def _inline_png(figure: Figure, description: str) -> str:
+    data = base64.b64encode(png(figure)).decode()
     return f'<img alt="{_attribute(description)}" src="data:image/png;base64,{data}">'
 
 

@@ -112,3 +112,11 @@ def test_unknown_language_names_those_there_are():
 def test_unknown_study_names_those_there_are(tiny_study, capsys):
     assert main(["nothing", "--store", str(tiny_study.store.folder)]) == 1
     assert "tiny" in capsys.readouterr().err
+
+
+def test_one_figure_can_be_exported(tiny_study, tmp_path, capsys):
+    arguments = ["tiny", "--store", str(tiny_study.store.folder), "--folder", str(tmp_path)]
+    assert main([*arguments, "--figure", "1.3.1-b"]) == 0
+    assert (tmp_path / "tiny" / "1.3.1-b.png").read_bytes().startswith(b"\x89PNG")
+    assert main([*arguments, "--figure", "9.9-z"]) == 1
+    assert "1.3.1-b" in capsys.readouterr().err
