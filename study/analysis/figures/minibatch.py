@@ -129,7 +129,7 @@ def draw_minibatch_noise(results: Results, tr: Translate) -> Figure:
         return _nothing(style.new_figure()[0], tr)
     sizes = sorted(frame["batch_size"].unique())
     figure = Figure(figsize=(style.WIDTH, 5.6))
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.15))
+    top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.15))[:, 0]
     panels = top.subplots(1, len(sizes), squeeze=False, sharex=True)[0]
     for axes, size in zip(panels, sizes, strict=True):
         _draw_deviations(axes, frame[frame["batch_size"] == size], tr)

@@ -59,7 +59,7 @@ def draw_weights(results: Results, tr: Translate) -> Figure:
             if row == 0:
                 axes.annotate(tr(init), (0.5, 1), xycoords="axes fraction", xytext=(0, 22),
                               textcoords="offset points", ha="center", fontsize=10.5,
-                              color=style.colour(init), weight="bold")  # fmt: skip
+                              color=style.colour(init))  # fmt: skip
             if column == 0:
                 inputs = tr("pixels") if row == 0 else tr("units of layer 1")
                 axes.set_ylabel(f"W{row + 1}\n{len(matrix)} {inputs}")
@@ -78,7 +78,8 @@ def _draw_matrix(axes: Axes, matrix: NDArray[np.float64], tr: Translate) -> None
         deviation = np.zeros_like(deviation)
     else:
         digits = max(0, -math.floor(math.log10(limit)))
-        words = f"{matrix.mean():.{digits}f} ± {limit:.{digits}f}".replace("-0.0 ", "0.0 ")
+        mean = round(float(matrix.mean()), digits) + 0.0  # never "-0.0"
+        words = f"{mean:.{digits}f} ± {limit:.{digits}f}"
     sns.heatmap(deviation, ax=axes, cmap=PALETTE, center=0, vmin=-limit, vmax=limit, cbar=False,
                 xticklabels=False, yticklabels=False, rasterized=True)  # fmt: skip
     axes.set_xlabel(words, fontsize=9.5)

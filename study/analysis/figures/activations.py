@@ -1,0 +1,227 @@
+"""Figures of sections 1.2.2 to 1.2.4: activations and gradients of untrained networks."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from study.analysis.figures import style
+from study.analysis.figures.parts import Pooled, pool, small_share
+from study.analysis.figures.spec import FigureSpec
+from study.analysis.figures.style import Translate
+from study.analysis.frames import Results
+from study.analysis.intervals import log_t_interval, t_interval
+
+EXPERIMENT = ("activations",)
+ACTIVATIONS = ("sigmoid", "tanh", "relu")
+INITS = ("normal 1", "normal 0.01", "xavier", "glorot", "he", "xavier_doubled")
+LIMITS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}  # where the function is flat
+
+
+def probed(results: Results) -> pd.DataFrame:
+    """Statistics of the hidden layers before training, one row for each run and layer."""
+    layers = results.layers("activations")
+    chosen: pd.DataFrame = layers[(layers["moment"] == "init") & layers["hidden"].astype(bool)]
+    return chosen
+
+
+def histograms(results: Results, activation: str) -> dict[str, list[Pooled | None]]:
+    """Histograms of all seeds together, by scheme, a list with one for each layer."""
+    found: dict[str, list[list[dict[str, Any]]]] = {}
+    for config, result in results.measured("activations", "histograms", "init"):
+        if config["activation"] == activation:
+            found.setdefault(config["init"], []).append(result["activation"])
+    return {
+        init: [pool(of_layer) for of_layer in zip(*runs, strict=True)]
+        for init, runs in found.items()
+    }
+
+
+def draw_histograms(
+    results: Results, tr: Translate, *, activation: str, inits: Sequence[str]
+) -> Figure:
+    """A panel for each layer, a row for each scheme; what the bars cannot show stands above them.
+
+    The share of zeros of ReLU is drawn apart, hatched, and may go beyond the axis, which is made
+    for the other values.
+    """
+    layers = probed(results)
+    layers = layers[layers["activation"] == activation]
+    pooled = histograms(results, activation)
+    shown = [init for init in inits if init in pooled]
+    depth = max((len(pooled[init]) for init in shown), default=1)
+    rows = max(len(shown), 1)
+    figure, grid = style.new_figure(rows, depth, height=0.6 + 2.1 * rows, sharex=True, sharey="row")
+    if not shown:
+        for axes in grid[0, 1:]:
+            axes.remove()
+        style.empty(grid[0, 0], tr("no runs"))
+        return figure
+    for index, (row, init) in enumerate(zip(grid, shown, strict=True)):
+        statistics = layers[layers["init"] == init].groupby("layer").mean(numeric_only=True)
+        tallest = 0.0
+        for number, (axes, histogram) in enumerate(zip(row, pooled[init], strict=True), start=1):
+            own = statistics.loc[number]
+            zeros = float(own["saturated_share"]) if activation == "relu" else 0.0
+            if histogram is not None:
+                tallest = max(tallest, _draw_bars(axes, histogram, zeros, init, activation))
+            notes = [f"sd {_short(own['activation_sd'])}"]
+            if activation in LIMITS and own["saturated_share"] > 0:
+                notes.append(f"{tr('saturated')} {small_share(own['saturated_share'])}")
+            if zeros > 0:
+                notes.append(f"= 0: {small_share(zeros)}")
+            if histogram is not None and histogram.outside > 0:
+                top = histogram.edges[-1]
+                notes.append(f"> {top:g}: {small_share(histogram.outside)}")
+            heading = [f"{tr('layer')} {number}"] if index == 0 else []
+            axes.set_title("\n".join(heading + notes), fontsize=9.5)
+        row[0].set_ylim(0, 1.06 * tallest)
+        row[0].yaxis.set_major_formatter(_percent_ticks)
+        row[0].yaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
+        row[0].set_ylabel(tr(init), fontsize=10.5, color=style.colour(init))
+    figure.supxlabel(f"{tr('activation')} ({tr(activation)})", fontsize=10)
+    figure.supylabel(tr("share of values"), fontsize=10)
+    return figure
+
+
+def _draw_bars(axes: Axes, histogram: Pooled, zeros: float, init: str, activation: str) -> float:
+    """Draw the shares and return the height that the axis needs."""
+    shares, edges = histogram.shares.copy(), histogram.edges
+    colour = style.colour(init)
+    for limit in LIMITS.get(activation, ()):
+        axes.axvspan(limit - 0.05, limit + 0.05, color="0.5", alpha=0.18, linewidth=0)
+    shares[0] = max(shares[0] - zeros, 0.0) if zeros else shares[0]
+    bars = pd.DataFrame({"x": edges[:-1] + np.diff(edges) / 2, "share": shares})
+    sns.histplot(bars, x="x", weights="share", bins=edges.tolist(), ax=axes, color=colour,
+                 alpha=0.85, linewidth=0)  # fmt: skip
+    if zeros:
+        axes.bar(edges[0], zeros, width=edges[1] - edges[0], bottom=shares[0], align="edge",
+                 facecolor="none", edgecolor=colour, hatch="////", linewidth=0.6)  # fmt: skip
+    axes.set(xlim=(edges[0], edges[-1]), xlabel="", ylabel="")
+    middle = (edges[0] + edges[-1]) / 2
+    axes.set_xticks([edges[0], middle, edges[-1]],
+                    [f"{tick:g}" for tick in (edges[0], middle, edges[-1])])  # fmt: skip
+    return float(shares.max())
+
+
+@mpl.ticker.FuncFormatter
+def _percent_ticks(share: float, _: int | None = None) -> str:
+    return f"{100 * share:.3g}%"
+
+
+def _short(value: float) -> str:
+    """Two digits, without the zeros of the exponent: ``0.46``, ``9e-7``."""
+    if value != 0 and not 1e-3 <= abs(value) < 1e4:
+        return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+    return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def table_histograms(results: Results, *, activation: str, inits: Sequence[str]) -> pd.DataFrame:
+    """Mean, sd, saturated share, values outside, effective units, gradient norm, over the seeds."""
+    layers = probed(results)
+    layers = layers[layers["activation"] == activation]
+    outside: dict[tuple[str, int], list[float]] = {}
+    for config, result in results.measured("activations", "histograms", "init"):
+        if config["activation"] == activation:
+            for number, histogram in enumerate(result["activation"], start=1):
+                own = pool([histogram])
+                if own is not None:
+                    outside.setdefault((config["init"], number), []).append(own.outside)
+    rows = []
+    for init in [init for init in inits if (layers["init"] == init).any()]:
+        for number, group in layers[layers["init"] == init].groupby("layer"):
+            rows.append(
+                {
+                    "init": init,
+                    "layer": number,
+                    "mean": t_interval(group["activation_mean"]),
+                    "sd": t_interval(group["activation_sd"]),
+                    "skew": t_interval(group["activation_skew"]),
+                    "saturated share": t_interval(group["saturated_share"]),
+                    "share outside the range": t_interval(
+                        outside.get((init, int(str(number))), [])
+                    ),
+                    "effective units": t_interval(group["effective_units"]),
+                    "gradient norm": log_t_interval(group["gradient_norm"]),
+                }
+            )
+    columns = ["init", "layer", "mean", "sd", "skew", "saturated share",
+               "share outside the range", "effective units", "gradient norm"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _histogram_figure(figure_id: str, activation: str, *inits: str) -> FigureSpec:
+    chosen: dict[str, Any] = {"activation": activation, "inits": inits}
+    return FigureSpec(figure_id, EXPERIMENT, partial(draw_histograms, **chosen),
+                      partial(table_histograms, **chosen))  # fmt: skip
+
+
+# 1.2.2-c: what is left of the gradient
+
+
+def draw_gradients(results: Results, tr: Translate) -> Figure:
+    """Norm of ∂L/∂activation by layer, a panel for each activation, a line for each scheme."""
+    layers = probed(results)
+    activations = style.in_order(list(layers["activation"]), ACTIVATIONS)
+    figure, grid = style.new_figure(1, max(len(activations), 1), height=4.3, sharey=True)
+    if not activations:
+        style.empty(grid[0, 0], tr("no runs"))
+        return figure
+    inits = style.in_order(list(layers["init"]), INITS)
+    markers = dict(zip(INITS, "os^vDX", strict=True))
+    for axes, activation in zip(grid[0], activations, strict=True):
+        for init in inits:
+            own = layers[(layers["activation"] == activation) & (layers["init"] == init)]
+            style.curve(axes, own, "layer", "gradient_norm", name=init, label=tr(init), log=True,
+                        marker=markers.get(init, "o"), markersize=5)  # fmt: skip
+        depth = int(layers["layer"].max())
+        axes.set(title=tr(activation), xlabel=tr("layer"), yscale="log")
+        axes.set_xticks(range(1, depth + 1))
+    # One scale for all panels, from all their lines.
+    heights = [line.get_ydata() for axes in grid[0] for line in axes.lines]
+    values = np.concatenate([np.asarray(height, float) for height in heights])
+    values = values[values > 0]
+    if len(values):
+        grid[0, 0].set_ylim(values.min() / 4, values.max() * 4)
+    grid[0, 0].set_ylabel(tr("gradient norm"))
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, handlelength=3.2)
+    figure.supxlabel(f"←  {tr('direction of back-propagation')}", fontsize=10)
+    return figure
+
+
+def table_gradients(results: Results) -> pd.DataFrame:
+    """Gradient norm by layer, and what is left of it: first layer relative to last."""
+    layers = probed(results)
+    numbers = sorted(layers["layer"].unique())
+    rows = []
+    for activation in style.in_order(list(layers["activation"]), ACTIVATIONS):
+        for init in style.in_order(list(layers["init"]), INITS):
+            own = layers[(layers["activation"] == activation) & (layers["init"] == init)]
+            if own.empty:
+                continue
+            norms = own.pivot_table(index="seed", columns="layer", values="gradient_norm")
+            row: dict[str, Any] = {"activation": activation, "init": init}
+            row |= {f"layer {number}": log_t_interval(norms[number]) for number in norms}
+            row["first / last"] = log_t_interval(norms[norms.columns[0]] / norms[norms.columns[-1]])
+            rows.append(row)
+    columns = ["activation", "init", *(f"layer {number}" for number in numbers), "first / last"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+FIGURES = (
+    _histogram_figure("1.2.2-a", "sigmoid", "normal 1"),
+    _histogram_figure("1.2.2-b", "sigmoid", "normal 0.01"),
+    FigureSpec("1.2.2-c", EXPERIMENT, draw_gradients, table_gradients),
+    _histogram_figure("1.2.3-a", "sigmoid", "xavier"),
+    _histogram_figure("1.2.3-b", "tanh", "normal 1", "normal 0.01", "xavier"),
+    _histogram_figure("1.2.4-a", "relu", "normal 0.01"),
+    _histogram_figure("1.2.4-b", "relu", "xavier"),
+    _histogram_figure("1.2.4-c", "relu", "he"),
+)
