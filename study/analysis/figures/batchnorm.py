@@ -1,5 +1,6 @@
 """Section 1.3: where batch normalisation sits, how fast it learns, at which initial scales."""
 
+import math
 from typing import Any
 
 import matplotlib as mpl
@@ -21,7 +22,7 @@ SIDES = {False: "off", True: "on"}
 NAMES = {False: "without batch norm", True: "with batch norm"}
 SHOWN = (-4.0, 4.0)  # part of the pre-activations' histogram that is drawn; the rest is counted
 COLUMNS = 4
-_TARGET: dict[str, Any] = {"color": style.INK, "linewidth": 1.2, "linestyle": (0, (4, 2))}
+_TARGET: dict[str, Any] = {"linewidth": 1.2, "linestyle": (0, (4, 2))}
 
 
 # --- 1.3-a: where the layer sits ----------------------------------------------------------------
@@ -54,8 +55,8 @@ def draw_placement(results: Results, tr: Translate) -> Figure:
             (row[3], "normalised", style.colour("on")),
         ):
             _distribution(axes, [result[key][index] for _, result in measured], colour, tr)
-            mean, variance = moments.loc[index + 1, [f"{key}_mean", f"{key}_var"]]
-            text = f"{tr('mean')} {_signed(mean.mean)}\n{tr('variance')} {variance.mean:.2f}"
+            mean, variance = moments.get((index + 1, key), (math.nan, math.nan))
+            text = f"{tr('mean')} {_signed(mean)}\n{tr('variance')} {variance:.2f}"
             axes.text(0.02, 0.97, text, transform=axes.transAxes, va="top", fontsize=9.5)
             axes.tick_params(labelbottom=index == depth - 1)
         top = max(row[1].get_ylim()[1], row[3].get_ylim()[1])
@@ -65,7 +66,7 @@ def draw_placement(results: Results, tr: Translate) -> Figure:
     grid[0, 3].set_title(tr("after batch norm"))
     for axes in grid[-1, [1, 3]]:
         axes.set_xlabel(tr("pre-activation"))
-    target = mpl.lines.Line2D([], [], **_TARGET)
+    target = mpl.lines.Line2D([], [], color=mpl.rcParams["text.color"], **_TARGET)
     text = f"{tr('normal distribution')}: {tr('mean')} 0, {tr('variance')} 1"
     figure.legend([target], [text], loc="outside lower center", fontsize=10, handlelength=3)
     return figure
@@ -73,17 +74,21 @@ def draw_placement(results: Results, tr: Translate) -> Figure:
 
 def _signed(value: float) -> str:
     text = f"{value:+.2f}"
-    return "0.00" if float(text) == 0 else text.replace("-", "−")
+    return "0.00" if text.strip("+-") == "0.00" else text.replace("-", "−")
 
 
-def _moments(results: Results) -> pd.DataFrame:
-    """Mean and variance by layer (the index) of the runs with batch norm, as estimates."""
-    columns = [
-        f"{key}_{moment}" for key in ("preactivation", "normalised") for moment in ("mean", "var")
-    ]
+def _moments(results: Results) -> dict[tuple[int, str], tuple[float, float]]:
+    """Mean and variance by layer and place, averaged over the runs with batch norm."""
+    places = ("preactivation", "normalised")
+    columns = [f"{place}_{moment}" for place in places for moment in ("mean", "var")]
     layers = parts.layer_rows(results, "batchnorm", columns)
     layers = layers[layers["batchnorm"].eq(True) & layers["preactivation_mean"].notna()]
-    return layers.groupby("layer")[columns].agg(t_interval)
+    means = layers.groupby("layer")[columns].mean()
+    return {
+        (layer, place): (means.at[layer, f"{place}_mean"], means.at[layer, f"{place}_var"])
+        for layer in means.index
+        for place in places
+    }
 
 
 def _box(axes: Axes, text: str, *, arrows: str, colour: str = "none") -> None:
@@ -119,7 +124,8 @@ def _distribution(axes: Axes, histograms: list[dict[str, Any]], colour: str,
         return
     axes.stairs(pooled.shares, pooled.edges, fill=True, color=colour, alpha=0.75)
     target = np.diff(stats.norm.cdf(pooled.edges))
-    axes.plot((pooled.edges[:-1] + pooled.edges[1:]) / 2, target, **_TARGET)
+    centres = (pooled.edges[:-1] + pooled.edges[1:]) / 2
+    axes.plot(centres, target, color=mpl.rcParams["text.color"], **_TARGET)
     axes.set_ylim(0, 1.7 * max(pooled.shares.max(), target.max()))
     if pooled.outside:
         text = f"{tr('outside')} ±{SHOWN[1]:g}\n{parts.small_share(pooled.outside)}"

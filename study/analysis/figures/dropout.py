@@ -54,8 +54,8 @@ def draw_mask(results: Results, tr: Translate) -> Figure:
         axes.set_title(title)
     for index, mask in enumerate(masks[: len(drawn)]):
         for axes, count in zip(grid[0], (len(mask), int(mask.sum())), strict=True):
-            axes.text(index + 1, -UNITS_DRAWN / 2 - 0.75, f"{count}/{len(mask)}", ha="center",
-                      va="center", fontsize=9.5)  # fmt: skip
+            axes.text(index + 1, -UNITS_DRAWN / 2 - 0.2, f"{count}/{len(mask)}\n{tr('kept')}",
+                      ha="center", va="top", fontsize=9.5)  # fmt: skip
     part = tr("Drawn: the first {units} of {width} units in {layers} of {depth} hidden layers")
     note = part.format(units=len(drawn[0]), width=len(masks[0]), layers=len(drawn),
                        depth=len(masks))  # fmt: skip
@@ -89,7 +89,7 @@ def _network(axes: Axes, kept: list[np.ndarray], tr: Translate) -> None:
     names = [tr("in"), *(f"{tr('layer')} {i + 1}" for i in range(len(kept))), tr("out")]
     for x, name in enumerate(names):
         axes.text(x, top, name, ha="center", va="center", fontsize=9.5)
-    axes.set(xlim=(-0.4, len(columns) - 0.6), ylim=(-UNITS_DRAWN / 2 - 1.1, top + 0.4))
+    axes.set(xlim=(-0.4, len(columns) - 0.6), ylim=(-UNITS_DRAWN / 2 - 1.2, top + 0.4))
     axes.set_axis_off()
 
 
@@ -232,7 +232,11 @@ def draw_correlations(results: Results, tr: Translate) -> Figure:
     figure, grid = style.new_figure(
         rows, COLUMNS, height=0.9 + 1.9 * rows, sharex=True, sharey=True
     )
-    table = table_correlations(results)
+    table = table_correlations(results).set_index("layer")
+    means = {
+        column: {layer: estimate.mean for layer, estimate in table[column].items()}
+        for column in table
+    }
     panels = grid.ravel()
     for index, axes in enumerate(panels[:depth]):
         axes.set_title(f"{tr('layer')} {index + 1}", pad=3)
@@ -244,7 +248,7 @@ def draw_correlations(results: Results, tr: Translate) -> Figure:
             axes.stairs(pooled.shares, pooled.edges, fill=True, color=colour, alpha=0.13)
             axes.stairs(pooled.shares, pooled.edges, color=colour, linestyle=linestyle,
                         linewidth=1.5)  # fmt: skip
-            mean = table.loc[index, f"mean |r| {WITH[name]} dropout"].mean
+            mean = means[f"mean |r| {WITH[name]} dropout"].get(index + 1, math.nan)
             axes.text(0.97, 0.97 - 0.14 * line, f"{mean:.3f}", transform=axes.transAxes,
                       ha="right", va="top", color=colour)  # fmt: skip
         axes.text(0.03, 0.97, tr("mean |r|"), transform=axes.transAxes, va="top", fontsize=9.5)
@@ -252,8 +256,9 @@ def draw_correlations(results: Results, tr: Translate) -> Figure:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     for axes in panels[depth:]:
         axes.set_axis_off()
-    panels[0].set_ylim(0, None)
+    panels[0].set_ylim(0, 1.2 * panels[0].get_ylim()[1])
     style.percent(panels[0], limits=None)
+    panels[0].yaxis.set_major_locator(mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
     figure.supxlabel(tr("correlation of two hidden units"), fontsize=10)
     figure.supylabel(tr("share of the pairs"), fontsize=10)
     shown = [(name, rate) for name, rate in _sides(results) if histograms[name]]

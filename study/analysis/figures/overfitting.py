@@ -76,9 +76,7 @@ def table_gap(curves: pd.DataFrame) -> pd.DataFrame:
     return summarise(rows, "epoch", list(METRICS)).rename(columns=METRICS)
 
 
-def draw_doses(
-    runs: pd.DataFrame, factor: str, tr: Translate, *, label: str, log: bool
-) -> Figure:
+def draw_doses(runs: pd.DataFrame, factor: str, tr: Translate, *, label: str, log: bool) -> Figure:
     """Accuracies (above) and gap (below) of the finished runs against the strength ``factor``.
 
     Args:
@@ -98,7 +96,7 @@ def draw_doses(
     for axes, names in ((above, ("train", "test")), (below, ("gap",))):
         for name in names:
             labels[name] = _dots(axes, runs, factor, CURVES.get(name, "gap"), name, places)
-    lowest = float(runs.groupby(factor)[list(CURVES.values())].mean().min(axis=None))
+    lowest = runs.groupby(factor)[list(CURVES.values())].mean().to_numpy().min()
     style.percent(above, limits=(max(math.floor(10 * lowest - 1) / 10, 0.0), 1.02))
     below.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
     below.set_ylim(*gap_limits(runs.groupby(factor)["gap"].mean()))

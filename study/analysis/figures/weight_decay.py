@@ -1,6 +1,5 @@
 """Sections 1.4 and 1.4.1: over-fitting, and what weight decay does to it and to the weights."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -75,8 +74,8 @@ def weight_norms(results: Results) -> pd.DataFrame:
     """Norm of all weights of each run after training: the root of the layers' summed squares."""
     layers = parts.layer_rows(results, EXPERIMENT, WEIGHTS)
     squares = layers.assign(norm=layers["weight_norm"].astype(float) ** 2)
-    norms = squares.groupby(["weight_decay", "seed", "address"], as_index=False)["norm"].sum()
-    return norms.assign(norm=np.sqrt(norms["norm"]))
+    sums = squares.groupby(["weight_decay", "seed", "address"])["norm"].sum()
+    return sums.pow(0.5).reset_index()
 
 
 # --- 1.4.1-c: the weights themselves ------------------------------------------------------------
