@@ -12,7 +12,6 @@ The frames are those of ``frames.runs_frame``, with diverged runs counted (``cou
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from study.analysis.intervals import Estimate, clustered_bootstrap, t_interval
@@ -49,6 +48,8 @@ def blocks(
     """
     varied = [factor] if isinstance(factor, str) else list(factor)
     others = [name for name in factors if name not in varied]
+    if frame.empty:
+        return pd.DataFrame()
     wide = frame.pivot_table(index=[*others, "seed"], columns=varied, values=metric)
     return wide[wide.notna().all(axis=1)]
 
@@ -72,7 +73,7 @@ def main_effects(
         Columns ``factor``, ``level``, ``against``, ``mean`` and ``effect`` (``Estimate``), and
         ``blocks``, how many paired comparisons there are. A switch has one row, on against off;
         another factor a row for each level, against the mean over its levels. A factor that does
-        not vary has none.
+        not vary, or never within a block, has none.
     """
     rows: list[dict[str, Any]] = []
     for factor in factors:
@@ -80,6 +81,8 @@ def main_effects(
         if len(values) < 2:
             continue
         wide = blocks(frame, metric, factor, factors)
+        if wide.empty:
+            continue
         if is_switch(values):
             compared = [(values[1], values[0], wide[values[0]])]
         else:
@@ -98,40 +101,47 @@ def main_effects(
     return pd.DataFrame(rows, columns=["factor", "level", "against", "mean", "effect", "blocks"])
 
 
+def switch_effect(
+    frame: pd.DataFrame, metric: str, switch: str, factors: Sequence[str] = FACTORS
+) -> dict[str, Any] | None:
+    """What a factor of two levels does to ``metric``.
+
+    Returns:
+        ``off``, ``on`` (its smaller and larger level), ``difference`` (on minus off), all
+        ``Estimate`` over the same pairs, and ``blocks``, how many pairs; None where there is no
+        pair.
+    """
+    settings = levels(frame, switch)
+    wide = blocks(frame, metric, switch, factors)
+    if len(settings) != 2 or wide.empty:
+        return None
+    return _compared(wide[settings[0]], wide[settings[1]])
+
+
 def interaction(
     frame: pd.DataFrame, metric: str, factor: str, switch: str, factors: Sequence[str] = FACTORS
 ) -> pd.DataFrame:
     """What ``switch`` does at each level of ``factor``.
 
     Returns:
-        Columns ``level``; ``off``, ``on`` and ``difference``, paired at this level;
-        ``interaction``, the difference at this level minus its mean over all levels (all
-        ``Estimate``); and ``blocks``. Empty where ``switch`` does not have two levels.
+        Columns ``level``; ``off``, ``on``, ``difference`` and ``blocks``, as in
+        ``switch_effect``, at this level; and ``interaction``, the difference at this level minus
+        its mean over all levels, from the blocks that have them all. A level without pairs has no
+        row.
     """
-    columns = ["level", "off", "on", "difference", "interaction", "blocks"]
-    settings = levels(frame, switch)
-    if len(settings) != 2:
-        return pd.DataFrame(columns=columns)
-    off, on = settings
-    both = blocks(frame, metric, (switch, factor), factors)
-    differences = both[on] - both[off]
-    rows = []
+    columns = ["level", "off", "on", "difference", "blocks", "interaction"]
+    all_levels = blocks(frame, metric, (switch, factor), factors)
+    rows: list[dict[str, Any]] = []
     for level in levels(frame, factor):
-        at_level = frame[frame[factor] == level]
-        # Without the other levels: a block that lacks one of those still counts here.
-        wide = blocks(at_level, metric, switch, [name for name in factors if name != factor])
-        wide = wide.reindex(columns=[off, on])
-        wide = wide[wide.notna().all(axis=1)]
-        rows.append(
-            {
-                "level": level,
-                "off": over_cells(wide[off]),
-                "on": over_cells(wide[on]),
-                "difference": over_cells(wide[on] - wide[off]),
-                "interaction": over_cells(differences[level] - differences.mean(axis=1)),
-                "blocks": len(wide),
-            }
-        )
+        at_level = switch_effect(frame[frame[factor] == level], metric, switch, factors)
+        if at_level is None:
+            continue
+        row: dict[str, Any] = {"level": level, "interaction": t_interval([])} | at_level
+        if not all_levels.empty:
+            off, on = levels(frame, switch)
+            differences = all_levels[on] - all_levels[off]
+            row["interaction"] = over_cells(differences[level] - differences.mean(axis=1))
+        rows.append(row)
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -141,18 +151,20 @@ def spread_by(
     """How far apart the levels of ``factor`` lie (largest minus smallest), ``switch`` off and on.
 
     Returns:
-        ``off``, ``on``, ``difference`` (``Estimate``) and ``blocks``; None where there is nothing
-        to compare.
+        As ``switch_effect``; None where there is nothing to compare.
     """
     settings = levels(frame, switch)
-    if len(settings) != 2 or frame[factor].nunique() < 2:
-        return None
     wide = blocks(frame, metric, (switch, factor), factors)
-    ranges = {setting: np.ptp(wide[setting].to_numpy(), axis=1) for setting in settings}
-    off, on = (pd.Series(ranges[setting], index=wide.index) for setting in settings)
+    if len(settings) != 2 or frame[factor].nunique() < 2 or wide.empty:
+        return None
+    off, on = (wide[setting].max(axis=1) - wide[setting].min(axis=1) for setting in settings)
+    return _compared(off, on)
+
+
+def _compared(off: pd.Series, on: pd.Series) -> dict[str, Any]:
     return {
         "off": over_cells(off),
         "on": over_cells(on),
         "difference": over_cells(on - off),
-        "blocks": len(wide),
+        "blocks": len(on),
     }
