@@ -64,16 +64,17 @@ def draw_histograms(
         style.empty(grid[0, 0], tr("no runs"))
         return figure
     for index, (row, init) in enumerate(zip(grid, shown, strict=True)):
-        statistics = layers[layers["init"] == init].groupby("layer").mean(numeric_only=True)
+        own = layers[layers["init"] == init].groupby("layer")
+        sds, saturated = own["activation_sd"].mean(), own["saturated_share"].mean()
         tallest = 0.0
         for number, (axes, histogram) in enumerate(zip(row, pooled[init], strict=True), start=1):
-            own = statistics.loc[number]
-            zeros = float(own["saturated_share"]) if activation == "relu" else 0.0
+            flat = float(saturated[number])
+            zeros = flat if activation == "relu" else 0.0
             if histogram is not None:
                 tallest = max(tallest, _draw_bars(axes, histogram, zeros, init, activation))
-            notes = [f"sd {_short(own['activation_sd'])}"]
-            if activation in LIMITS and own["saturated_share"] > 0:
-                notes.append(f"{tr('saturated')} {small_share(own['saturated_share'])}")
+            notes = [f"sd {_short(float(sds[number]))}"]
+            if activation in LIMITS and flat > 0:
+                notes.append(f"{tr('saturated')} {small_share(flat)}")
             if zeros > 0:
                 notes.append(f"= 0: {small_share(zeros)}")
             if histogram is not None and histogram.outside > 0:
@@ -99,7 +100,7 @@ def _draw_bars(axes: Axes, histogram: Pooled, zeros: float, init: str, activatio
     shares[0] = max(shares[0] - zeros, 0.0) if zeros else shares[0]
     bars = pd.DataFrame({"x": edges[:-1] + np.diff(edges) / 2, "share": shares})
     sns.histplot(bars, x="x", weights="share", bins=edges.tolist(), ax=axes, color=colour,
-                 alpha=0.85, linewidth=0)  # fmt: skip
+                 alpha=0.75, element="step", linewidth=0.8)  # fmt: skip
     if zeros:
         axes.bar(edges[0], zeros, width=edges[1] - edges[0], bottom=shares[0], align="edge",
                  facecolor="none", edgecolor=colour, hatch="////", linewidth=0.6)  # fmt: skip
@@ -135,18 +136,17 @@ def table_histograms(results: Results, *, activation: str, inits: Sequence[str])
                     outside.setdefault((config["init"], number), []).append(own.outside)
     rows = []
     for init in [init for init in inits if (layers["init"] == init).any()]:
-        for number, group in layers[layers["init"] == init].groupby("layer"):
+        for layer, group in layers[layers["init"] == init].groupby("layer"):
+            beyond = outside.get((init, int(str(layer))), [])
             rows.append(
                 {
                     "init": init,
-                    "layer": number,
+                    "layer": layer,
                     "mean": t_interval(group["activation_mean"]),
                     "sd": t_interval(group["activation_sd"]),
                     "skew": t_interval(group["activation_skew"]),
                     "saturated share": t_interval(group["saturated_share"]),
-                    "share outside the range": t_interval(
-                        outside.get((init, int(str(number))), [])
-                    ),
+                    "share outside the range": t_interval(beyond),
                     "effective units": t_interval(group["effective_units"]),
                     "gradient norm": log_t_interval(group["gradient_norm"]),
                 }
@@ -183,12 +183,7 @@ def draw_gradients(results: Results, tr: Translate) -> Figure:
         depth = int(layers["layer"].max())
         axes.set(title=tr(activation), xlabel=tr("layer"), yscale="log")
         axes.set_xticks(range(1, depth + 1))
-    # One scale for all panels, from all their lines.
-    heights = [line.get_ydata() for axes in grid[0] for line in axes.lines]
-    values = np.concatenate([np.asarray(height, float) for height in heights])
-    values = values[values > 0]
-    if len(values):
-        grid[0, 0].set_ylim(values.min() / 4, values.max() * 4)
+    style.fit_lines(*grid[0])
     grid[0, 0].set_ylabel(tr("gradient norm"))
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3, handlelength=3.2)
@@ -208,7 +203,7 @@ def table_gradients(results: Results) -> pd.DataFrame:
                 continue
             norms = own.pivot_table(index="seed", columns="layer", values="gradient_norm")
             row: dict[str, Any] = {"activation": activation, "init": init}
-            row |= {f"layer {number}": log_t_interval(norms[number]) for number in norms}
+            row |= {f"layer {number}": log_t_interval(norms[number]) for number in norms.columns}
             row["first / last"] = log_t_interval(norms[norms.columns[0]] / norms[norms.columns[-1]])
             rows.append(row)
     columns = ["activation", "init", *(f"layer {number}" for number in numbers), "first / last"]

@@ -166,10 +166,15 @@ def in_order(values: Sequence[Any], order: Sequence[Any]) -> list[Any]:
     return [v for v in order if v in present] + [v for v in present if v not in order]
 
 
-def fit_lines(axes: Axes, margin: float = 0.08) -> None:
-    """Limit the y axis to the lines: a band that two runs leave wide may go beyond."""
+def fit_lines(axes: Axes, *shared: Axes, margin: float = 0.08) -> None:
+    """Limit the y axis to the lines: a band that two runs leave wide may go beyond.
+
+    Args:
+        shared: further axes with the same y axis.
+    """
     heights = np.concatenate(
-        [np.asarray(line.get_ydata(), float) for line in axes.lines] or [np.empty(0)]
+        [np.asarray(line.get_ydata(), float) for each in (axes, *shared) for line in each.lines]
+        or [np.empty(0)]
     )
     logarithmic = axes.get_yscale() == "log"
     heights = heights[np.isfinite(heights) & ((heights > 0) | (not logarithmic))]
