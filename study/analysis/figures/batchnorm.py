@@ -1,6 +1,7 @@
 """Section 1.3: where batch normalisation sits, how fast it learns, at which initial scales."""
 
 import math
+from collections.abc import Hashable
 from typing import Any
 
 import matplotlib as mpl
@@ -77,16 +78,16 @@ def _signed(value: float) -> str:
     return "0.00" if text.strip("+-") == "0.00" else text.replace("-", "−")
 
 
-def _moments(results: Results) -> dict[tuple[int, str], tuple[float, float]]:
+def _moments(results: Results) -> dict[tuple[Hashable, str], tuple[float, float]]:
     """Mean and variance by layer and place, averaged over the runs with batch norm."""
     places = ("preactivation", "normalised")
     columns = [f"{place}_{moment}" for place in places for moment in ("mean", "var")]
-    layers = parts.layer_rows(results, "batchnorm", columns)
+    layers = parts.trained_layers(results, "batchnorm")
     layers = layers[layers["batchnorm"].eq(True) & layers["preactivation_mean"].notna()]
     means = layers.groupby("layer")[columns].mean()
     return {
-        (layer, place): (means.at[layer, f"{place}_mean"], means.at[layer, f"{place}_var"])
-        for layer in means.index
+        (layer, place): (row[f"{place}_mean"], row[f"{place}_var"])
+        for layer, row in means.to_dict("index").items()
         for place in places
     }
 
@@ -146,7 +147,7 @@ def table_placement(results: Results) -> pd.DataFrame:
         "preactivation_mean": "mean without batch norm",
         "preactivation_var": "variance without batch norm",
     }
-    layers = parts.layer_rows(results, "batchnorm", list(columns))
+    layers = parts.trained_layers(results, "batchnorm")
     layers = layers[layers["preactivation_mean"].notna()]
     rows = []
     for layer, group in layers.groupby("layer"):

@@ -281,7 +281,7 @@ def _sides(results: Results) -> list[tuple[str, float]]:
 
 def table_correlations(results: Results) -> pd.DataFrame:
     """Layer, mean absolute correlation and effective number of units, with and without."""
-    layers = parts.layer_rows(results, EXPERIMENT, ["mean_abs_correlation", "effective_units"])
+    layers = parts.trained_layers(results, EXPERIMENT)
     layers = layers[layers["effective_units"].notna()]
     rate = dict(_sides(results))
     rows = []

@@ -127,7 +127,8 @@ def _dots(axes: Axes, runs: pd.DataFrame, factor: str, metric: str, name: str,
     estimates = list(table[metric])
     half = [0.0 if math.isnan(e.half_width) else e.half_width for e in estimates]
     axes.errorbar(
-        [places[dose] for dose in table[factor]], [e.mean for e in estimates], half,
+        np.array([places[dose] for dose in table[factor]], float),
+        np.array([e.mean for e in estimates], float), half,
         color=style.colour(name), linestyle=style.line_style(name), marker=style.MARKERS[name],
         markersize=6, capsize=4, elinewidth=1.2, label=name,
     )  # fmt: skip

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from study.analysis.figures import style
 from study.analysis.figures.style import Translate
-from study.analysis.frames import CONFIG_COLUMNS, Results, count_diverged
+from study.analysis.frames import Results, count_diverged
 from study.analysis.intervals import Estimate
 
 LENGTH = ["num_epochs", "num_steps"]  # one of the two is set
 ACCURACIES = ("train_accuracy", "test_accuracy")
-CURVE_COLUMNS = (*CONFIG_COLUMNS, "status", "step", "epoch", *ACCURACIES, "gap")
+RUN_COLUMNS = [
+    "address", "seed", "init", "activation", "init_std", "batchnorm", "dropout", "weight_decay",
+    "status",
+]  # fmt: skip
+CURVE_COLUMNS = [*RUN_COLUMNS, "step", "epoch", *ACCURACIES, "gap"]
 
 
 def accuracy_curves(results: Results, experiment: str) -> pd.DataFrame:
@@ -25,21 +29,18 @@ def accuracy_curves(results: Results, experiment: str) -> pd.DataFrame:
     Without that, the mean over seeds would be one of the lucky runs only.
     """
     points, runs = results.points(experiment), results.runs(experiment)
-    if points.empty:
-        return pd.DataFrame(columns=list(CURVE_COLUMNS))
     schedule = points[[*LENGTH, "step", "epoch"]].drop_duplicates()
     parts = [points[points["status"] == "completed"]]
     for run in runs[runs["status"] == "diverged"].to_dict("records"):
         own = points[(points["address"] == run["address"]) & (points["step"] < run["diverged_at"])]
-        planned = [schedule[key] == run[key] for key in LENGTH if pd.notna(run[key])]
-        after = schedule[np.logical_and.reduce(planned) & ~schedule["step"].isin(own["step"])]
-        after = after.drop_duplicates("step")
-        config = {column: run[column] for column in (*CONFIG_COLUMNS, "status")}
+        length = next(key for key in LENGTH if pd.notna(run[key]))
+        planned = schedule[schedule[length].eq(run[length]).fillna(False).astype(bool)]
+        after = planned[~planned["step"].isin(own["step"])].drop_duplicates("step")
+        config = {column: run[column] for column in RUN_COLUMNS}
         chance = dict.fromkeys(ACCURACIES, run["chance"])
         parts += [own, after[["step", "epoch"]].assign(**config, **chance)]
-    curves = pd.concat([part for part in parts if len(part)], ignore_index=True)
-    curves["gap"] = curves["train_accuracy"] - curves["test_accuracy"]
-    return curves[list(CURVE_COLUMNS)]
+    curves = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    return curves.assign(gap=curves["train_accuracy"] - curves["test_accuracy"])[CURVE_COLUMNS]
 
 
 def final_runs(results: Results, experiment: str) -> pd.DataFrame:
@@ -47,14 +48,10 @@ def final_runs(results: Results, experiment: str) -> pd.DataFrame:
     return count_diverged(results.runs(experiment))
 
 
-def layer_rows(
-    results: Results, experiment: str, columns: Sequence[str], moment: str = "end"
-) -> pd.DataFrame:
-    """Layer statistics of one moment; with all ``columns`` even where no run has any."""
+def trained_layers(results: Results, experiment: str) -> pd.DataFrame:
+    """Layer statistics after training."""
     layers = results.layers(experiment)
-    wanted = [*CONFIG_COLUMNS, "moment", "layer", *columns]
-    layers = layers.reindex(columns=list(dict.fromkeys([*layers.columns, *wanted])))
-    return layers[layers["moment"] == moment]
+    return layers[layers["moment"] == "end"]
 
 
 def closest(values: Iterable[float], wanted: float) -> float | None:

@@ -72,7 +72,7 @@ def table_doses(results: Results) -> pd.DataFrame:
 
 def weight_norms(results: Results) -> pd.DataFrame:
     """Norm of all weights of each run after training: the root of the layers' summed squares."""
-    layers = parts.layer_rows(results, EXPERIMENT, WEIGHTS)
+    layers = parts.trained_layers(results, EXPERIMENT)
     squares = layers.assign(norm=layers["weight_norm"].astype(float) ** 2)
     sums = squares.groupby(["weight_decay", "seed", "address"])["norm"].sum()
     return sums.pow(0.5).reset_index()
@@ -125,7 +125,7 @@ def table_weights(results: Results) -> pd.DataFrame:
     heavy-tailed even if each were normal.
     """
     columns = ["λ", "layer", "mean square", "kurtosis", "largest weight"]
-    layers = parts.layer_rows(results, EXPERIMENT, WEIGHTS)
+    layers = parts.trained_layers(results, EXPERIMENT)
     rows = []
     for decay in (0.0, decay_of(results)):
         own = overfitting.pick(layers, "weight_decay", decay)

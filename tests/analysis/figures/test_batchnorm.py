@@ -1,0 +1,168 @@
+import builders_remedies as make
+import numpy as np
+import pytest
+
+from study.analysis.figures import batchnorm, style
+
+SLOW = (0.1, 0.12, 0.2, 0.3, 0.4)
+FAST = (0.1, 0.4, 0.6, 0.85, 0.95)
+
+
+def layer(number, *, before=(0.5, 4.0), after=(0.0, 1.0)):
+    return {
+        "layer": number, "hidden": True,
+        "preactivation_mean": before[0], "preactivation_var": before[1],
+        "normalised_mean": after[0], "normalised_var": after[1],
+        "unit_mean_max": 0.01, "unit_var_mean": 0.99,
+    }  # fmt: skip
+
+
+def histograms(depth=2):
+    wide = make.histogram([10, 20, 40, 20, 0, 10], -6, 6, below=3)
+    narrow = make.histogram([0, 10, 40, 40, 10, 0], -6, 6)
+    return {"preactivation": [wide] * depth, "normalised": [narrow] * depth}
+
+
+def run(*, batchnorm, seed=0, offset=0.0, **options):
+    return make.record(
+        seed=seed,
+        batchnorm=batchnorm,
+        train=[value + offset for value in (FAST if batchnorm else SLOW)],
+        layers=[layer(1, before=(0.5 + offset, 4.0)), layer(2), {"layer": 3, "hidden": False}],
+        measurements={"histograms": histograms()},
+        **options,
+    )
+
+
+@pytest.fixture
+def study():
+    runs = [
+        run(batchnorm=side, seed=seed, offset=0.01 * seed)
+        for side in (False, True)
+        for seed in (0, 1, 2)
+    ]
+    return make.results("batchnorm", runs)
+
+
+def test_the_layer_is_drawn_between_the_two_distributions_of_each_layer(study):
+    with style.house_style():
+        figure = batchnorm.draw_placement(study, str)
+    grid = np.array(figure.axes).reshape(2, 5)
+    for row in grid:
+        words = [" ".join(text.get_text() for text in axes.texts) for axes in row[[0, 2, 4]]]
+        assert ["Affine" in words[0], "Norm" in words[1], "relu" in words[2]] == [True] * 3
+        before, after = row[1], row[3]
+        assert before.get_ylim() == after.get_ylim()
+        np.testing.assert_allclose(after.patches[0].get_data().values, [0.1, 0.4, 0.4, 0.1])
+        # 3 below, 10 in each of the two outer bins, of 103
+        assert before.texts[0].get_text() == "outside ±4\n22 %"
+    assert grid[0, 1].texts[1].get_text() == "mean +0.51\nvariance 4.00"
+    assert grid[0, 3].texts[0].get_text() == "mean 0.00\nvariance 1.00"
+
+
+def test_only_runs_with_the_layer_are_in_its_picture():
+    study = make.results("batchnorm", [run(batchnorm=False)])
+    with style.house_style():
+        figure = batchnorm.draw_placement(study, str)
+    assert figure.axes[0].texts[0].get_text() == "no finished run"
+
+
+def test_moments_of_each_layer_with_and_without(study):
+    table = batchnorm.table_placement(study)
+    assert list(table["layer"]) == [1, 2]
+    assert table.loc[0, "mean before"].mean == pytest.approx(0.51)
+    assert table.loc[0, "mean before"].n == 3
+    assert table.loc[0, "variance after"].mean == 1
+    assert table.loc[1, "variance without batch norm"].mean == 4
+    assert table.loc[1, "largest unit mean after"].mean == pytest.approx(0.01)
+
+
+def test_both_curves_and_their_names_are_drawn(study):
+    with style.house_style():
+        axes = batchnorm.draw_speed(study, str).axes[0]
+    lines = {line.get_label(): line for line in axes.lines}
+    np.testing.assert_allclose(lines["on"].get_ydata(), np.array(FAST) + 0.01)
+    np.testing.assert_allclose(lines["off"].get_ydata(), np.array(SLOW) + 0.01)
+    assert lines["on"].get_linestyle() != lines["off"].get_linestyle()
+    texts = [text.get_text() for text in axes.texts]
+    assert "with batch norm\n96%" in texts
+    assert "50%: epoch 2" in texts  # 0.6 at epoch 2
+    assert not any("✕" in text for text in texts)
+
+
+def test_epochs_to_a_level_count_only_runs_that_reach_it_and_say_how_many(study):
+    table = batchnorm.table_speed(study).set_index(["measure", "at"])
+    at = table.loc["epochs to training accuracy"]
+    assert at.loc[0.5, "with batch norm"].mean == 2
+    assert at.loc[0.9, "reached with"] == "3/3"
+    assert at.loc[0.8, "reached without"] == "0/3"
+    assert np.isnan(at.loc[0.8, "without batch norm"].mean)
+    accuracy = table.loc["training accuracy at epoch"]
+    assert list(accuracy.index) == [0, 1, 2, 3, 4]
+    assert accuracy.loc[3, "with batch norm"].mean == pytest.approx(0.86)
+    assert accuracy.loc[3, "without batch norm"].n == 3
+
+
+def test_one_seed_gives_curves_without_bands():
+    study = make.results("batchnorm", [run(batchnorm=side) for side in (False, True)])
+    with style.house_style():
+        axes = batchnorm.draw_speed(study, str).axes[0]
+    assert not axes.collections
+    table = batchnorm.table_speed(study)
+    assert table.loc[0, "with batch norm"].n == 1
+
+
+@pytest.fixture
+def scales():
+    runs = []
+    for std in (1.0, 0.1, 0.01):
+        for seed in (0, 1):
+            init = make.normal(std)
+            runs.append(run(batchnorm=True, seed=seed, init=init))
+            build = make.diverged if std == 1 else make.record
+            runs.append(build(batchnorm=False, seed=seed, init=init))
+    return make.results("batchnorm_scales", runs)
+
+
+def test_each_scale_has_a_panel_and_diverged_runs_are_marked_and_drawn_at_chance(scales):
+    with style.house_style():
+        figure = batchnorm.draw_scales(scales, str)
+    panels = [axes for axes in figure.axes if axes.axison]
+    assert [axes.get_title() for axes in panels] == ["std 1", "std 0.1", "std 0.01"]
+    assert [[text.get_text() for text in axes.texts] for axes in panels] == [
+        ["✕ 2/2 diverged"], [], [],
+    ]  # fmt: skip
+    off = next(line for line in panels[0].lines if line.get_label() == "off")
+    np.testing.assert_allclose(off.get_ydata()[1:], 0.1)
+
+
+def test_the_difference_of_final_accuracies_is_paired_and_counts_diverged_runs(scales):
+    table = batchnorm.table_scales(scales)
+    assert list(table["scale"]) == [1.0, 0.1, 0.01]
+    assert table.loc[0, "without batch norm"].mean == pytest.approx(0.1)
+    assert table.loc[0, "difference"].mean == pytest.approx(0.85)
+    assert table.loc[0, "diverged without"] == "2/2"
+    assert table.loc[1, "difference"].mean == 0
+    assert table.loc[1, "diverged with"] == "0/2"
+
+
+@pytest.mark.parametrize("spec", batchnorm.FIGURES, ids=lambda spec: spec.id)
+def test_nothing_but_failed_and_missing_runs_is_no_error(spec):
+    runs = [make.failed(batchnorm=side) for side in (False, True)]
+    study = make.results(spec.experiments[0], runs, missing=2)
+    with style.house_style():
+        figure = spec.draw(study, str)
+    assert any(text.get_text() == "no finished run" for a in figure.axes for text in a.texts)
+    assert spec.table(study).empty
+
+
+@pytest.mark.parametrize("spec", batchnorm.FIGURES, ids=lambda spec: spec.id)
+def test_every_word_is_translated(spec, study, scales):
+    results = study if spec.experiments == ("batchnorm",) else scales
+    with style.house_style():
+        figure = spec.draw(results, lambda text: "한" * len(text))
+    words = [text.get_text() for a in figure.axes for text in (*a.texts, a.title, a.xaxis.label)]
+    words += [text.get_text() for legend in figure.legends for text in legend.texts]
+    assert any("한" in word for word in words)
+    assert not any(character.isascii() and character.isalpha() for word in words
+                   for character in word)  # fmt: skip

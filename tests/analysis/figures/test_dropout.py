@@ -1,0 +1,171 @@
+import builders_remedies as make
+import numpy as np
+import pytest
+
+from study.analysis.figures import dropout, style
+from study.analysis.intervals import Estimate
+
+MASKS = [
+    np.array([1, 0, 1, 1, 1, 1, 1, 0, 0, 1], np.uint8),
+    np.array([1, 1, 1, 1, 1, 1, 1, 1, 1, 0], np.uint8),
+    np.array([0, 0, 1, 1, 1, 1, 1, 1, 1, 1], np.uint8),
+    np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 1], np.uint8),
+]
+
+
+def voter(seed=0, *, full=0.8, offset=0.0):
+    vote = np.array([0.5, 0.6, 0.7, 0.75]) + offset
+    voting = {"single": np.array([0.5, 0.6, 0.55, 0.55]) + offset, "ensemble": vote,
+              "full": full + offset, "masks": MASKS}  # fmt: skip
+    return make.record(seed=seed, dropout=0.2, measurements={"voting": voting})
+
+
+@pytest.fixture
+def voting():
+    return make.results("voting", [voter(seed, offset=0.01 * seed) for seed in (0, 1, 2)])
+
+
+def run(rate, seed=0, **options):
+    correlation = 0.1 if rate else 0.3
+    counts = [0, 30, 10, 0] if rate else [10, 10, 10, 10]
+    return make.record(
+        dropout=rate,
+        seed=seed,
+        layers=[
+            {"layer": n, "hidden": True, "mean_abs_correlation": correlation * n,
+             "effective_units": 10.0 if rate else 5.0}
+            for n in (1, 2)
+        ] + [{"layer": 3, "hidden": False}],
+        measurements={"correlations": {"layers": [make.histogram(counts, -1, 1)] * 2}},
+        **options,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def study():
+    return make.results("dropout", [run(rate, seed) for rate in (0, 0.1, 0.2) for seed in (0, 1)])
+
+
+def test_dropped_units_are_crossed_out_and_lose_their_connections(voting):
+    with style.house_style():
+        full, thinned = dropout.draw_mask(voting, str).axes
+    crosses = [
+        [len(line.get_xdata()) for line in axes.lines if line.get_marker() == "x"]
+        for axes in (full, thinned)
+    ]
+    assert crosses == [[0] * 5, [0, 2, 0, 2, 0]]
+    # the first 8 units: 6, 8 and 6 are kept; 6 inputs, 4 outputs
+    connections = [len(axes.collections[0].get_segments()) for axes in (full, thinned)]
+    assert connections == [
+        6 * 8 + 8 * 8 + 8 * 8 + 8 * 4,
+        6 * 6 + 6 * 8 + 8 * 6 + 6 * 4,
+    ]
+
+
+def test_the_picture_says_which_part_of_the_network_it_shows(voting):
+    with style.house_style():
+        figure = dropout.draw_mask(voting, str)
+    assert "first 8 of 10 units in 3 of 4 hidden layers" in figure.get_supxlabel()
+    counts = [t.get_text() for t in figure.axes[1].texts if "kept" in t.get_text()]
+    assert counts == ["7/10\nkept", "9/10\nkept", "8/10\nkept"]
+
+
+def test_the_table_counts_the_whole_mask(voting):
+    table = dropout.table_mask(voting).set_index("layer")
+    assert table.loc["1", ["units", "kept", "dropped"]].tolist() == [10, 7, 3]
+    assert table.loc["all", ["units", "kept", "dropped"]].tolist() == [40, 25, 15]
+    assert table.loc["4", "share dropped"] == pytest.approx(0.9)
+
+
+def test_the_vote_is_drawn_against_one_and_against_the_full_network(voting):
+    with style.house_style():
+        axes = dropout.draw_votes(voting, str).axes[0]
+    drawn = {line.get_label(): line for line in axes.lines}
+    np.testing.assert_allclose(drawn["vote"].get_xdata(), [1, 2, 3, 4])
+    np.testing.assert_allclose(drawn["vote"].get_ydata(), [0.51, 0.61, 0.71, 0.76])
+    np.testing.assert_allclose(drawn["thinned"].get_ydata(), 0.56)
+    np.testing.assert_allclose(drawn["scaled"].get_ydata(), 0.81)
+    assert len({line.get_linestyle() for line in drawn.values()}) == 3
+    assert axes.get_xscale() == "log"
+
+
+def test_gains_of_the_vote_are_paired_by_run(voting):
+    table = dropout.table_votes(voting).set_index("K")
+    assert table.index.tolist() == [1, 2, 4]
+    gain, against = table.loc[4, "vote − one thinned"], table.loc[4, "vote − scaled full"]
+    assert gain.mean == pytest.approx(0.2)
+    assert gain.half_width == pytest.approx(0, abs=1e-9)  # the seeds' own level cancels
+    assert against.mean == pytest.approx(-0.05)
+    assert table.loc[4, "vote"].half_width > 0.01
+
+
+def test_one_run_votes_without_bands():
+    study = make.results("voting", [voter()])
+    with style.house_style():
+        axes = dropout.draw_votes(study, str).axes[0]
+    assert not axes.collections
+    assert isinstance(dropout.table_votes(study).loc[0, "vote"], Estimate)
+
+
+def test_correlations_are_drawn_by_layer_with_and_without(study):
+    with style.house_style():
+        figure = dropout.draw_correlations(study, str)
+    panels = [axes for axes in figure.axes if axes.axison]
+    assert [axes.get_title() for axes in panels] == ["layer 1", "layer 2"]
+    for axes in panels:
+        without, _, with_dropout, _ = (patch.get_data().values for patch in axes.patches)
+        np.testing.assert_allclose(without, 0.25)
+        np.testing.assert_allclose(with_dropout, [0, 0.75, 0.25, 0])
+    assert [text.get_text() for text in panels[1].texts] == ["0.600", "0.200", "mean |r|"]
+
+
+def test_correlation_and_effective_units_by_layer(study):
+    table = dropout.table_correlations(study).set_index("layer")
+    assert table.index.tolist() == [1, 2]
+    assert table.loc[2, "mean |r| without dropout"].mean == pytest.approx(0.6)
+    assert table.loc[2, "mean |r| with dropout"].mean == pytest.approx(0.2)
+    assert table.loc[1, "effective units with dropout"].mean == 10
+    assert table.loc[1, "effective units without dropout"].n == 2
+
+
+def test_the_lectures_rate_is_compared_with_none(study):
+    with style.house_style():
+        axes = dropout.draw_dropout(study, str).axes[0]
+    assert axes.get_legend().texts[0].get_text() == "without dropout (p = 0)"
+    assert dropout.rate_of(study) == 0.2
+    assert dropout.table_dropout(study)["gap"].iloc[-1].mean == pytest.approx(0.2)
+    assert dropout.table_doses(study)["p"].tolist() == [0, 0.1, 0.2]
+
+
+def test_a_rate_whose_runs_all_diverged_does_not_break_the_correlations():
+    runs = [run(0.0), make.diverged(dropout=0.2)]
+    study = make.results("dropout", runs)
+    with style.house_style():
+        figure = dropout.draw_correlations(study, str)
+    assert [text.get_text() for text in figure.legends[0].texts] == ["without dropout (p = 0)"]
+    assert dropout.table_correlations(study).loc[0, "mean |r| with dropout"].n == 0
+
+
+@pytest.mark.parametrize("spec", dropout.FIGURES, ids=lambda spec: spec.id)
+def test_nothing_but_failed_and_missing_runs_is_no_error(spec):
+    study = make.results(spec.experiments[0], [make.failed(dropout=0.2)], missing=2)
+    with style.house_style():
+        figure = spec.draw(study, str)
+    assert any(text.get_text() == "no finished run" for a in figure.axes for text in a.texts)
+    assert spec.table(study).empty
+
+
+@pytest.mark.parametrize("spec", dropout.FIGURES, ids=lambda spec: spec.id)
+def test_every_word_is_translated(spec, study, voting):
+    results = voting if spec.experiments == ("voting",) else study
+    with style.house_style():
+        figure = spec.draw(results, lambda text: "한" * len(text))
+    words = [figure.get_supxlabel(), figure.get_supylabel()]
+    words += [
+        text.get_text()
+        for axes in figure.axes
+        for text in (*axes.texts, axes.title, axes.xaxis.label, axes.yaxis.label)
+    ]
+    words += [text.get_text() for legend in figure.legends for text in legend.texts]
+    left = {c for word in words for c in word if c.isalpha() and c != "한"}
+    assert left <= set("pKab")

@@ -1,0 +1,128 @@
+import builders_remedies as make
+import numpy as np
+import pytest
+
+from study.analysis.figures import style, weight_decay
+
+
+def layers(scale):
+    """Two weight matrices, of 400 and 100 weights."""
+    return [
+        {"layer": 1, "hidden": True, "weight_norm": 20 * scale, "weight_mean_square": scale**2,
+         "weight_kurtosis": 3.0, "weight_max": 0.5 * scale},
+        {"layer": 2, "hidden": False, "weight_norm": 15 * scale,
+         "weight_mean_square": 2.25 * scale**2, "weight_kurtosis": 8.0, "weight_max": 0.9 * scale},
+    ]  # fmt: skip
+
+
+def run(decay, *, seed=0, scale=1.0, **options):
+    counts = [0, 10, 80, 10, 0] if decay else [20, 20, 20, 20, 18]
+    return make.record(
+        weight_decay=decay,
+        seed=seed,
+        layers=layers(scale),
+        measurements={
+            "weight_histogram": make.histogram(counts, -0.5, 0.5, above=0 if decay else 2)
+        },
+        **options,
+    )
+
+
+@pytest.fixture
+def study():
+    runs = [
+        run(decay, seed=seed, scale=scale, train=train)
+        for decay, scale, train in (
+            (0.0, 1.0, [0.1, 0.5, 0.8, 0.9, 1.0]),
+            (0.01, 0.9, [0.1, 0.5, 0.8, 0.9, 0.9]),
+            (0.1, 0.5, [0.1, 0.5, 0.6, 0.7, 0.8]),
+        )
+        for seed in (0, 1)
+    ]
+    return make.results("weight_decay", runs)
+
+
+def test_the_unregularised_figure_shows_runs_without_decay_only(study):
+    assert weight_decay.table_unregularised(study)["train accuracy"].iloc[-1].mean == 1.0
+    assert weight_decay.table_unregularised(study)["train accuracy"].iloc[-1].n == 2
+
+
+def test_the_decay_figure_shows_the_lectures_decay_and_compares(study):
+    assert weight_decay.table_decay(study)["train accuracy"].iloc[-1].mean == pytest.approx(0.8)
+    with style.house_style():
+        axes = weight_decay.draw_decay(study, str).axes[0]
+    ends = sorted(line.get_ydata()[-1] for line in axes.lines if len(line.get_ydata()) == 5)
+    np.testing.assert_allclose(ends, [0.75, 0.75, 0.8, 1.0])
+
+
+def test_without_the_lectures_decay_the_closest_is_taken():
+    study = make.results("weight_decay", [run(0.0), run(0.001, seed=1), run(0.05, seed=2)])
+    assert weight_decay.decay_of(study) == 0.05
+
+
+def test_the_norm_of_all_weights_is_the_root_of_the_summed_squares(study):
+    table = weight_decay.table_doses(study).set_index("λ")
+    assert table.loc[0.0, "‖W‖"].mean == pytest.approx(25)  # √(20² + 15²)
+    assert table.loc[0.1, "‖W‖"].mean == pytest.approx(12.5)
+    assert table.loc[0.1, "‖W‖"].n == 2
+
+
+def test_weights_are_drawn_as_shares_with_those_outside_counted(study):
+    with style.house_style():
+        axes = weight_decay.draw_weights(study, str).axes[0]
+    off, _, on, _ = (patch.get_data().values for patch in axes.patches)
+    np.testing.assert_allclose(off, [0.2, 0.2, 0.2, 0.2, 0.18])
+    np.testing.assert_allclose(on, [0, 0.1, 0.8, 0.1, 0])
+    assert [text.get_text() for text in axes.texts] == ["|w| > 0.5: 2 %", "|w| > 0.5: 0 %"]
+    assert [text.get_text() for text in axes.get_legend().texts] == ["λ = 0", "λ = 0.1"]
+
+
+def test_all_layers_together_are_weighted_by_their_size(study):
+    table = weight_decay.table_weights(study).set_index(["λ", "layer"])
+    assert set(table.index) == {(decay, layer) for decay in (0, 0.1) for layer in ("1", "2", "all")}
+    row = table.loc[(0.0, "all")]
+    assert row["mean square"].mean == pytest.approx(625 / 500)
+    assert row["kurtosis"].mean == pytest.approx((400 * 3 + 100 * 8) / 500)
+    assert row["largest weight"].mean == pytest.approx(0.9)
+    assert table.loc[(0.1, "1"), "mean square"].mean == pytest.approx(0.25)
+
+
+def test_a_diverged_run_has_no_weights_but_its_accuracy_counts():
+    runs = [run(0.0), run(0.1), make.diverged(weight_decay=0.1, seed=1)]
+    study = make.results("weight_decay", runs)
+    table = weight_decay.table_doses(study).set_index("λ")
+    assert table.loc[0.1, "‖W‖"].n == 1
+    assert table.loc[0.1, "train accuracy"].mean == pytest.approx((0.95 + 0.1) / 2)
+    assert table.loc[0.1, "diverged"] == "1/2"
+
+
+def test_runs_without_decay_alone_are_enough_for_what_they_show():
+    study = make.results("weight_decay", [run(0.0)])
+    with style.house_style():
+        for spec in weight_decay.FIGURES:
+            spec.draw(study, str)
+    assert len(weight_decay.table_unregularised(study)) == 5
+    assert weight_decay.table_decay(study).empty
+
+
+@pytest.mark.parametrize("spec", weight_decay.FIGURES, ids=lambda spec: spec.id)
+def test_nothing_but_failed_and_missing_runs_is_no_error(spec):
+    study = make.results("weight_decay", [make.failed(weight_decay=0.1)], missing=2)
+    with style.house_style():
+        figure = spec.draw(study, str)
+    assert any(text.get_text() == "no finished run" for a in figure.axes for text in a.texts)
+    assert spec.table(study).empty
+
+
+@pytest.mark.parametrize("spec", weight_decay.FIGURES, ids=lambda spec: spec.id)
+def test_every_word_is_translated(spec, study):
+    with style.house_style():
+        figure = spec.draw(study, lambda text: "한" * len(text))
+    words = [
+        text.get_text() for a in figure.axes for text in (*a.texts, a.xaxis.label, a.yaxis.label)
+    ]
+    words += [
+        text.get_text() for a in figure.axes if a.get_legend() for text in a.get_legend().texts
+    ]
+    left = {c for word in words for c in word if c.isalpha() and c != "한"}
+    assert left <= set("λw")
