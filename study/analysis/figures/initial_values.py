@@ -237,13 +237,13 @@ def draw_erratum(results: Results, tr: Translate) -> Figure:
     labels = []
     for init in style.in_order(list(layers["init"]), list(FACTORS)):
         own = layers[layers["init"] == init]
-        style.curve(axes, own, "layer", "activation_mean_square", name=init, log=True, marker="o",
+        style.curve(axes, own, "layer", "activation_mean_square", name=init, marker="o",
                     markersize=6, linestyle="none")  # fmt: skip
         numbers = np.arange(depth + 1)
         theory = (FACTORS[init] / 2) ** numbers
         axes.plot(numbers, theory, color=style.colour(init), linestyle=style.line_style(init))
         last = own.loc[own["layer"] == depth, "activation_mean_square"]
-        text = f"{tr(init)}\nstd = {SPREADS[init]}\n× {log_t_interval(last).mean:.2g}"
+        text = f"{tr(init)}\nstd = {SPREADS[init]}\n× {last.mean():.2g}"
         labels.append((float(np.log2(theory[-1])), text, style.colour(init)))
     axes.plot(0, 1, "s", color=mpl.rcParams["text.color"], markersize=6)
     axes.set_yscale("log", base=2)
@@ -270,7 +270,7 @@ def table_erratum(results: Results) -> pd.DataFrame:
             "init": init,
             "std": SPREADS[init],
             "layer": layer,
-            "mean square": log_t_interval(group["activation_mean_square"]),
+            "mean square": t_interval(group["activation_mean_square"]),
             "theory": (FACTORS[init] / 2) ** int(str(layer)),
         }
         for init in FACTORS

@@ -173,7 +173,8 @@ def _draw_deviations(axes: Axes, rows: pd.DataFrame, tr: Translate) -> None:
         beyond.append(1 - len(inside) / len(values))
         counts, _ = np.histogram(inside, edges)
         # Scaled to the same height: the panels compare widths.
-        bars = pd.DataFrame({"x": edges[:-1] + np.diff(edges) / 2, "height": counts / counts.max()})
+        heights = counts / counts.max(initial=1)
+        bars = pd.DataFrame({"x": edges[:-1] + np.diff(edges) / 2, "height": heights})
         sns.histplot(bars, x="x", weights="height", bins=edges.tolist(), ax=axes, element="step",
                      color=style.colour(moment), alpha=0.3, linewidth=1.2,
                      linestyle=style.line_style(moment))  # fmt: skip

@@ -80,7 +80,7 @@ def _draw_matrix(axes: Axes, matrix: NDArray[np.float64], tr: Translate) -> None
         digits = max(0, -math.floor(math.log10(limit)))
         mean = round(float(matrix.mean()), digits) + 0.0  # never "-0.0"
         words = f"{mean:.{digits}f} ± {limit:.{digits}f}"
-    sns.heatmap(deviation, ax=axes, cmap=PALETTE, center=0, vmin=-limit, vmax=limit, cbar=False,
+    sns.heatmap(deviation, ax=axes, cmap=PALETTE, vmin=-limit, vmax=limit, cbar=False,
                 xticklabels=False, yticklabels=False, rasterized=True)  # fmt: skip
     axes.set_xlabel(words, fontsize=9.5)
     for spine in axes.spines.values():

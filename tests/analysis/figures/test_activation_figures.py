@@ -1,0 +1,126 @@
+import builders_initial as make
+import numpy as np
+import pytest
+from matplotlib.patches import Rectangle
+
+from study.analysis.figures import activations, style
+
+
+@pytest.fixture(autouse=True)
+def _house_style():
+    with style.house_style():
+        yield
+
+
+FIGURES = {spec.id: spec for spec in activations.FIGURES}
+
+
+def run(init, activation, *, seed=0, gradients=(1e-4, 1e-2), saturated=0.5, counts=None, above=0):
+    """Two hidden layers of 100 values each in 10 bins over [0, 1]."""
+    counts = np.array([60, 4, 4, 4, 4, 4, 4, 4, 6, 6]) if counts is None else counts
+    histogram = {"counts": counts, "edges": np.linspace(0, 1, 11), "below": 0, "above": above}
+    rows = [
+        {
+            "layer": number, "hidden": True, "activation_mean": 0.3, "activation_sd": 0.25,
+            "activation_skew": 1.5, "saturated_share": saturated, "effective_units": 7.0,
+            "gradient_norm": gradient, "activation_mean_square": 1.0,
+        }
+        for number, gradient in enumerate(gradients, start=1)
+    ]  # fmt: skip
+    return make.record(
+        init=init,
+        activation=activation,
+        seed=seed,
+        layers={"init": [*rows, {"layer": 3, "hidden": False}]},
+        measurements={"init": {"histograms": {"activation": [histogram] * len(gradients)}}},
+    )
+
+
+def test_the_figures_are_those_of_the_lecture_in_its_order():
+    assert list(FIGURES) == [
+        "1.2.2-a", "1.2.2-b", "1.2.2-c", "1.2.3-a", "1.2.3-b", "1.2.4-a", "1.2.4-b", "1.2.4-c",
+    ]  # fmt: skip
+
+
+def test_a_panel_for_each_layer_and_a_row_for_each_scheme():
+    runs = (run("xavier", "tanh"), run("normal 1", "tanh"), run("xavier", "relu"))
+    figure = FIGURES["1.2.3-b"].draw(make.results("activations", *runs), make.translated)
+    assert len(figure.axes) == 4
+    assert [axes.get_ylabel() for axes in figure.axes] == ["«normal 1»", "", "«xavier»", ""]
+    assert figure.axes[0].get_title().startswith("«layer» 1\nsd 0.25")
+    assert figure.axes[3].get_title().startswith("sd 0.25")
+
+
+def test_values_above_the_range_and_saturated_ones_stand_in_the_panel():
+    relu = run("he", "relu", above=100)
+    figure = FIGURES["1.2.4-c"].draw(make.results("activations", relu), make.translated)
+    assert "> 1: 50 %" in figure.axes[0].get_title()
+    sigmoid = run("normal 1", "sigmoid", saturated=0.77)
+    figure = FIGURES["1.2.2-a"].draw(make.results("activations", sigmoid), make.translated)
+    assert "«saturated» 77 %" in figure.axes[0].get_title()
+    assert "> 1" not in figure.axes[0].get_title()
+
+
+def test_the_zeros_of_relu_are_drawn_apart_and_do_not_hide_the_rest():
+    results = make.results("activations", run("he", "relu", saturated=0.5))
+    axes = FIGURES["1.2.4-c"].draw(results, make.translated).axes[0]
+    zeros = [patch for patch in axes.patches if isinstance(patch, Rectangle) and patch.get_hatch()]
+    assert [patch.get_height() for patch in zeros] == [0.5]
+    assert zeros[0].get_y() == pytest.approx(0.1)  # 60 % in the first bin, 50 % of them zeros
+    assert axes.get_ylim()[1] == pytest.approx(0.106)
+    assert "= 0: 50 %" in axes.get_title()
+
+
+def test_bars_are_shares_of_all_values_of_all_seeds():
+    runs = (
+        run("xavier", "sigmoid", saturated=0.0, counts=np.array([100] + [0] * 9)),
+        run("xavier", "sigmoid", saturated=0.0, counts=np.array([0] * 9 + [100]), seed=1),
+    )
+    (pooled, _) = activations.histograms(make.results("activations", *runs), "sigmoid")["xavier"]
+    assert pooled.shares == pytest.approx([0.5] + [0] * 8 + [0.5])
+
+
+def test_the_table_has_a_row_for_each_layer_with_estimates_over_seeds():
+    runs = [
+        run("he", "relu", seed=seed, gradients=(norm, 0.01), above=100)
+        for seed, norm in enumerate((1e-4, 1e-2))
+    ]
+    table = FIGURES["1.2.4-c"].table(make.results("activations", *runs))
+    assert list(table["layer"]) == [1, 2]
+    row = table.iloc[0]
+    assert row["gradient norm"].mean == pytest.approx(1e-3)  # geometric
+    assert (row["sd"].mean, row["sd"].n) == (0.25, 2)
+    assert row["share outside the range"].mean == 0.5
+    assert row["effective units"].mean == 7
+    assert row["saturated share"].mean == 0.5
+
+
+def test_gradients_have_a_panel_for_each_activation_and_a_line_for_each_scheme():
+    runs = (
+        run("normal 0.01", "sigmoid", gradients=(1e-9, 1e-3)),
+        run("he", "sigmoid", gradients=(0.5, 1.0)),
+        run("he", "relu", gradients=(1.0, 1.0)),
+    )
+    results = make.results("activations", *runs)
+    figure = activations.draw_gradients(results, make.translated)
+    assert [axes.get_title() for axes in figure.axes] == ["«sigmoid»", "«relu»"]
+    small, he = figure.axes[0].lines
+    assert small.get_ydata() == pytest.approx([1e-9, 1e-3])
+    assert he.get_ydata() == pytest.approx([0.5, 1.0])
+    assert len(figure.axes[1].lines) == 1
+    table = activations.table_gradients(results).set_index(["activation", "init"])
+    assert table.loc[("sigmoid", "normal 0.01"), "first / last"].mean == pytest.approx(1e-6)
+    assert table.loc[("relu", "he"), "layer 2"].mean == 1
+
+
+def test_numbers_of_any_size_are_short():
+    assert [activations._short(value) for value in (0.4589, 0.0, 2e-5, 13616.0, 299.02)] == [
+        "0.46", "0", "2e-5", "1e4", "299",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", activations.FIGURES, ids=lambda spec: spec.id)
+def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
+    results = make.results("activations")
+    assert "«no runs»" in make.texts(spec.draw(results, make.translated))
+    assert spec.table(results).empty

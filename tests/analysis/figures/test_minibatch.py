@@ -1,0 +1,136 @@
+import builders_initial as make
+import numpy as np
+import pytest
+
+from study.analysis.figures import minibatch, style
+
+
+@pytest.fixture(autouse=True)
+def _house_style():
+    with style.house_style():
+        yield
+
+
+def noise_run(seed=0, *, scale=1.0):
+    """Batch losses that are 2 ± scale/√B exactly, around a full loss of 2."""
+    sizes = np.array([1, 100, 1000])
+    losses = np.array([2 + scale / np.sqrt(size) * np.tile([1.0, -1.0], 250) for size in sizes])
+    noise = {
+        "batch_sizes": sizes, "losses": losses, "cosines": np.full((3, 50), [[0.1], [0.5], [0.9]]),
+        "full_loss": 2.0, "sigma": scale, "population": 1001,
+    }  # fmt: skip
+    sizes = np.array([10, 1000])
+    by_size = {"sizes": sizes, "means": np.array([[1.5, 2.5] * 10, [2.0] * 20])}
+    measured = {"minibatch_noise": noise, "loss_by_size": by_size}
+    return make.record(seed=seed, measurements={"init": measured, "end": measured})
+
+
+def work_run(batch_size, accuracies, *, seed=0, status="completed"):
+    steps = list(range(len(accuracies)))
+    return make.record(
+        batch_size=batch_size,
+        seed=seed,
+        status=status,
+        history={
+            "step": steps,
+            "samples_seen": [10 * step for step in steps],
+            "train_loss": [2.0 / (step + 1) for step in steps],
+            "train_accuracy": accuracies,
+        },
+        seconds=[0.5 * step for step in steps],
+        final={"train_accuracy": accuracies[-1]} if status == "completed" else {},
+    )
+
+
+def test_the_summed_loss_grows_with_n_and_the_mean_does_not():
+    results = make.results("minibatch_noise", noise_run())
+    figure = minibatch.draw_loss_by_size(results, make.translated)
+    total, mean = (axes.lines[0] for axes in figure.axes)
+    assert list(total.get_xdata()) == [10, 1000]
+    assert list(total.get_ydata()) == [20, 2000]
+    assert list(mean.get_ydata()) == [2, 2]
+
+
+def test_the_table_of_losses_holds_sum_mean_and_sd_of_the_draws():
+    table = minibatch.table_loss_by_size(make.results("minibatch_noise", noise_run(), noise_run(1)))
+    row = table[(table["moment"] == "end") & (table["N"] == 10)].iloc[0]
+    assert (row["sum"].mean, row["mean"].mean, row["mean"].n) == (20, 2, 2)
+    assert row["sd of the mean"].mean == pytest.approx(np.std([1.5, 2.5] * 10, ddof=1))
+    whole = table[(table["moment"] == "end") & (table["N"] == 1000)].iloc[0]
+    assert whole["sd of the mean"].mean == 0
+
+
+def test_draws_that_differ_by_rounding_only_have_no_sd():
+    assert minibatch._sd(np.array([0.1 + 0.2, 0.3, 0.3])) == 0
+    assert minibatch._sd(np.array([0.3, 0.4])) > 0.05
+
+
+def test_the_noise_table_compares_with_the_finite_population_theory():
+    table = minibatch.table_minibatch_noise(make.results("minibatch_noise", noise_run()))
+    row = table[(table["moment"] == "init") & (table["B"] == 100)].iloc[0]
+    assert row["bias"].mean == pytest.approx(0, abs=1e-12)
+    assert row["bias"].n == 500
+    assert row["bias"].low < 0 < row["bias"].high
+    assert row["sd"].mean == pytest.approx(0.1, rel=0.01)
+    assert row["σ/√B with correction"] == pytest.approx(0.1 * np.sqrt(901 / 1000))
+    assert row["cosine"].mean == pytest.approx(0.5)
+
+
+def test_the_noise_figure_has_a_panel_for_each_batch_size_and_counts_what_lies_outside():
+    figure = minibatch.draw_minibatch_noise(
+        make.results("minibatch_noise", noise_run(scale=3.0)), make.translated
+    )
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[:3] == ["B = 1", "B = 100", "B = 1000"]
+    assert "«outside» 100.0%" in make.texts(figure)  # 2 ± 3 is beyond the axis
+    measured = next(line for line in figure.axes[3].lines if line.get_marker() == "o")
+    assert measured.get_ydata() == pytest.approx(3 / np.sqrt([1, 100, 1000]), rel=0.01)
+    assert list(figure.axes[4].lines[0].get_ydata()) == pytest.approx([0.1, 0.5, 0.9])
+
+
+def test_work_until_the_target_is_that_of_the_first_evaluation_there():
+    runs = (
+        work_run(10, [0.1, 0.5, 0.95, 0.97]),
+        work_run(10, [0.1, 0.5, 0.7, 0.92], seed=1),
+        work_run(100, [0.1, 0.2, 0.3, 0.4]),
+    )
+    table = minibatch.table_work(make.results("minibatch", *runs)).set_index("B")
+    assert table.loc["10", "reached"] == "2/2"
+    assert table.loc["10", "updates"].mean == 2.5
+    assert table.loc["10", "samples seen"].mean == 25
+    assert table.loc["10", "seconds"].mean == 1.25
+    assert table.loc["100", "updates"] == table.loc["100", "seconds"] == "never"
+    assert table.loc["100", "reached"] == "0/1"
+
+
+def test_curves_leave_out_step_0_and_mark_where_the_target_is_reached():
+    results = make.results("minibatch", work_run(10, [0.1, 0.5, 0.95]), work_run(100, [0.1] * 3))
+    figure = minibatch.draw_work(results, make.translated)
+    line, marker = figure.axes[0].lines[:2]
+    assert list(line.get_xdata()) == [10, 20]
+    assert line.get_ydata() == pytest.approx([1, 2 / 3])
+    assert marker.get_marker() == "o"
+    assert list(marker.get_xdata()) == [20]
+    assert list(figure.axes[1].lines[0].get_xdata()) == [0.5, 1]
+    assert sum(each.get_marker() == "o" for each in figure.axes[0].lines) == 1
+
+
+def test_a_diverged_run_is_counted_and_failed_runs_are_not():
+    runs = (
+        work_run(10, [0.1, 0.95]),
+        work_run(10, [0.1, 0.95], seed=1, status="failed"),
+        work_run("full", [0.1, 0.2], status="diverged"),
+    )
+    results = make.results("minibatch", *runs)
+    table = minibatch.table_work(results).set_index("B")
+    assert table.loc["10", "reached"] == "1/1"
+    assert table.loc["full", "diverged"] == 1
+    (legend,) = minibatch.draw_work(results, make.translated).legends
+    assert "✕ 1 «diverged»" in legend.get_title().get_text()
+
+
+@pytest.mark.parametrize("spec", minibatch.FIGURES, ids=lambda spec: spec.id)
+def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
+    results = make.results(spec.experiments[0])
+    assert "«no runs»" in make.texts(spec.draw(results, make.translated))
+    assert spec.table(results).empty

@@ -1,0 +1,109 @@
+import builders_initial as make
+import numpy as np
+import pytest
+
+from study.analysis.figures import style, symmetry
+
+
+@pytest.fixture(autouse=True)
+def _house_style():
+    with style.house_style():
+        yield
+
+
+def run(init, *, seed=0, distinct=1, first=None, second=None):
+    first = np.zeros((6, 4)) if first is None else first
+    second = np.zeros((4, 4)) if second is None else second
+    layers = [
+        {"layer": 1, "hidden": True, "units": 4, "distinct_units": distinct, "unit_spread": 0.5,
+         "weight_gradient_spread": 0.25},
+        {"layer": 2, "hidden": False},
+    ]  # fmt: skip
+    measured = {"weights": {"matrices": [first, second], "ranks": [distinct, 1]}}
+    return make.record(
+        init=init, seed=seed, layers={"init": layers, "end": layers}, measurements={"end": measured}
+    )
+
+
+STRIPES = np.repeat([[0.0], [1.0], [0.0], [1.0], [0.0], [1.0]], 4, axis=1)
+
+
+def test_a_column_for_each_scheme_in_the_order_of_the_lecture():
+    results = make.results("symmetry", run("he", distinct=4), run("constant 0.01"))
+    figure = symmetry.draw_weights(results, make.translated)
+    assert len(figure.axes) == 4
+    words = make.texts(figure)
+    assert words.index("«constant 0.01»") < words.index("«he»")
+    assert [axes.get_title() for axes in figure.axes[:2]] == [
+        "1 «distinct unit»",
+        "4 «distinct units»",
+    ]
+
+
+def test_heat_maps_show_deviations_from_the_mean_centred_at_zero():
+    results = make.results("symmetry", run("constant 0.01", first=STRIPES))
+    axes = symmetry.draw_weights(results, make.translated).axes[0]
+    (mesh,) = axes.collections
+    shown = mesh.get_array().reshape(6, 4)
+    np.testing.assert_allclose(shown, STRIPES - 0.5)
+    assert mesh.get_clim() == (-0.5, 0.5)
+    assert axes.get_xlabel() == "0.5 ± 0.5"
+
+
+def test_a_matrix_of_equal_weights_says_so():
+    results = make.results("symmetry", run("constant 0.01", first=np.full((6, 4), 0.01)))
+    axes = symmetry.draw_weights(results, make.translated).axes[0]
+    assert axes.get_xlabel() == "«all» 0.01"
+    assert not axes.collections[0].get_array().any()
+
+
+def test_the_lowest_seed_is_drawn_whatever_the_order_of_the_runs():
+    runs = (run("he", seed=3, first=np.full((6, 4), 3.0)), run("he", seed=1, first=STRIPES))
+    shown = symmetry.first_run(make.results("symmetry", *runs))
+    np.testing.assert_array_equal(shown["he"]["matrices"][0], STRIPES)
+
+
+def test_the_table_averages_distinct_units_and_ranks_over_seeds():
+    runs = (run("he", distinct=4), run("he", seed=1, distinct=2), run("constant 0"))
+    table = symmetry.table_weights(make.results("symmetry", *runs)).set_index(["init", "layer"])
+    row = table.loc[("he", 1)]
+    assert (row["distinct units"].mean, row["distinct units"].n) == (3, 2)
+    assert row["rank of W"].mean == 3
+    assert row["spread of activations"].mean == 0.5
+    assert row["spread of gradients"].mean == 0.25
+    assert table.loc[("constant 0", 1), "distinct units"].mean == 1
+    output = table.loc[("he", 2)]
+    assert output["distinct units"].n == 0
+    assert output["rank of W"].mean == 1
+
+
+def width_run(init, width, accuracy, seed=0, status="completed"):
+    final = {"test_accuracy": accuracy} if status == "completed" else {}
+    return make.record(init=init, hidden=[width], seed=seed, final=final, status=status)
+
+
+def test_accuracy_by_width_counts_a_diverged_run_at_chance():
+    runs = (
+        width_run("he", 10, 0.5),
+        width_run("he", 10, 0.7, seed=1),
+        width_run("he", 1000, 0.9),
+        width_run("he", 1000, np.nan, seed=1, status="diverged"),
+        width_run("he", 1000, np.nan, seed=2, status="failed"),
+    )
+    results = make.results("width", *runs)
+    table = symmetry.table_width(results).set_index("width")
+    assert table.loc[10, "test accuracy"].mean == pytest.approx(0.6)
+    assert table.loc[1000, "test accuracy"].mean == pytest.approx(0.5)
+    assert (table.loc[1000, "test accuracy"].n, table.loc[1000, "diverged"]) == (2, 1)
+    figure = symmetry.draw_width(results, make.translated)
+    line = figure.axes[0].lines[0]
+    assert list(line.get_xdata()) == [10, 1000]
+    assert line.get_ydata() == pytest.approx([0.6, 0.5])
+    assert "✕ 1/2 «diverged»" in make.texts(figure)
+
+
+@pytest.mark.parametrize("spec", symmetry.FIGURES, ids=lambda spec: spec.id)
+def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
+    results = make.results(spec.experiments[0])
+    assert "«no runs»" in make.texts(spec.draw(results, make.translated))
+    assert spec.table(results).empty
