@@ -1,10 +1,10 @@
 """From stored runs to one HTML page, and to nothing else: no training, no data set, no network."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jinja2
 import latex2mathml.converter
@@ -19,7 +19,7 @@ from study.analysis.frames import Results, runs_frame
 from study.errors import ConfigError, StoreError
 from study.records.config import overrides
 from study.records.plan import StudyPlan
-from study.records.record import RunRecord
+from study.records.record import RunRecord, Status
 from study.records.store import write_atomically
 from study.report import tables
 from study.report.sections import SECTIONS
@@ -167,8 +167,7 @@ def figure_view(spec: FigureSpec, results: Results, text: Text) -> FigureView:
     """Draw one figure and its table from ``results``."""
     words = text.figures[spec.id]
     records = {r.address: r for name in spec.experiments for r in results.of(name)}
-    counts: Counter[str] = Counter(record.status for record in records.values())
-    counts["missing"] = sum(results.missing(name) for name in spec.experiments)
+    missing = sum(results.missing(name) for name in spec.experiments)
     settings, varied = describe_settings(runs_frame(records.values()), text)
     picture, table, problem = None, None, None
     if results.has(*spec.experiments):
@@ -190,8 +189,14 @@ def figure_view(spec: FigureSpec, results: Results, text: Text) -> FigureView:
         settings=settings,
         varied=varied,
         command=_command(spec, results.plan),
-        counts=dict(counts),
+        counts=count_outcomes(records.values(), missing),
     )
+
+
+def count_outcomes(records: Iterable[RunRecord], missing: int) -> dict[str, int]:
+    """How many runs completed, diverged, failed, and are missing."""
+    counts = Counter(record.status for record in records)
+    return {status: counts[status] for status in get_args(Status)} | {"missing": missing}
 
 
 def _command(spec: FigureSpec, plan: StudyPlan) -> str:
@@ -230,11 +235,9 @@ def origin(results: Results) -> dict[str, Any]:
     """Where the results come from: data, code, machines, counts and times, over all records."""
     records = list(results.records.values())
     good = [record for record in records if record.status != "failed"]
-    counts: Counter[str] = Counter(record.status for record in records)
-    counts["missing"] = len(results.plan.addresses) - len(records)
     main = [record for record in good if record.config["data"]["name"] != "gaussian"]
     return {
-        "counts": dict(counts),
+        "counts": count_outcomes(records, len(results.plan.addresses) - len(records)),
         "data": _distinct(record.provenance["data"] for record in main),
         "gaussian": len(main) < len(good),
         "seeds": len({record.config["seed"] for record in records}),
