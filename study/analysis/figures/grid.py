@@ -43,6 +43,7 @@ NAMES = {
 }
 RECOMMENDED_INIT = {"relu": "he", "sigmoid": "xavier", "tanh": "xavier"}
 MARKERS = {"he": "o", "xavier": "s", "normal 1": "^", "normal 0.01": "D"}  # constant: v
+SIDES = (("off", "s"), ("on", "o"))  # of a switch, with their markers
 TOP = 10
 TOP_SHARE = 0.1  # claim G1: the recipe lands in the top tenth
 
@@ -162,7 +163,7 @@ def draw_heatmaps(results: Results, tr: Translate) -> Figure:
     )  # fmt: skip
     bar.outline.set_visible(False)
     bar.ax.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
-    note = [tr("test accuracy, %")]
+    note = [tr("test accuracy")]
     if table["diverged"].any():
         note.append(f"✕ {tr('runs that diverged')}")
     if (table["n"] == 0).any():
@@ -332,9 +333,6 @@ def draw_interactions(results: Results, tr: Translate) -> Figure:
         fontsize=10,
     )  # fmt: skip
     return figure
-
-
-SIDES = (("off", "s"), ("on", "o"))
 
 
 def _interaction_plot(axes: Axes, effects: pd.DataFrame, tr: Translate) -> None:
@@ -511,6 +509,7 @@ def draw_curves(results: Results, tr: Translate) -> Figure:
             style.empty(axes, tr("no finished run"))
         style.percent(axes)
     for axes in grid[-1]:
+        axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, integer=True))
         axes.set_xlabel(tr("epoch"))
     for axes in grid[:, 0]:
         axes.set_ylabel(tr("test accuracy"))
@@ -606,13 +605,14 @@ def _rank_curve(axes: Axes, ranked: pd.DataFrame, recipe: pd.DataFrame, tr: Tran
     ringed = recipe["rank"].astype(int)
     _ring(axes, ringed, [estimate.mean for estimate in recipe[METRIC]])
     inside = int((ringed <= tenth).sum())
-    axes.set_title(f"{tr('recommended cells in the top tenth')}: {inside}/{len(recipe)}")
+    if len(recipe):
+        axes.set_title(f"{tr('recommended cells in the top tenth')}: {inside}/{len(recipe)}")
     style.percent(axes)
     axes.set_xlim(-0.5, len(ranked) + 1.5)
     axes.set_xlabel(tr("rank"))
     axes.set_ylabel(tr("test accuracy"))
     ink = mpl.rcParams["text.color"]
-    inits = levels(ranked.sort_index(), "init")
+    inits = style.in_order(list(ranked["init"]), list(style.STYLES))
     entries = [(_marker(init), style.colour(init), style.colour(init), 6, init) for init in inits]
     entries += [
         ("o", ink, ink, 6, "batch norm on"),
@@ -647,7 +647,7 @@ def _rank_dot(axes: Axes, x: float, estimate: Estimate, row: Mapping[str, Any]) 
     axes.plot(x, estimate.mean, _marker(row["init"]), color=colour, markerfacecolor=face,
               markersize=5)  # fmt: skip
     if row["diverged"]:
-        axes.plot(x, estimate.mean, "x", color=mpl.rcParams["text.color"], markersize=8)
+        axes.plot(x, estimate.mean, "x", color=mpl.rcParams["text.color"], markersize=6)
 
 
 def _cell_rows(axes: Axes, cells: pd.DataFrame, recipe: pd.DataFrame, tr: Translate) -> None:
