@@ -26,9 +26,15 @@ class ConfigError(StudyError, ValueError):
     ) -> None:
         message = f"{key}: expected {expected}, got {received!r}"
         if choices is not None:
+            choices = list(choices)
             message += f" (choices: {', '.join(str(choice) for choice in choices)})"
         super().__init__(message)
         self.key = key
+        self._arguments = (key, expected, received, choices)
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        """Pickle the arguments, not the message: errors come back from worker processes."""
+        return type(self), self._arguments
 
 
 class DataError(StudyError):

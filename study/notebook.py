@@ -14,8 +14,7 @@ import hydra
 import pandas as pd
 
 from study.analysis.frames import layers_frame, points_frame, runs_frame
-from study.edge.app import run_config
-from study.edge.schema import conf_folder, register
+from study.edge.schema import conf_folder, register, run_config
 from study.records.record import RunRecord
 from study.records.store import RunStore
 from study.run import run as run_one
@@ -45,10 +44,11 @@ def run(*overrides: str, store: str | Path | None = None) -> RunRecord:
 
     Raises:
         ConfigError, DataError: the configuration or the data set cannot be used.
+        hydra.errors.HydraException: an override is none, or names what is not there.
     """
     register()
     with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
-        config = run_config(hydra.compose("config", list(overrides)))
+        config = run_config(hydra.compose("config", ["experiment=[]", *overrides]))
     record = run_one(config)
     if store is not None:
         RunStore(store).write(record)

@@ -81,24 +81,26 @@ def run(config: RunConfig) -> RunRecord:
 
 
 def run_safely(config: RunConfig) -> RunRecord:
-    """Like ``run``, but an exception becomes a record with status ``failed`` and its traceback."""
+    """Like ``run``, but an exception becomes a record with status ``failed``.
+
+    Its ``error`` is the message where the user can put it right, else the traceback.
+    """
     clock = time.perf_counter()
     try:
         return run(config)
-    except Exception as error:
-        return failed(config, traceback.format_exc(), time.perf_counter() - clock, error)
+    except StudyError as error:
+        return failed(config, str(error), time.perf_counter() - clock)
+    except Exception:
+        return failed(config, traceback.format_exc(), time.perf_counter() - clock)
 
 
-def failed(
-    config: RunConfig, error: str, seconds: float, cause: Exception | None = None
-) -> RunRecord:
-    """The record of a run that did not end by itself."""
-    message = str(cause) if isinstance(cause, StudyError) else error
+def failed(config: RunConfig, error: str, seconds: float) -> RunRecord:
+    """The record of a run that did not end by itself, for the reason ``error``."""
     return RunRecord(
         address=config.address,
         config=config.to_dict(),
         status="failed",
-        error=message,
+        error=error,
         timing={"total": seconds},
         provenance=_provenance(config, datetime.now(UTC)),
     )

@@ -2,58 +2,65 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from study.edge.schema import AppConfig, conf_folder, register
-from study.errors import ConfigError, StudyError
-from study.records.config import RunConfig
-from study.records.record import METRICS, RunRecord
+from study.edge.schema import check_execution, conf_folder, register, run_config
+from study.errors import StudyError
+from study.records.config import RunConfig, label
+from study.records.record import RunRecord
+from study.records.reuse import NEW, inspect, keep_measurements
 from study.records.store import RunStore
 from study.run import check_data, run_safely
 
-
-def run_config(config: DictConfig) -> RunConfig:
-    """The part of the composed configuration that decides a run's result, validated.
-
-    Raises:
-        ConfigError: a value that cannot be used.
-    """
-    values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    assert isinstance(values, dict)
-    for key in ("workers", "timeout"):
-        if values[key] is not None and not values[key] > 0:
-            raise ConfigError(key, "a number > 0 or null", values[key])
-    chosen = RunConfig.from_dict({key: values[key] for key in RunConfig.__dataclass_fields__})
-    chosen.validate()
-    return chosen
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def execute(config: DictConfig) -> None:
-    """Do one run: store its record and, unless it is a job of a sweep, print its result."""
+    """Do one run: store its record and, unless it is a job of a sweep, print its result.
+
+    Alone, a run that is stored already and still stands is shown and not repeated.
+    """
     alone = HydraConfig.get().mode != RunMode.MULTIRUN
     try:
+        check_execution(config)
         chosen = run_config(config)
         store = RunStore(config.store)
+        if alone and _show_stored(store, chosen):
+            return
         store.check_writable()
         if alone:
             check_data(chosen)
+        record = run_safely(chosen)
+        path = store.write(record)
     except StudyError as error:
         raise HydraException(str(error)) from None
-    record = run_safely(chosen)
-    path = store.write(record)
     if alone:
         show(record)
         print(f"record: {path}")
         if record.status == "failed":
             raise SystemExit(1)
+
+
+def _show_stored(store: RunStore, config: RunConfig) -> bool:
+    """Show the stored record of ``config`` if it stands; say why not if there is one."""
+    reason, record = inspect(store, config)
+    if record is not None:
+        keep_measurements(config, record)
+        if reason is None:
+            show(record)
+            print(f"already stored: {store.path(record.address)}")
+    if reason not in (None, NEW):
+        print(f"run again: {reason}", file=sys.stderr)
+    return reason is None
 
 
 def show(record: RunRecord) -> None:
@@ -62,13 +69,12 @@ def show(record: RunRecord) -> None:
         print(f"the run failed:\n{record.error}", file=sys.stderr)
         return
     config = record.run_config
-    table = Table(title=f"{config.init['name']} · {config.activation['name']} · {record.status}")
+    table = Table(title=f"{label(config.init)} · {label(config.activation)} · {record.status}")
     for column in ("", "train", "test"):
         table.add_column(column, justify="right")
     for metric in ("loss", "accuracy"):
         values = [record.final[f"{split}_{metric}"] for split in ("train", "test")]
         table.add_row(metric, *(f"{value:.4f}" for value in values))
-    assert len(METRICS) == 4
     if record.diverged_at is not None:
         table.caption = f"the loss was not finite at step {record.diverged_at}"
     Console().print(table)
@@ -77,12 +83,21 @@ def show(record: RunRecord) -> None:
 def main() -> Any:
     """Entry point of the console script and of ``python -m study``."""
     register()
-    # Hydra prints the whole application for --help; its name is in the configuration.
-    os.environ.setdefault("COLUMNS", "100") if not sys.stdout.isatty() else None
+    if not sys.stdout.isatty():
+        os.environ.setdefault("COLUMNS", "100")  # rich would break lines at 80 in a log
+    sys.argv += _without_experiments(sys.argv[1:])
     command = hydra.main(
         version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config"
     )(execute)
-    return command()
+    try:
+        return command()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(EXIT_INTERRUPTED) from None
 
 
-__all__ = ["AppConfig", "main"]
+def _without_experiments(arguments: Sequence[str]) -> list[str]:
+    """One run and ``--help`` need no experiments; composing them takes half of the start."""
+    flags = {word for word in arguments if word.startswith("-")}
+    named = any(word.lstrip("+~").startswith(("experiment", "hydra.mode")) for word in arguments)
+    return [] if named or flags - {"-h", "--help"} else ["experiment=[]"]

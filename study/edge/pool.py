@@ -1,4 +1,7 @@
-"""Worker processes on this machine: one run each, none of which can take another down."""
+"""Worker processes on this machine: one run each, none of which can take another down.
+
+The workers import this module and what a run needs, nothing else.
+"""
 
 import multiprocessing
 import os
@@ -9,21 +12,17 @@ from concurrent.futures import TimeoutError as RunTimeout
 from concurrent.futures import as_completed
 from typing import Any
 
-from omegaconf import OmegaConf
 from pebble import ProcessExpired, ProcessPool
 
-from study.errors import ConfigError
+from study.errors import StoreError
 from study.records.config import RunConfig
 from study.records.store import RunStore
 from study.run import failed, run_safely
 
 
-def run_and_store(values: dict[str, Any], folder: str) -> str:
-    """Run one configuration, store its record and return its status."""
-    config = RunConfig.from_dict(values)
-    record = run_safely(config)
-    RunStore(folder).write(record)
-    return record.status
+def run_and_store(values: dict[str, Any], folder: str) -> None:
+    """Run one configuration and store its record."""
+    RunStore(folder).write(run_safely(RunConfig.from_dict(values)))
 
 
 def run_cells(
@@ -39,12 +38,13 @@ def run_cells(
 
     Args:
         workers: processes, >= 1; None for one on each core.
-        timeout: seconds for one run; None for no limit.
+        timeout: seconds for one run, > 0; None for no limit.
 
     Returns:
         What could not be stored, a message each.
     """
     count = min(workers or available_cores(), max(len(cells), 1))
+    before = {cell.address: _changed_at(store, cell.address) for cell in cells}
     unstored: list[str] = []
     pool = ProcessPool(
         max_workers=count,
@@ -52,24 +52,30 @@ def run_cells(
         context=multiprocessing.get_context("spawn"),
     )
     try:
-        futures = {
+        futures: dict[Any, RunConfig] = {
             pool.schedule(
-                run_and_store, args=[config.to_dict(), str(store.folder)], timeout=timeout
-            ): config
-            for config in cells
+                run_and_store, args=[cell.to_dict(), str(store.folder)], timeout=timeout
+            ): cell
+            for cell in cells
         }
         for future in as_completed(futures):
-            config = futures[future]
+            cell, seconds = futures[future], 0.0
             try:
                 future.result()
+                continue
             except RunTimeout:
-                cause = f"the run took more than timeout={timeout} s"
-                store.write(failed(config, cause, timeout or 0.0))
+                cause, seconds = f"the run took more than timeout={timeout} s", timeout or 0.0
             except ProcessExpired as error:
-                cause = f"the worker process ended with exit code {error.exitcode}"
-                store.write(failed(config, cause, 0.0))
-            except OSError as error:
-                unstored.append(f"{config.address}: {error}")
+                cause = _last_words(error.exitcode)
+            except Exception as error:
+                unstored.append(str(error))
+                continue
+            if _changed_at(store, cell.address) != before[cell.address]:
+                continue  # it had stored its record already
+            try:
+                store.write(failed(cell, cause, seconds))
+            except StoreError as error:
+                unstored.append(str(error))
         pool.close()
     except BaseException:
         pool.stop()
@@ -84,6 +90,19 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _changed_at(store: RunStore, address: str) -> int | None:
+    try:
+        return store.path(address).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _last_words(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        return f"the worker process was killed by signal {-exitcode} (out of memory?)"
+    return f"the worker process ended with exit code {exitcode}"
 
 
 def _start_worker() -> None:
@@ -102,22 +121,17 @@ def _start_worker() -> None:
 def launch(launcher: Any, job_overrides: Sequence[Sequence[str]]) -> list[Any]:
     """Hydra's launcher interface, for any sweeper: compose each job and run them all."""
     from hydra.core.utils import JobReturn, JobStatus
+    from hydra.errors import HydraException
+
+    from study.edge.schema import run_config
 
     load = launcher.hydra_context.config_loader.load_sweep_config
-    cells = []
-    for overrides in job_overrides:
-        values = OmegaConf.to_container(load(launcher.config, list(overrides)), resolve=True)
-        assert isinstance(values, dict)
-        cells.append(
-            RunConfig.from_dict({key: values[key] for key in RunConfig.__dataclass_fields__})
-        )
-    for config in cells:
-        config.validate()
+    try:
+        cells = [run_config(load(launcher.config, list(words))) for words in job_overrides]
+    except ValueError as error:
+        raise HydraException(str(error)) from None
     store = RunStore(launcher.config.store)
     unstored = run_cells(cells, store, workers=launcher.workers, timeout=launcher.timeout)
     if unstored:
-        raise ConfigError("store", "a folder that takes the records", unstored)
-    return [
-        JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED)
-        for overrides in job_overrides
-    ]
+        raise HydraException("\n".join(unstored))
+    return [JobReturn(overrides=list(words), status=JobStatus.COMPLETED) for words in job_overrides]

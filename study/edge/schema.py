@@ -1,15 +1,21 @@
 """The typed schema of the whole configuration, registered with Hydra as ``schema``."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hydra.core.config_store import ConfigStore
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 import study
+from study.errors import ConfigError
 from study.records.config import RunConfig
+from study.records.plan import check_name
+
+RUN_KEYS = tuple(item.name for item in fields(RunConfig))
 
 
 @dataclass
@@ -55,3 +61,43 @@ def register() -> None:
         lambda start, stop, n: [float(f"{x:.6g}") for x in np.logspace(start, stop, n)],
         replace=True,
     )
+
+
+def plain(config: Any, key: str, *, resolve: bool = True) -> Any:
+    """What ``key`` is in ``config``, in plain containers.
+
+    Args:
+        resolve: whether to follow interpolations and to refuse missing values.
+
+    Raises:
+        ConfigError: a value is missing, or refers to one that is not there.
+    """
+    try:
+        node = config[key]
+        if not OmegaConf.is_config(node):
+            return node
+        return OmegaConf.to_container(node, resolve=resolve, throw_on_missing=resolve)
+    except OmegaConfBaseException as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(error.full_key or key, "a value", reason) from None
+
+
+def run_config(config: DictConfig) -> RunConfig:
+    """The part of the composed configuration that decides a run's result, validated.
+
+    Raises:
+        ConfigError: a value that cannot be used.
+    """
+    chosen = RunConfig.from_dict({key: plain(config, key) for key in RUN_KEYS})
+    chosen.validate()
+    return chosen
+
+
+def check_execution(config: DictConfig) -> None:
+    """Raise ConfigError if what concerns only the execution cannot be used."""
+    for key in ("workers", "timeout"):
+        value = config[key]
+        if value is not None and not 0 < value < math.inf:
+            raise ConfigError(key, "a number > 0 or null", value)
+    if config.report.name is not None:
+        check_name(config.report.name)

@@ -1,33 +1,52 @@
 """The sweep: which cells there are, which still have to run, and what came of them."""
 
+import hashlib
 import itertools
+import re
 import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.utils import JobStatus
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from study import data
-from study.edge.grids import GROUPS, RUN_KEYS, Cell, Composer, Grid, expand, narrow
+from study.edge.grids import Composer, Grid, Option, expand, narrow
 from study.edge.pool import run_cells
 from study.edge.progress import StoreProgress
-from study.errors import ConfigError, StoreError, StudyError
-from study.records.config import RunConfig, overrides
-from study.records.plan import StudyPlan
-from study.records.provenance import code_fingerprint, libraries
+from study.edge.schema import RUN_KEYS, AppConfig, check_execution, plain
+from study.errors import ConfigError, StudyError
+from study.records.config import RunConfig, hydra_string, label, overrides
+from study.records.plan import NAME_BYTES, StudyPlan, check_name
 from study.records.record import RunRecord
+from study.records.reuse import FAILED, NEW, inspect, keep_measurements
 from study.records.store import RunStore
 from study.report.render import render_study
 from study.run import check_data
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+SHOWN = 5  # how many failures are named; the report lists them all
+
+
+@dataclass
+class Stock:
+    """What the store has of a study.
+
+    Attributes:
+        records: by address; those that do not stand are left out, failed ones not.
+        reasons: why a cell has to be run, by address.
+    """
+
+    records: dict[str, RunRecord] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
 
 
 def sweep(
@@ -51,135 +70,186 @@ def sweep(
             written; 1 if not; 130 after Ctrl-C.
         HydraException: the configuration cannot be used; nothing was started.
     """
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
+        check_execution(config)
         cells, plan = plan_study(config, arguments, grids, config_loader)
         store = RunStore(config.store)
         store.check_writable()
-        check_all_data(cells.values())
+        stock = take_stock(store, cells)
+        check_all_data(cells[address] for address in stock.reasons)
+        plan.write(store)
     except StudyError as error:
         raise HydraException(str(error)) from None
-    plan.write(store)
-    records: dict[str, RunRecord] = {}
-    reasons: dict[str, str] = {}
-    for address, cell in cells.items():
-        reason, record = inspect(store, address, cell)
-        if record is not None:
-            records[address] = record
-        if reason is not None:
-            reasons[address] = reason
-    console.print(_announcement(plan, reasons), highlight=False)
-    pending = sorted(reasons, key=lambda address: _cost(cells[address]), reverse=True)
-    unstored: list[str] = []
+    store.remove_abandoned()
+    console.print(_announcement(plan, stock.reasons))
+    pending = sorted(stock.reasons, key=lambda address: _cost(cells[address]), reverse=True)
+    progress = StoreProgress(store, pending, console)
     try:
+        problems: list[str] = []
         if pending:
-            with StoreProgress(store, pending, console):
-                unstored = _launch(launcher, [cells[a] for a in pending], store, config)
-    except Exception as error:  # a launcher that gave up: what it stored still counts
-        unstored.append(f"the launcher stopped: {error}")
+            with progress:
+                problems = _launch(launcher, [cells[a] for a in pending], store, config)
+        after = take_stock(store, {address: cells[address] for address in pending})
+        records = stock.records | after.records
+        problems += [
+            f"{address}: not replaced, {reason}"
+            for address, reason in after.reasons.items()
+            if reason not in (NEW, FAILED)
+        ]
+        raise SystemExit(_finish(console, plan, records, config, problems))
     except KeyboardInterrupt:
-        left = sum(inspect(store, address, cells[address])[0] is not None for address in pending)
-        done = len(cells) - left
+        good = sum(progress.counts[status] for status in ("completed", "diverged"))
+        done = len(cells) - len(pending) + good
         console.print(f"{done:,} of {len(cells):,} stored, run again to continue")
         raise SystemExit(EXIT_INTERRUPTED) from None
-    for address in pending:
-        records.pop(address, None)
-        try:
-            record = store.read(address)
-        except StoreError as error:
-            unstored.append(str(error))
-        else:
-            if record is not None:
-                records[address] = record
-    raise SystemExit(_finish(console, plan, records, config, unstored))
 
 
 def plan_study(
     config: DictConfig, arguments: Sequence[str], grids: Mapping[str, Any], config_loader: Any
 ) -> tuple[dict[str, RunConfig], StudyPlan]:
-    """The cells of the selected experiments, each once, by address; and the plan of the study."""
+    """The cells of the selected experiments, each once, by address; and the plan of the study.
+
+    Raises:
+        ConfigError: a value cannot be used, or nothing is left to run.
+    """
     parsed = OverridesParser.create(config_loader=config_loader).parse_overrides(list(arguments))
-    base = _container(config)
+    base = {key: plain(config, key) for key in RUN_KEYS}
 
-    def load_option(group: str, name: str) -> dict[str, Any]:
-        # without the experiments, which take ten times as long to compose as the rest
-        composed = config_loader.load_sweep_config(config, ["experiment=[]", f"{group}={name}"])
-        return _container(composed[group], resolve=True)
+    def load_options(options: Sequence[Option]) -> list[dict[str, Any]]:
+        # Without the main configuration, each at a place of its own, they are all composed at
+        # once; what they refer to is looked up in the main configuration afterwards.
+        words = [f"+{group}@n{i}={name}" for i, (group, name) in enumerate(options)]
+        composed = config_loader.load_configuration(None, words, run_mode=RunMode.RUN)
+        return [
+            plain(OmegaConf.create({**base, group: composed[f"n{i}"]}), group)
+            for i, (group, _) in enumerate(options)
+        ]
 
-    composer = Composer(base, load_option)
-    wanted, selection = _wanted(parsed, composer)
-    expanded = [
-        _typed(expand(name, _container(grids[name], resolve=True)), composer) for name in grids
-    ]
-    if not expanded:
+    composer = Composer(base, load_options)
+    wanted, selection, experiments = _asked(parsed, composer)
+    if experiments:  # experiment=a,b like experiment=[a,b]
+        chosen = f"experiment=[{','.join(experiments)}]"
+        grids = config_loader.load_sweep_config(config, [chosen]).hydra.sweeper.grids
+    if not grids:
         raise ConfigError("experiment", "at least one experiment", [])
-    base_cell: Cell = {key: base[key]["name"] if key in GROUPS else base[key] for key in RUN_KEYS}
+    expanded = [_expand(name, plain(grids, name), composer) for name in grids]
     cells: dict[str, RunConfig] = {}
-    experiments: dict[str, list[str]] = {}
-    for grid in narrow(expanded, base_cell, wanted):
-        addresses = experiments[grid.experiment] = []
+    addresses: dict[str, list[str]] = {}
+    composer.load(cell for grid in expanded for cell in grid.cells)
+    narrowed = narrow(expanded, wanted, composer.value)
+    composer.load(cell for grid in narrowed for cell in grid.cells)
+    for grid in narrowed:
+        addresses[grid.experiment] = []
         for cell in grid.cells:
-            run_config = composer.config(cell, grid.measure)
+            try:
+                run_config = composer.config(cell, grid.measure)
+            except ConfigError as error:
+                raise StudyError(f"experiment {grid.experiment}: {error}") from None
             address = run_config.address
             same = cells.setdefault(address, run_config)
             # a cell that two experiments want is run once, with the measurements of both
             same.measure = sorted({*same.measure, *run_config.measure})
-            addresses.append(address)
+            addresses[grid.experiment].append(address)
     plan = StudyPlan(
-        name=config.report.name or _study_name(config, selection),
+        name=config.report.name or study_name(config, selection),
         command=shlex.join(["python", "-m", "study", "-m", *arguments]),
         data=config.data.label or config.data.name,
         preset=config.study.name,
         selection=selection,
-        experiments=experiments,
+        experiments=addresses,
     )
     return cells, plan
 
 
-def _container(node: Any, *, resolve: bool = False) -> dict[str, Any]:
-    """A configuration node as plain containers."""
-    container = OmegaConf.to_container(node, resolve=resolve, throw_on_missing=resolve)
-    assert isinstance(container, dict)
-    return {str(key): value for key, value in container.items()}
+def _asked(
+    parsed: list[Override], composer: Composer
+) -> tuple[dict[str, list[Any]], list[str], list[str]]:
+    """What the command line asks for.
 
-
-def _wanted(parsed: list[Override], composer: Composer) -> tuple[dict[str, list[Any]], list[str]]:
-    """Values that the command line asks for, by key of a run, and what restricts the study."""
+    Returns:
+        Values by key of a run; the overrides that make the study another one; the experiments,
+        where they are given as a sweep.
+    """
     wanted: dict[str, list[Any]] = {}
     selection: list[str] = []
+    experiments: list[str] = []
     for override in parsed:
-        key = override.key_or_group
-        top = key.split(".")[0]
-        if override.is_sweep_override() and (top not in RUN_KEYS or top == "data"):
-            raise ConfigError(key, "one value", override.get_value_element_as_str())
-        if key == "experiment" or (top in RUN_KEYS and top not in ("data", "measure")):
-            selection.append(override.input_line or key)
-        if top in RUN_KEYS and top not in ("data", "measure"):
-            if not override.is_sweep_override():
-                values = [override.value()]
-            elif override.is_discrete_sweep():
-                values = [_plain(value) for value in override.sweep_iterator()]
-            else:
-                raise ConfigError(key, "a list of values", override.get_value_element_as_str())
-            wanted[key] = [composer.typed(key, _plain(value)) for value in values]
-    return wanted, selection
+        key, top = override.key_or_group, override.key_or_group.split(".")[0]
+        words = override.input_line or key
+        narrows = top in RUN_KEYS and top not in ("data", "measure")
+        if narrows or key == "experiment" or key.startswith("study."):
+            selection.append(words)
+        if override.is_sweep_override() and not narrows and key != "experiment":
+            known = top in AppConfig.__dataclass_fields__ or top == "hydra"
+            expected = "one value, not a list" if known else "a key of the configuration"
+            raise ConfigError(key, expected, words)
+        if narrows and override.is_delete():
+            raise ConfigError(key, "a value", words)
+        if narrows:
+            wanted[key] = [composer.typed(key, value) for value in _values(override)]
+        elif override.is_sweep_override():
+            experiments = [str(value) for value in _values(override)]
+    return wanted, selection, experiments
 
 
-def _plain(value: Any) -> Any:
-    """Hydra's quoted strings as strings."""
-    return getattr(value, "text", value)
+def _values(override: Override) -> list[Any]:
+    if not override.is_sweep_override():
+        return [override.value()]
+    if not override.is_discrete_sweep():
+        raise ConfigError(override.key_or_group, "a list of values", override.input_line)
+    # Hydra's quoted strings as strings
+    return [getattr(value, "text", value) for value in override.sweep_iterator()]
 
 
-def _typed(grid: Grid, composer: Composer) -> Grid:
-    cells = [{key: composer.typed(key, value) for key, value in c.items()} for c in grid.cells]
-    return Grid(grid.experiment, cells, grid.axes, grid.measure)
+def _expand(experiment: str, grid: Mapping[str, Any], composer: Composer) -> Grid:
+    """The cells of one experiment, their values typed and their options loaded."""
+    expanded = expand(experiment, grid)
+    try:
+        expanded.cells = [
+            {key: composer.typed(key, value) for key, value in cell.items()}
+            for cell in expanded.cells
+        ]
+    except ConfigError as error:
+        raise StudyError(f"experiment {experiment}: {error}") from None
+    return expanded
 
 
-def _study_name(config: DictConfig, selection: list[str]) -> str:
-    """``<data>-<preset>``, followed by what restricts the study, fit for a folder."""
-    parts = [config.data.label or config.data.name, config.study.name, *selection]
-    name = "-".join("".join(c if c.isalnum() or c in "._" else "-" for c in p) for p in parts)
-    return name.strip("-.")[:100]
+def study_name(config: DictConfig, selection: Sequence[str]) -> str:
+    """``<data>-<preset>``, followed by what makes the study another one, fit for a folder.
+
+    Where that had to be shortened or put into other characters, a digest of it is added, so that
+    two studies never have the same name.
+    """
+    parts = [config.data.label or config.data.name, config.study.name]
+    parts += [words.removeprefix("experiment=") for words in selection]
+    exact = "-".join(parts)
+    name = re.sub(r"[^\w.,=+-]+", "-", exact.replace("[", "").replace("]", "")).strip("-. ")
+    digest = hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:6]
+    room = NAME_BYTES // 2
+    if len(name.encode()) > room:
+        name = name.encode()[:room].decode("utf-8", "ignore").strip("-. ") + f"-{digest}"
+    elif name != exact.replace("[", "").replace("]", ""):
+        name = f"{name}-{digest}"
+    check_name(name)
+    return name
+
+
+def take_stock(store: RunStore, cells: Mapping[str, RunConfig]) -> Stock:
+    """Look up every cell in the store.
+
+    A cell that is to be run again will measure what its stored record has measured, too.
+    """
+    stock = Stock()
+    for address, cell in cells.items():
+        reason, record = inspect(store, cell, address)
+        if reason is not None:
+            stock.reasons[address] = reason
+            if record is not None:
+                keep_measurements(cell, record)
+        if record is not None and reason in (None, FAILED):
+            stock.records[address] = record
+    return stock
 
 
 def check_all_data(cells: Iterable[RunConfig]) -> None:
@@ -191,40 +261,6 @@ def check_all_data(cells: Iterable[RunConfig]) -> None:
         if key not in seen:
             seen.add(key)
             check_data(cell)
-
-
-def inspect(
-    store: RunStore, address: str, config: RunConfig
-) -> tuple[str | None, RunRecord | None]:
-    """Why ``config`` has to be run (again), None if its record is good; and the record.
-
-    ``address`` is the configuration's own.
-    """
-    try:
-        record = store.read(address)
-    except StoreError:
-        return "record damaged", None
-    if record is None:
-        return "new", None
-    return _staleness(record, config), record
-
-
-def _staleness(record: RunRecord, config: RunConfig) -> str | None:
-    if record.status == "failed":
-        return "failed before"
-    origin = record.provenance
-    targets = tuple(sorted(str(c["_target_"]) for c in (config.init, config.activation)))
-    if origin["code"] != code_fingerprint(targets):
-        return "code changed"
-    if any(origin["libraries"][key] != libraries()[key] for key in ("numpy", "blas_version")):
-        return "library changed"
-    if origin["data"]["checksum"] != data.checksum(
-        config.data.name, root=config.data.root, seed=config.seed
-    ):
-        return "data changed"
-    if not set(config.measure) <= set(record.config["measure"]):
-        return "measurement missing"
-    return None
 
 
 def _cost(config: RunConfig) -> float:
@@ -255,20 +291,17 @@ def _announcement(plan: StudyPlan, reasons: Mapping[str, str]) -> str:
 def _launch(
     launcher: Any, cells: Sequence[RunConfig], store: RunStore, config: DictConfig
 ) -> list[str]:
-    """Run the cells; return what could not be stored."""
+    """Run the cells; return what went wrong besides the runs themselves."""
     from hydra_plugins.study_plugins import PoolLauncher
 
-    if isinstance(launcher, PoolLauncher):  # no composition: the cells are composed already
-        return run_cells(cells, store, workers=launcher.workers, timeout=launcher.timeout)
-    execution = [f"store={_quoted(config.store)}", "experiment=[]"]
-    launcher.launch([[*overrides(cell), *execution] for cell in cells], initial_job_idx=0)
-    return []
-
-
-def _quoted(text: str) -> str:
-    """``text`` as a string in Hydra's grammar, whatever is in it."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    try:
+        if isinstance(launcher, PoolLauncher):  # the cells are composed already
+            return run_cells(cells, store, workers=launcher.workers, timeout=launcher.timeout)
+        execution = [f"store={hydra_string(config.store)}", "experiment=[]"]
+        jobs = launcher.launch([[*overrides(cell), *execution] for cell in cells], 0)
+    except Exception as error:  # a launcher that gave up: what it stored still counts
+        return [f"the launcher stopped: {error}"]
+    return [str(job._return_value) for job in jobs if job.status == JobStatus.FAILED]
 
 
 def _finish(
@@ -276,31 +309,39 @@ def _finish(
     plan: StudyPlan,
     records: Mapping[str, RunRecord],
     config: DictConfig,
-    unstored: list[str],
+    problems: Sequence[str],
 ) -> int:
     """Say what came of this sweep's cells, write the report, and return the exit code."""
     counts: Counter[str] = Counter(record.status for record in records.values())
     counts["missing"] = len(plan.addresses) - len(records)
-    failures = [record for record in records.values() if record.status == "failed"]
-    for record in failures[:5]:
-        lines = (record.error or "no message").strip().splitlines()
-        console.print(f"failed: {record.address}: {lines[-1]}", markup=False, highlight=False)
-    if len(failures) > 5:
-        console.print(f"… and {len(failures) - 5} more; the report lists them all")
-    for message in unstored:
-        console.print(f"not stored: {message}", markup=False, highlight=False)
+    failures = [_describe(r, plan) for r in records.values() if r.status == "failed"]
+    for kind, messages in (("failed", failures), ("not stored", problems)):
+        for message in messages[:SHOWN]:
+            console.print(f"{kind}: {message}")
+        if len(messages) > SHOWN:
+            console.print(f"{kind}: {len(messages) - SHOWN:,} more")
     console.print(
         ", ".join(
             f"{counts[status]:,} {status}"
             for status in ("completed", "diverged", "failed", "missing")
             if counts[status] or status != "missing"
-        ),
-        highlight=False,
+        )
     )
     try:
         page = render_study(plan, records, folder=config.report.folder, console=console)
     except StudyError as error:
-        console.print(f"the report was not written: {error}", markup=False, highlight=False)
+        console.print(f"the report was not written: {error}")
         return EXIT_FAILED
     print(f"report: {page}", file=sys.stdout)
-    return EXIT_FAILED if counts["failed"] or counts["missing"] or unstored else 0
+    return EXIT_FAILED if counts["failed"] or counts["missing"] or problems else 0
+
+
+def _describe(record: RunRecord, plan: StudyPlan) -> str:
+    """Which run failed, and the last line of why."""
+    config = record.run_config
+    wanted = [name for name, group in plan.experiments.items() if record.address in group]
+    lines = (record.error or "").strip().splitlines() or ["no message"]
+    return (
+        f"{', '.join(wanted)}: {label(config.init)}, {label(config.activation)},"
+        f" seed {config.seed} ({record.address}): {lines[-1]}"
+    )

@@ -6,8 +6,10 @@ here knows Hydra.
 
 import hashlib
 import importlib
+import inspect
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -18,6 +20,9 @@ from study.network.probes import PROBES
 DTYPES = ("float32", "float64")
 SPACINGS = ("linear", "log")
 FULL_BATCH = "full"
+
+# Strings that Hydra reads as the same string without quotes.
+_PLAIN = re.compile(r"(?!(null|true|false|nan|inf)$)[a-z_][a-z0-9_]*", re.IGNORECASE)
 
 
 @dataclass
@@ -98,15 +103,18 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
-        """Build from plain containers, as stored in a record; unknown keys are refused."""
-        known = {item.name for item in fields(cls)}
-        for key in values:
-            if key not in known:
-                raise ConfigError(key, "a known key", values[key], sorted(known))
-        nested = {"data": DataConfig, "evaluation": EvaluationConfig}
-        arguments = {
-            key: nested[key](**value) if key in nested else value for key, value in values.items()
-        }
+        """Build from plain containers, as stored in a record; keys left out get their defaults.
+
+        Raises:
+            ConfigError: an unknown key, or a value where a section is expected.
+        """
+        _known(cls, values)
+        sections: dict[str, type] = {"data": DataConfig, "evaluation": EvaluationConfig}
+        arguments = dict(values)
+        for key in sections.keys() & arguments.keys():
+            _check(key, "a section of keys and values", values[key], isinstance(values[key], dict))
+            _known(sections[key], values[key], f"{key}.")
+            arguments[key] = sections[key](**values[key])
         return cls(**arguments)
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,27 +122,30 @@ class RunConfig:
         return asdict(self)
 
     def validate(self) -> None:
-        """Raise ConfigError for the first value that cannot be used, before any work starts."""
-        _check("seed", "an integer >= 0", self.seed, self.seed >= 0)
-        _check("train_size", "an integer >= 1 or null", self.train_size, _positive(self.train_size))
-        _check("hidden", "widths >= 1", list(self.hidden), all(w >= 1 for w in self.hidden))
-        _check("dropout", "a number in [0, 1)", self.dropout, 0 <= self.dropout < 1)
-        decay = self.weight_decay
-        _check("weight_decay", "a finite number >= 0", decay, 0 <= decay < math.inf)
-        _check("lr", "a finite number > 0", self.lr, 0 < self.lr < math.inf)
-        _check("momentum", "a number in [0, 1)", self.momentum, 0 <= self.momentum < 1)
-        _check(
-            "batch_size",
-            f"an integer >= 1 or {FULL_BATCH}",
-            self.batch_size,
-            self.batch_size == FULL_BATCH
-            or (isinstance(self.batch_size, int) and self.batch_size >= 1),
-        )
+        """Raise ConfigError for the first value that cannot be used, before any work starts.
+
+        What depends on the data set (as many samples as ``train_size`` wants) is not looked at.
+        """
+        _check("seed", "an integer >= 0", self.seed, _integer(self.seed, 0))
+        size, widths, batch = self.train_size, self.hidden, self.batch_size
+        _check("train_size", "an integer >= 1 or null", size, size is None or _integer(size, 1))
+        listed = isinstance(widths, list) and all(_integer(width, 1) for width in widths)
+        _check("hidden", "a list of widths >= 1", widths, listed)
+        _check("batchnorm", "true or false", self.batchnorm, isinstance(self.batchnorm, bool))
+        for key in ("dropout", "momentum"):
+            value = getattr(self, key)
+            _check(key, "a number in [0, 1)", value, _number(value) and 0 <= value < 1)
+        decay, lr = self.weight_decay, self.lr
+        _check("weight_decay", "a finite number >= 0", decay, _number(decay) and decay >= 0)
+        _check("lr", "a finite number > 0", lr, _number(lr) and lr > 0)
+        expected = f"an integer >= 1 or {FULL_BATCH}"
+        _check("batch_size", expected, batch, batch == FULL_BATCH or _integer(batch, 1))
         _choice("dtype", self.dtype, DTYPES)
         _choice("evaluation.spacing", self.evaluation.spacing, SPACINGS)
         for key in ("points", "train_samples", "test_samples"):
             value = getattr(self.evaluation, key)
-            _check(f"evaluation.{key}", "an integer >= 1", value, value >= 1)
+            _check(f"evaluation.{key}", "an integer >= 1", value, _integer(value, 1))
+        _check("measure", "a list of names", self.measure, isinstance(self.measure, list))
         for name in self.measure:
             _choice("measure", name, tuple(PROBES))
         self._validate_combinations()
@@ -148,14 +159,10 @@ class RunConfig:
                 "num_epochs, num_steps", "exactly one of the two, the other null", lengths
             )
         for key, value in lengths.items():
-            _check(key, "an integer >= 0 or null", value, value is None or value >= 0)
-        needs_hidden = [
-            key for key, on in (("batchnorm", self.batchnorm), ("dropout", self.dropout)) if on
-        ]
-        if needs_hidden and not self.hidden:
-            raise ConfigError(
-                "hidden", f"at least one hidden layer, because {needs_hidden[0]} is on", []
-            )
+            _check(key, "an integer >= 0 or null", value, value is None or _integer(value, 0))
+        for key, on in (("batchnorm", self.batchnorm), ("dropout", self.dropout)):
+            if on and not self.hidden:
+                raise ConfigError("hidden", f"at least one hidden layer, because {key} is on", [])
         if "voting" in self.measure and not self.dropout:
             raise ConfigError("measure", "no 'voting' where dropout = 0", list(self.measure))
         if (
@@ -171,8 +178,8 @@ class RunConfig:
     def address(self) -> str:
         """Content address: 20 hex digits of the SHA-256 of everything that decides the result.
 
-        Numbers are written in one form (0 and 0.0 are the same cell); ``data.root`` and
-        ``measure`` are left out.
+        Numbers are written in one form (0, 0.0 and -0.0 are the same cell); ``data.root`` and
+        ``measure`` are left out. Every stored run is found by it: do not change the scheme.
         """
         content = self.to_dict()
         del content["measure"], content["data"]["root"]
@@ -188,6 +195,9 @@ def build(choice: Mapping[str, Any], group: str) -> Any:
     Args:
         choice: ``name``, ``_target_`` and arguments, as in ``conf/<group>/<name>.yaml``.
         group: name of the config group, for the error message.
+
+    Raises:
+        ConfigError: the class cannot be imported, or does not take the arguments.
     """
     arguments = {key: value for key, value in choice.items() if key not in ("name", "_target_")}
     target = choice.get("_target_")
@@ -196,11 +206,12 @@ def build(choice: Mapping[str, Any], group: str) -> Any:
     module, _, name = target.rpartition(".")
     try:
         factory = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # importing runs the module, whatever is in it
         raise ConfigError(f"{group}._target_", f"an importable class ({error})", target) from None
-    if group == "activation":
-        return lambda width, dtype: factory(width, dtype, **arguments)
     try:
+        if group == "activation":
+            inspect.signature(factory).bind("width", "dtype", **arguments)
+            return lambda width, dtype: factory(width, dtype, **arguments)
         return factory(**arguments)
     except ConfigError:
         raise
@@ -212,7 +223,9 @@ def label(choice: Mapping[str, Any]) -> str:
     """How figures name a choice: ``he``, or ``normal 0.01`` where it has just one parameter."""
     parameters = [value for key, value in choice.items() if key not in ("name", "_target_")]
     name = str(choice["name"])
-    return f"{name} {parameters[0]:g}" if len(parameters) == 1 else name
+    if len(parameters) != 1:
+        return name
+    return f"{name} {parameters[0]:g}" if _number(parameters[0]) else f"{name} {parameters[0]}"
 
 
 def _canonical(value: Any) -> Any:
@@ -222,11 +235,28 @@ def _canonical(value: Any) -> Any:
         return [_canonical(item) for item in value]
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # never valid, but the record of the failed run has an address
+    if isinstance(value, int) and abs(value) > 2**53:
+        return value  # as a float it would be that of its neighbours, too
     return float(value) + 0.0  # -0.0 becomes 0.0
 
 
-def _positive(value: int | None) -> bool:
-    return value is None or value >= 1
+def _known(section: type, values: Mapping[str, Any], prefix: str = "") -> None:
+    known = [item.name for item in fields(section)]
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"{prefix}{key}", "a known key", values[key], known)
+
+
+def _integer(value: object, least: int) -> bool:
+    """Whether ``value`` is an integer >= ``least``; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _number(value: object) -> bool:
+    """Whether ``value`` is a finite number; True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _check(key: str, expected: str, received: object, valid: bool) -> None:
@@ -240,7 +270,10 @@ def _choice(key: str, received: str, choices: tuple[str, ...]) -> None:
 
 
 def overrides(config: RunConfig) -> list[str]:
-    """The command line of ``config``: ``python -m study`` with these overrides repeats the run."""
+    """The command line of ``config``: ``python -m study`` with these overrides repeats the run.
+
+    They are in Hydra's grammar; a shell wants those with quotes or brackets quoted once more.
+    """
     choices = {"init": config.init, "activation": config.activation}
     words = [f"{group}={choice['name']}" for group, choice in choices.items()]
     words.append(f"data={config.data.name}")
@@ -266,16 +299,24 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]
 
 
 def _hydra_value(value: Any) -> str:
-    """A value in Hydra's override grammar; strings are quoted, whatever is in them."""
+    """A value in Hydra's override grammar; strings are quoted where they have to be."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
         return f"[{','.join(_hydra_value(item) for item in value)}]"
-    if isinstance(value, str):
-        if value.isidentifier() or value.replace(".", "").replace("_", "").isalnum():
-            return value
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        return f"'{escaped}'"
-    return repr(value)
+    return hydra_string(value) if isinstance(value, str) else repr(value)
+
+
+def hydra_string(text: str) -> str:
+    """``text`` in Hydra's override grammar, so that it arrives as it is.
+
+    Two readers take escapes out of it: OmegaConf those of an interpolation (``\\${``), before
+    it Hydra's grammar those of a quote, and of backslashes only where a quote follows them.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+    text = re.sub(r"(\\*)'", r"\1\1\\'", text)
+    return "'" + re.sub(r"(\\+)\Z", r"\1\1", text) + "'"

@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from study.errors import StoreError
-from study.records.store import RunStore, write_atomically
+from study.errors import ConfigError, StoreError
+from study.records.store import ADDRESS, RunStore, write_atomically
 
 SCHEMA = 1
+# Longer names would not leave room for the temporary file's, on any file system.
+NAME_BYTES = 120
 
 
 @dataclass
@@ -41,24 +43,36 @@ class StudyPlan:
         return list(dict.fromkeys(a for group in self.experiments.values() for a in group))
 
     def write(self, store: RunStore) -> Path:
-        """Keep the plan beside the runs; return its path."""
+        """Keep the plan beside the runs; return its path.
+
+        Raises:
+            ConfigError: the name is no plain folder name.
+            StoreError: it cannot be written.
+        """
         path = plan_path(store, self.name)
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps({"schema": SCHEMA} | asdict(self), indent=1) + "\n")
         return path
 
 
 def plan_path(store: RunStore, name: str) -> Path:
     """Where the plan of the study ``name`` is kept."""
-    if Path(name).name != name or name.startswith("."):
-        raise StoreError(f"report.name: expected a plain folder name, got {name!r}")
+    check_name(name)
     return store.folder / "plans" / f"{name}.json"
+
+
+def check_name(name: str) -> None:
+    """Raise ConfigError unless ``name`` can be a folder's: it must not lead anywhere else."""
+    plain = name.isprintable() and not set(name) & set('/\\:*?"<>|')
+    fits = 0 < len(name.encode("utf-8", "replace")) <= NAME_BYTES
+    if not (plain and fits and name == name.strip(". ")):
+        raise ConfigError("report.name", "a plain folder name", name)
 
 
 def read_plan(store: RunStore, name: str | None = None) -> StudyPlan:
     """The plan called ``name``, or the one written last.
 
     Raises:
+        ConfigError: the name is no plain folder name.
         StoreError: there is none, or it cannot be read; says which names there are.
     """
     folder = store.folder / "plans"
@@ -70,13 +84,32 @@ def read_plan(store: RunStore, name: str | None = None) -> StudyPlan:
     else:
         raise StoreError(f"{folder}: no study there yet; run `python -m study -m` first")
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         names = ", ".join(path.stem for path in paths) or "none"
         raise StoreError(f"no study called {name!r} in {store.folder} (there: {names})") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{path}: cannot be read ({error}); run the study again") from None
     wanted = {item.name for item in fields(StudyPlan)}
-    if content.pop("schema", None) != SCHEMA or set(content) != wanted:
+    if not isinstance(content, dict) or content.pop("schema", None) != SCHEMA:
         raise StoreError(f"{path}: written by another version; run the study again")
+    if set(content) != wanted or content["name"] != path.stem or not _sound(content):
+        raise StoreError(f"{path}: not the plan of a study; run the study again")
     return StudyPlan(**content)
+
+
+def _sound(content: dict[str, Any]) -> bool:
+    """Whether the values are what the fields say, the addresses among them."""
+    experiments = content["experiments"]
+    return (
+        all(isinstance(content[key], str) for key in ("name", "command", "data", "preset"))
+        and isinstance(content["selection"], list)
+        and all(isinstance(item, str) for item in content["selection"])
+        and isinstance(experiments, dict)
+        and all(isinstance(group, list) for group in experiments.values())
+        and all(
+            isinstance(item, str) and ADDRESS.fullmatch(item)
+            for group in experiments.values()
+            for item in group
+        )
+    )

@@ -27,7 +27,7 @@ def code_fingerprint(targets: tuple[str, ...] = ()) -> str:
 
     Args:
         targets: dotted paths of classes that the configuration names; the modules of those that
-            live outside this package are included.
+            live outside this package are included, but not what these import in turn.
     """
     package = Path(study.__file__).parent
     files: list[Path] = []
@@ -35,7 +35,10 @@ def code_fingerprint(targets: tuple[str, ...] = ()) -> str:
         path = package / part
         files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
     for target in targets:
-        module = importlib.import_module(target.rpartition(".")[0])
+        try:
+            module = importlib.import_module(target.rpartition(".")[0])
+        except Exception:  # then no run comes of it, but the record of the failure
+            continue
         source = inspect.getsourcefile(module)
         if source and package not in Path(source).parents:
             files.append(Path(source))
@@ -64,9 +67,10 @@ def libraries() -> dict[str, str]:
     Another kernel rounds differently, so results are comparable bit by bit only where all of
     these agree.
     """
-    blas: dict[str, Any] = next(
-        (pool for pool in threadpool_info() if pool["user_api"] == "blas"), {}
-    )
+    pools: list[dict[str, Any]] = [p for p in threadpool_info() if p["user_api"] == "blas"]
+    # SciPy brings a BLAS of its own; where NumPy does not, the one that is there serves both.
+    pools.sort(key=lambda pool: "numpy" not in str(pool.get("filepath", "")))
+    blas = pools[0] if pools else {}
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,

@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from study.records.config import RunConfig
 SCHEMA = 1
 
 Status = Literal["completed", "diverged", "failed"]
+# How values that JSON does not have are written: mappings with just these keys.
+_FLOAT, _ARRAY = {"float"}, {"dtype", "shape", "base64"}
+_RESERVED = (_FLOAT, _ARRAY)
 _HEAD, _TAIL = '{{"checksum": "{}", "record": ', "}"
 METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
@@ -27,9 +30,9 @@ class RunRecord:
         address: content address of ``config``, also the record's name in the store.
         config: the resolved ``RunConfig`` as plain containers.
         status: ``completed``; ``diverged`` (a loss was not finite: an outcome, not an error);
-            ``failed`` (an exception, in ``error``).
+            ``failed`` (says why in ``error``).
         diverged_at: the step whose loss was not finite.
-        error: traceback of a failed run.
+        error: of a failed run: the message where the user can put it right, else the traceback.
         history: the learning curve, a column for each field of ``trainer.Point``.
         final: metrics after the last step on *all* training and test samples; NaN where the run
             diverged or failed.
@@ -75,7 +78,7 @@ class RunRecord:
         The checksum is that of the record's text as it stands in the file, so that a damaged
         file is found without parsing it.
         """
-        body = json.dumps({"schema": SCHEMA} | _encode(asdict(self)), allow_nan=False)
+        body = json.dumps({"schema": SCHEMA} | _encode(asdict(self)), allow_nan=False)  # ASCII
         return _HEAD.format(_digest(body)) + body + _TAIL
 
     @classmethod
@@ -84,44 +87,60 @@ class RunRecord:
 
         Raises:
             StoreError: not a record, damaged, of another schema, or with a configuration that
-                does not lead to its address.
+                does not lead to its address; whatever the text is, there is no other error.
         """
         body = text[len(_HEAD.format("0" * 64)) : -len(_TAIL)]
         if text != _HEAD.format(_digest(body)) + body + _TAIL:
             raise StoreError("damaged: the content does not match its checksum")
-        content = json.loads(body)
+        try:
+            return cls._from_content(json.loads(body))
+        except StoreError:
+            raise
+        except Exception as error:  # somebody's own file with a right checksum: anything goes
+            raise StoreError(f"not a record of this study ({error!r})") from None
+
+    @classmethod
+    def _from_content(cls, content: Any) -> "RunRecord":
         schema = content.pop("schema", None)
         if schema != SCHEMA:
+            newer = isinstance(schema, int) and schema > SCHEMA
             raise StoreError(
                 f"record schema {schema!r}, this version reads {SCHEMA}: run the study again"
-                + (" (or with the newer version that wrote it)" if _newer(schema) else "")
+                + (" (or read it with the newer version that wrote it)" if newer else "")
             )
-        if set(content) != {item.name for item in fields(cls)}:
-            raise StoreError("fields of the record do not match its schema")
+        expected = {item.name: item.type for item in fields(cls)}
+        if set(content) != set(expected):
+            wrong = ", ".join(sorted(set(content) ^ set(expected)))
+            raise StoreError(f"fields of the record do not match its schema ({wrong})")
         record = cls(**_decode(content))
+        if record.status not in get_args(Status):
+            raise StoreError(f"status {record.status!r} (choices: {', '.join(get_args(Status))})")
+        for name in ("history", "final", "layers", "measurements", "timing", "provenance"):
+            if not isinstance(getattr(record, name), dict):
+                raise StoreError(f"{name} is not a mapping")
         if record.run_config.address != record.address:
             raise StoreError(f"the configuration does not lead to the address {record.address}")
         return record
 
 
-def _newer(schema: object) -> bool:
-    return isinstance(schema, int) and schema > SCHEMA
-
-
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _encode(value: Any) -> Any:
-    """Plain JSON: arrays by dtype, shape and base64; non-finite numbers as ``"nan"``, ``"inf"``.
+    """Plain JSON: arrays by dtype, shape and base64; NaN as ``{"float": "nan"}``, so infinities.
 
-    JSON has no NaN, and a record has to be readable by any program.
+    JSON has no NaN, and a record has to be readable by any program. What could not be read back
+    as it was is refused.
     """
     if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value) or set(value) in _RESERVED:
+            raise TypeError(f"keys that a record cannot hold: {sorted(map(str, value))}")
         return {key: _encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_encode(item) for item in value]
     if isinstance(value, np.ndarray):
+        _check_kind(value.dtype)
         little = value.astype(value.dtype.newbyteorder("<"))
         return {
             "dtype": value.dtype.name,
@@ -135,14 +154,18 @@ def _encode(value: Any) -> Any:
     return value
 
 
+def _check_kind(dtype: np.dtype[Any]) -> None:
+    if dtype.kind not in "biuf":  # bool, integers, floats: never objects
+        raise StoreError(f"array of type {dtype} in a record")
+
+
 def _decode(value: Any) -> Any:
     if isinstance(value, dict):
-        if set(value) == {"float"}:
+        if set(value) == _FLOAT:
             return float(value["float"])
-        if set(value) == {"dtype", "shape", "base64"}:
+        if set(value) == _ARRAY:
             dtype = np.dtype(value["dtype"])
-            if dtype.kind not in "biuf":
-                raise StoreError(f"array of type {dtype} in a record")
+            _check_kind(dtype)
             raw = np.frombuffer(base64.b64decode(value["base64"]), dtype.newbyteorder("<"))
             return raw.reshape(value["shape"]).astype(dtype)
         return {key: _decode(item) for key, item in value.items()}

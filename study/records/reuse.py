@@ -1,0 +1,64 @@
+"""Whether a stored run still stands: what a rerun skips, and why it runs the rest again."""
+
+from study import data
+from study.errors import StoreError
+from study.network.probes import PROBES
+from study.records.config import RunConfig
+from study.records.provenance import code_fingerprint, libraries
+from study.records.record import RunRecord
+from study.records.store import RunStore
+
+NEW = "new"
+FAILED = "failed before"
+
+# Another of these rounds differently. Another kernel of the same BLAS does so too, but a store
+# that was made on several machines is not to be run again on each of them.
+LIBRARIES = ("numpy", "blas_version")
+
+
+def inspect(
+    store: RunStore, config: RunConfig, address: str | None = None
+) -> tuple[str | None, RunRecord | None]:
+    """Why ``config`` has to be run (again), None if its record stands; and the record.
+
+    Args:
+        address: of ``config``, where it is known already.
+
+    Raises:
+        ConfigError, DataError: the data set cannot be found.
+    """
+    try:
+        record = store.read(address or config.address)
+    except StoreError:
+        return "record damaged", None
+    if record is None:
+        return NEW, None
+    return _staleness(record, config), record
+
+
+def keep_measurements(config: RunConfig, record: RunRecord) -> None:
+    """Let ``config`` ask for what ``record`` has measured too, so that replacing it loses nothing.
+
+    Otherwise two studies with a run in common could take it from each other in turn.
+    """
+    measured = record.config.get("measure")
+    if isinstance(measured, list):
+        config.measure = sorted({*config.measure, *(n for n in measured if n in PROBES)})
+
+
+def _staleness(record: RunRecord, config: RunConfig) -> str | None:
+    if record.status == "failed":
+        return FAILED
+    origin = record.provenance
+    targets = tuple(sorted(str(choice["_target_"]) for choice in (config.init, config.activation)))
+    if origin.get("code") != code_fingerprint(targets):
+        return "code changed"
+    used, here = origin.get("libraries") or {}, libraries()
+    if any(used.get(key) != here[key] for key in LIBRARIES):
+        return "library changed"
+    stored = (origin.get("data") or {}).get("checksum")
+    if stored != data.checksum(config.data.name, root=config.data.root, seed=config.seed):
+        return "data changed"
+    if not set(config.measure) <= set(record.config["measure"]):
+        return "measurement missing"
+    return None
