@@ -51,6 +51,9 @@ def blocks(
     if frame.empty:
         return pd.DataFrame()
     wide = frame.pivot_table(index=[*others, "seed"], columns=varied, values=metric)
+    # A combination that no run has is missing from every block.
+    every = pd.MultiIndex.from_product([levels(frame, name) for name in varied], names=varied)
+    wide = wide.reindex(columns=every.get_level_values(0) if len(varied) == 1 else every)
     return wide[wide.notna().all(axis=1)]
 
 

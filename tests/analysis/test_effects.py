@@ -1,0 +1,149 @@
+"""Factorial arithmetic: planted effects are found, null effects are not, gaps do not bias."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from study.analysis.effects import (
+    FACTORS,
+    blocks,
+    interaction,
+    is_switch,
+    levels,
+    main_effects,
+    spread_by,
+    switch_effect,
+)
+
+INIT = {"constant": -0.2, "xavier": 0.05, "he": 0.15}
+
+
+def accuracy(init: str, activation: str, batchnorm: bool, dropout: float, seed: int) -> float:
+    """Additive, but for batch norm, which helps xavier alone."""
+    value = 0.5 + INIT[init] + 0.03 * (activation == "relu") - 0.1 * (dropout > 0)
+    return value + 0.2 * (batchnorm and init == "xavier") + 0.05 * seed
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    rows = [
+        (*cell, 0.0, seed, accuracy(*cell, seed))
+        for *cell, seed in product(INIT, ("tanh", "relu"), (False, True), (0.0, 0.2), range(3))
+    ]
+    return pd.DataFrame(rows, columns=[*FACTORS, "seed", "accuracy"])
+
+
+def effect_of(table: pd.DataFrame, factor: str, level: object) -> float:
+    row = table[(table["factor"] == factor) & (table["level"] == level)]
+    return row["effect"].item().mean
+
+
+def test_main_effects_are_those_planted(frame):
+    table = main_effects(frame, "accuracy")
+    assert effect_of(table, "dropout", 0.2) == pytest.approx(-0.1)
+    assert effect_of(table, "batchnorm", True) == pytest.approx(0.2 / 3)
+    assert effect_of(table, "activation", "relu") == pytest.approx(0.015)
+    assert effect_of(table, "activation", "tanh") == pytest.approx(-0.015)
+    # with half of batch norm's help to xavier: 0.15 of a mean of 0.1 / 3
+    assert effect_of(table, "init", "xavier") == pytest.approx(0.05 + 0.1 - 0.1 / 3)
+    assert effect_of(table, "init", "he") == pytest.approx(0.15 - 0.1 / 3)
+
+
+def test_a_switch_has_one_row_and_a_factor_of_one_level_none(frame):
+    table = main_effects(frame, "accuracy")
+    assert table["factor"].value_counts().to_dict() == {
+        "init": 3, "activation": 2, "batchnorm": 1, "dropout": 1,
+    }  # fmt: skip
+    assert table.set_index("factor").loc["dropout", "against"] == 0
+
+
+def test_an_effect_equal_in_all_cells_has_an_interval_of_no_length(frame):
+    effect = switch_effect(frame, "accuracy", "dropout")["difference"]
+    assert effect[:3] == pytest.approx((-0.1, -0.1, -0.1))
+
+
+def test_a_cell_counts_once_however_many_seeds_it_has(frame):
+    values = switch_effect(frame, "accuracy", "dropout")
+    assert values["difference"].n == 3 * 2 * 2  # init × activation × batch norm
+    assert values["difference"].method == "bootstrap"
+    assert values["blocks"] == 3 * 2 * 2 * 3
+
+
+def test_null_effects_have_zero_in_their_interval(frame):
+    noise = np.random.default_rng(0).normal(size=len(frame))
+    table = main_effects(frame.assign(accuracy=noise), "accuracy")
+    assert all(effect.low < 0 < effect.high for effect in table["effect"])
+
+
+def test_missing_runs_do_not_pass_for_an_effect(frame):
+    """Without dropout only good runs are left: unpaired means would make it look harmful."""
+    bad = (frame["init"] == "constant") & (frame["dropout"] == 0)
+    table = main_effects(frame[~bad], "accuracy")
+    assert effect_of(table, "dropout", 0.2) == pytest.approx(-0.1)
+    missing_seed = frame[~((frame["seed"] == 2) & frame["batchnorm"])]
+    assert effect_of(main_effects(missing_seed, "accuracy"), "batchnorm", True) == pytest.approx(
+        0.2 / 3
+    )
+
+
+def test_interaction_is_the_departure_from_the_mean_difference(frame):
+    table = interaction(frame, "accuracy", "init", "batchnorm").set_index("level")
+    assert table.index.tolist() == list(INIT)
+    assert table.loc["xavier", "difference"].mean == pytest.approx(0.2)
+    assert table.loc["he", "difference"].mean == pytest.approx(0)
+    assert table.loc["xavier", "interaction"].mean == pytest.approx(0.2 - 0.2 / 3)
+    assert table.loc["he", "interaction"].mean == pytest.approx(-0.2 / 3)
+    additive = interaction(frame, "accuracy", "init", "dropout")
+    assert [row.mean for row in additive["interaction"]] == pytest.approx([0, 0, 0], abs=1e-12)
+
+
+def test_a_level_without_pairs_has_no_row_and_leaves_the_others(frame):
+    some = frame[~((frame["init"] == "he") & frame["batchnorm"])]
+    table = interaction(some, "accuracy", "init", "batchnorm").set_index("level")
+    assert table.index.tolist() == ["constant", "xavier"]
+    assert table.loc["xavier", "difference"].mean == pytest.approx(0.2)
+    assert table.loc["xavier", "interaction"].n == 0  # there is no block with all levels
+
+
+def test_spread_is_largest_minus_smallest_within_a_block(frame):
+    values = spread_by(frame, "accuracy", "init", "batchnorm")
+    assert values["off"].mean == pytest.approx(0.35)
+    assert values["on"].mean == pytest.approx(0.45)
+    assert values["difference"].mean == pytest.approx(0.1)
+    assert values["difference"].n == 4
+
+
+def test_one_cell_is_judged_over_its_seeds(frame):
+    one = frame[(frame["init"] == "he") & (frame["activation"] == "relu") & ~frame["batchnorm"]]
+    noisy = one.assign(accuracy=[0.0, 0.1, 0.2, 0.5, 0.5, 0.5])
+    estimate = switch_effect(noisy, "accuracy", "dropout")["difference"]
+    assert (estimate.n, estimate.method) == (3, "t")
+    assert estimate.mean == pytest.approx(0.4)
+
+
+def test_one_seed_has_intervals_over_cells(frame):
+    estimate = main_effects(frame[frame["seed"] == 0], "accuracy")["effect"].iloc[0]
+    assert np.isfinite(estimate.low)
+
+
+def test_nothing_to_compare_is_no_error(frame):
+    empty = frame[:0]
+    assert main_effects(empty, "accuracy").empty
+    assert blocks(empty, "accuracy", "init").empty
+    assert interaction(empty, "accuracy", "init", "batchnorm").empty
+    assert switch_effect(empty, "accuracy", "batchnorm") is None
+    assert spread_by(frame[frame["batchnorm"]], "accuracy", "init", "batchnorm") is None
+    assert interaction(frame[frame["batchnorm"]], "accuracy", "init", "batchnorm").empty
+
+
+def test_levels_and_switches():
+    frame = pd.DataFrame({"init": ["xavier", "he", "xavier"], "dropout": [0.2, 0.0, 0.2]})
+    assert levels(frame, "init") == ["xavier", "he"]
+    assert levels(frame, "dropout") == [0.0, 0.2]
+    assert is_switch([False, True])
+    assert is_switch([0.0, 0.2])
+    assert not is_switch([0.1, 0.2])
+    assert not is_switch(["he", "xavier"])
+    assert not is_switch([0.0, 0.1, 0.2])
