@@ -158,6 +158,7 @@ class Composer:
         self._base = {key: base[key] for key in RUN_KEYS}
         self._load_options = load_options
         self._options: dict[Option, dict[str, Any]] = {}
+        self._schema = OmegaConf.structured(RunConfig)
         self._typed: dict[tuple[str, str], Any] = {}
 
     def load(self, cells: Iterable[Cell]) -> None:
@@ -218,17 +219,15 @@ class Composer:
             return value
         cache_key = (key, repr(value))
         if cache_key not in self._typed:
-            schema = OmegaConf.structured(RunConfig)
             try:
-                OmegaConf.update(schema, key, value)
-                self._typed[cache_key] = OmegaConf.to_container(schema)
+                OmegaConf.update(self._schema, key, value)
+                found = OmegaConf.select(self._schema, key)
             except OmegaConfBaseException as error:
                 expected = str(error).splitlines()[0]
                 raise ConfigError(key, f"another type or key ({expected})", value) from None
-        found: Any = self._typed[cache_key]
-        for part in key.split("."):
-            found = found[part]
-        return found
+            is_list = OmegaConf.is_config(found)
+            self._typed[cache_key] = OmegaConf.to_container(found) if is_list else found
+        return self._typed[cache_key]
 
     def _option(self, group: str, name: str) -> dict[str, Any]:
         self.load([{group: name}])

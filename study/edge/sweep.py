@@ -28,7 +28,6 @@ from study.records.plan import NAME_BYTES, StudyPlan, check_name
 from study.records.record import RunRecord
 from study.records.reuse import FAILED, NEW, inspect, keep_measurements
 from study.records.store import RunStore
-from study.report.render import render_study
 from study.run import check_data
 
 EXIT_FAILED = 1
@@ -327,6 +326,9 @@ def _finish(
             if counts[status] or status != "missing"
         )
     )
+    # pandas and what draws the figures take a second to import: the runs do not wait for them
+    from study.report.render import render_study
+
     try:
         page = render_study(plan, records, folder=config.report.folder, console=console)
     except StudyError as error:

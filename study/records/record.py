@@ -93,7 +93,7 @@ class RunRecord:
         if text != _HEAD.format(_digest(body)) + body + _TAIL:
             raise StoreError("damaged: the content does not match its checksum")
         try:
-            return cls._from_content(json.loads(body))
+            return cls._from_content(json.loads(body, object_hook=_decode))
         except StoreError:
             raise
         except Exception as error:  # somebody's own file with a right checksum: anything goes
@@ -112,7 +112,7 @@ class RunRecord:
         if set(content) != set(expected):
             wrong = ", ".join(sorted(set(content) ^ set(expected)))
             raise StoreError(f"fields of the record do not match its schema ({wrong})")
-        record = cls(**_decode(content))
+        record = cls(**content)
         if record.status not in get_args(Status):
             raise StoreError(f"status {record.status!r} (choices: {', '.join(get_args(Status))})")
         for name in ("history", "final", "layers", "measurements", "timing", "provenance"):
@@ -159,16 +159,13 @@ def _check_kind(dtype: np.dtype[Any]) -> None:
         raise StoreError(f"array of type {dtype} in a record")
 
 
-def _decode(value: Any) -> Any:
-    if isinstance(value, dict):
-        if set(value) == _FLOAT:
-            return float(value["float"])
-        if set(value) == _ARRAY:
-            dtype = np.dtype(value["dtype"])
-            _check_kind(dtype)
-            raw = np.frombuffer(base64.b64decode(value["base64"]), dtype.newbyteorder("<"))
-            return raw.reshape(value["shape"]).astype(dtype)
-        return {key: _decode(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_decode(item) for item in value]
+def _decode(value: dict[str, Any]) -> Any:
+    """What one JSON object stands for, those in it decoded already."""
+    if value.keys() == _FLOAT:
+        return float(value["float"])
+    if value.keys() == _ARRAY:
+        dtype = np.dtype(value["dtype"])
+        _check_kind(dtype)
+        raw = np.frombuffer(base64.b64decode(value["base64"]), dtype.newbyteorder("<"))
+        return raw.reshape(value["shape"]).astype(dtype)
     return value

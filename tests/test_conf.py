@@ -1,0 +1,204 @@
+"""Every file in conf/ composes to something that can be run, and says what the lecture says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+import numpy as np
+import pytest
+import yaml
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from study.data import NAMES
+from study.edge.schema import conf_folder, register, run_config
+from study.edge.sweep import plan_study
+from study.network.activations import Activation
+from study.records.config import RunConfig, build
+from study.records.plan import StudyPlan
+
+CONF = conf_folder()
+EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+PRESETS = {"default": (6, 3), "full": (10, 5), "quick": (2, 1)}
+OPTIONS = [
+    (group, path.stem)
+    for group in ("init", "activation", "data", "study")
+    for path in sorted((CONF / group).glob("*.yaml"))
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def hydra_ready() -> Iterator[None]:
+    register()
+    Plugins.instance()
+    with hydra.initialize_config_dir(str(CONF.resolve()), version_base="1.3"):
+        yield
+
+
+def compose(*overrides: str) -> DictConfig:
+    return hydra.compose("config", ["experiment=[]", *overrides])
+
+
+_studies: dict[tuple[str, ...], tuple[dict[str, RunConfig], StudyPlan]] = {}
+
+
+def study(*overrides: str) -> tuple[dict[str, RunConfig], StudyPlan]:
+    """The cells and the plan of ``python -m study -m`` with these overrides."""
+    if overrides not in _studies:
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
+        grids = config.hydra.sweeper.grids
+        _studies[overrides] = plan_study(config, list(overrides), grids, loader)
+    return _studies[overrides]
+
+
+def cells(experiment: str, preset: str = "default") -> list[RunConfig]:
+    found, plan = study(f"study={preset}")
+    return [found[address] for address in plan.experiments[experiment]]
+
+
+def values(configs: list[RunConfig], key: str) -> set[Any]:
+    found = (getattr(config, key) for config in configs)
+    return {tuple(value) if isinstance(value, list) else value for value in found}
+
+
+def test_every_file_of_a_group_is_known_here() -> None:
+    groups = {path.parent.name for path in CONF.rglob("*.yaml")} - {CONF.name}
+    assert groups == {"init", "activation", "data", "study", "experiment"}
+
+
+@pytest.mark.parametrize(("group", "name"), OPTIONS)
+def test_every_option_composes_under_the_name_of_its_file(group: str, name: str) -> None:
+    more = ["data.root=x", "data.label=x"] if name == "idx" else []
+    config = compose(f"{group}={name}", *more)
+    assert config[group].name == name
+    run_config(config)
+    assert group != "data" or name in NAMES
+
+
+@pytest.mark.parametrize("name", [name for group, name in OPTIONS if group == "init"])
+def test_every_initial_scheme_draws_weights(name: str) -> None:
+    scheme = build(run_config(compose(f"init={name}")).init, "init")
+    assert scheme.sample(np.random.default_rng(0), 7, 5).shape == (7, 5)
+
+
+@pytest.mark.parametrize("name", [name for group, name in OPTIONS if group == "activation"])
+def test_every_activation_becomes_a_layer(name: str) -> None:
+    layer = build(run_config(compose(f"activation={name}")).activation, "activation")(5, "float32")
+    assert isinstance(layer, Activation)
+    assert layer.forward(np.zeros((2, 5), np.float32), training=True).shape == (2, 5)
+
+
+def test_the_main_job_runs_every_experiment_there_is() -> None:
+    defaults = yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))["defaults"]
+    listed = next(item["experiment"] for item in defaults if "experiment" in item)
+    assert sorted(listed) == EXPERIMENTS
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiment_says_which_package_it_is_and_how_to_run_it(experiment: str) -> None:
+    text = Path(CONF / "experiment" / f"{experiment}.yaml").read_text(encoding="utf-8")
+    assert text.startswith(f"# @package hydra.sweeper.grids.{experiment}\n")
+    assert f"python -m study -m experiment={experiment}\n" in text
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_cell_of_every_experiment_is_valid_under_every_preset(
+    experiment: str, preset: str
+) -> None:
+    found = cells(experiment, preset)
+    for config in found:
+        config.validate()
+    seeds = PRESETS[preset][experiment == "grid"]
+    assert values(found, "seed") == set(range(seeds))
+    assert len({config.address for config in found}) == len(found)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_grid_has_120_cells(preset: str) -> None:
+    assert len(cells("grid", preset)) == 120 * PRESETS[preset][1]
+
+
+def test_overfitting_has_the_settings_of_lecture_1_4() -> None:
+    for experiment, epochs in (("weight_decay", 201), ("dropout", 301), ("voting", 301)):
+        for config in cells(experiment):
+            assert config.hidden == [100] * 6
+            assert config.init["name"] == "he"
+            assert config.activation["name"] == "relu"
+            assert (config.train_size, config.batch_size, config.lr) == (300, 100, 0.01)
+            assert (config.num_epochs, config.num_steps) == (epochs, None)
+            assert config.evaluation.points >= 40
+            assert not config.batchnorm
+    assert values(cells("weight_decay"), "weight_decay") == {0, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1}
+    assert values(cells("dropout"), "dropout") == {0, 0.05, 0.1, 0.2, 0.35, 0.5}
+    assert values(cells("voting"), "dropout") == {0.2}
+
+
+def test_batchnorm_has_the_settings_of_lecture_1_3_1() -> None:
+    scales = {float(f"{scale:.6g}") for scale in np.logspace(0, -4, 16)}
+    for experiment in ("batchnorm", "batchnorm_scales"):
+        for config in cells(experiment):
+            assert config.hidden == [100] * 5
+            assert config.init["name"] == "normal"
+            assert config.activation["name"] == "relu"
+            assert (config.train_size, config.batch_size, config.lr) == (1000, 100, 0.01)
+            assert (config.num_epochs, config.num_steps) == (20, None)
+        assert values(cells(experiment), "batchnorm") == {False, True}
+    assert len(scales) == 16
+    assert {config.init["std"] for config in cells("batchnorm_scales")} == scales
+    (std,) = {config.init["std"] for config in cells("batchnorm")}
+    assert std == pytest.approx(10 ** (-16 / 15), rel=1e-6)
+    assert std in scales
+
+
+def test_initial_loss_has_the_settings_of_lecture_1_2_4() -> None:
+    found = cells("init_loss")
+    for config in found:
+        assert config.hidden == [100] * 4
+        assert (config.batch_size, config.train_size, config.lr) == (128, None, 0.01)
+        assert (config.num_steps, config.num_epochs) == (2000, None)
+    assert {config.activation["name"] for config in found} == {"relu", "sigmoid"}
+
+
+def test_the_probe_of_activations_never_trains() -> None:
+    for config in cells("activations"):
+        assert (config.data.name, config.num_epochs, config.num_steps) == ("gaussian", 0, None)
+        assert config.hidden == [100] * 5
+
+
+def test_each_scheme_is_tried_at_three_learning_rates() -> None:
+    found = cells("learning_rates")
+    by_scheme: dict[tuple[str, str, Any], set[float]] = {}
+    for config in found:
+        scheme = (config.init["name"], config.activation["name"], config.init.get("std"))
+        by_scheme.setdefault(scheme, set()).add(config.lr)
+    assert len(by_scheme) == 12
+    assert all(len(rates) >= 3 for rates in by_scheme.values())
+
+
+def test_mini_batches_are_compared_at_one_learning_rate() -> None:
+    found = cells("minibatch")
+    assert values(found, "batch_size") == {10, 100, 1000, "full"}
+    assert len(values(found, "lr")) == 1
+
+
+def test_symmetry_compares_equal_and_random_weights() -> None:
+    found = cells("symmetry")
+    schemes = {(config.init["name"], config.init.get("value")) for config in found}
+    assert schemes == {("constant", 0), ("constant", 0.01), ("xavier", None), ("he", None)}
+    assert values(found, "train_size") == {1000}
+    assert values(cells("width"), "hidden") == {(10,), (100,), (1000,)}
+
+
+def test_two_experiments_share_the_cells_they_both_want() -> None:
+    found, plan = study("study=default")
+    wanted = sum(len(group) for group in plan.experiments.values())
+    assert len(found) == len(plan.addresses) < wanted
+    shared = set(plan.experiments["dropout"]) & set(plan.experiments["voting"])
+    assert len(shared) == PRESETS["default"][0]
+    for address in shared:
+        assert {"correlations", "voting"} <= set(found[address].measure)
