@@ -1,0 +1,137 @@
+"""The house style: colours by name, bands, and figures that are drawn the same each time."""
+
+import io
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from study.analysis.figures import style
+from study.analysis.intervals import log_t_interval, t_interval
+
+
+@pytest.fixture(autouse=True)
+def _house_style():
+    with style.house_style():
+        yield
+
+
+@pytest.fixture
+def axes():
+    return style.new_figure()[1][0, 0]
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"epoch": [2, 1, 2, 1, 3], "accuracy": [0.5, 0.1, 0.7, 0.3, 0.9], "seed": [0, 0, 1, 1, 0]}
+    )
+
+
+def test_things_that_stand_side_by_side_differ_in_colour_and_in_line_style():
+    groups = (
+        ("he", "xavier", "glorot", "normal 1", "normal 0.01", "constant 0.01", "constant 0",
+         "xavier_doubled"),
+        ("relu", "sigmoid", "tanh"),
+        ("train", "test", "gap"),
+        ("on", "off"),
+        ("1", "10", "100", "1000", "full"),
+    )  # fmt: skip
+    for names in groups:
+        assert len({style.colour(name) for name in names}) == len(names)
+        assert len({str(style.line_style(name)) for name in names}) == len(names)
+
+
+def test_a_name_that_is_not_in_the_palette_is_grey():
+    assert style.colour("a new initialiser") == style.colour("constant 0.01") == "#7f7f7f"
+    assert style.line_style("a new initialiser") == "-"
+
+
+def test_no_thing_has_the_colour_that_the_page_replaces():
+    colours = {style.colour(name) for name in style.STYLES}
+    assert not colours & {style.INK, style.FAINT}
+
+
+def test_curve_is_the_mean_over_runs_with_its_t_interval(axes, frame):
+    style.curve(axes, frame, "epoch", "accuracy", name="he")
+    (line,) = axes.lines
+    assert line.get_xdata().tolist() == [1, 2, 3]
+    assert line.get_ydata().tolist() == pytest.approx([0.2, 0.6, 0.9])
+    assert to_hex(line.get_color()) == style.colour("he")
+    band = axes.collections[0].get_paths()[0].vertices
+    expected = t_interval([0.1, 0.3])
+    heights = band[np.isclose(band[:, 0], 1), 1]
+    assert heights.min() == pytest.approx(expected.low)
+    assert heights.max() == pytest.approx(expected.high)
+
+
+def test_one_run_is_a_line_without_a_band(axes, frame):
+    style.curve(axes, frame[frame["seed"] == 0], "epoch", "accuracy", name="he")
+    assert len(axes.lines) == 1
+    assert not axes.collections
+
+
+def test_no_run_is_no_line(axes, frame):
+    style.curve(axes, frame[:0], "epoch", "accuracy", name="he")
+    assert not axes.lines
+
+
+def test_on_a_logarithmic_axis_the_mean_is_geometric(axes):
+    frame = pd.DataFrame({"epoch": [1, 1], "norm": [1.0, 100.0]})
+    style.curve(axes, frame, "epoch", "norm", name="he", log=True)
+    assert axes.lines[0].get_ydata().tolist() == pytest.approx([log_t_interval([1, 100]).mean])
+
+
+def test_percent_shows_shares(axes):
+    style.percent(axes)
+    assert axes.get_ylim() == (0, 1)
+    assert axes.yaxis.get_major_formatter()(0.5) == "50%"
+    style.percent(axes, "x", limits=None)
+    assert axes.xaxis.get_major_formatter()(0.25) == "25%"
+
+
+def test_empty_says_why(axes):
+    style.empty(axes, "no runs")
+    assert [text.get_text() for text in axes.texts] == ["no runs"]
+    assert not axes.axison
+
+
+def test_in_order_puts_the_known_first_and_drops_repeats():
+    assert style.in_order(["b", "new", "a", "b"], ["a", "b", "c"]) == ["a", "b", "new"]
+
+
+def test_figures_have_the_width_of_the_page_and_no_state():
+    figure, axes = style.new_figure(2, 3, height=4)
+    assert figure.get_size_inches().tolist() == [style.WIDTH, 4]
+    assert axes.shape == (2, 3)
+    assert figure.canvas.manager is None  # pyplot does not know it
+
+
+def test_the_style_ends_where_it_ends():
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        before = mpl.rcParams["text.color"]
+        with style.house_style():
+            assert mpl.rcParams["text.color"] == style.INK
+        assert mpl.rcParams["text.color"] == before
+
+
+def test_text_and_axes_are_drawn_in_the_replaceable_ink(axes):
+    axes.set_title("title")
+    assert to_hex(axes.title.get_color()) == style.INK
+    assert to_hex(axes.spines["bottom"].get_edgecolor()) == style.INK
+    assert axes.spines["bottom"].get_visible()
+    assert not axes.spines["top"].get_visible()
+
+
+def test_the_same_figure_is_the_same_bytes(frame):
+    def drawn() -> bytes:
+        figure, axes = style.new_figure()
+        style.curve(axes[0, 0], frame, "epoch", "accuracy", name="he")
+        file = io.BytesIO()
+        figure.savefig(file, format="svg", metadata={"Date": None})
+        return file.getvalue()
+
+    assert drawn() == drawn()
