@@ -25,7 +25,6 @@ from study.records.record import METRICS, RunRecord
 
 # Which test samples the learning curve and the probes see: the same in every run.
 SAMPLE_SEED = 0
-PROBE_SAMPLES = 1000
 
 
 def run(config: RunConfig) -> RunRecord:
@@ -54,12 +53,13 @@ def run(config: RunConfig) -> RunRecord:
         record = RunRecord(address=config.address, config=config.to_dict(), status="completed")
         setup = time.perf_counter() - clock
 
-        probe_input = ProbeInput(train, _sample(test, PROBE_SAMPLES), streams.probe)
+        test_sample = _sample(test, config.evaluation.test_samples)
+        probe_input = ProbeInput(train, test_sample, streams.probe)
         probe_seconds = _measure(record, "init", network, config, probe_input)
         history = trainer.fit(
             schedule(config, trainer.steps_per_epoch),
             train_sample=train.first(min(config.evaluation.train_samples, len(train.labels))),
-            test_sample=_sample(test, config.evaluation.test_samples),
+            test_sample=test_sample,
         )
         _keep_history(record, history)
         evaluation_seconds = history.evaluation_seconds

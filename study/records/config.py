@@ -49,8 +49,9 @@ class EvaluationConfig:
     Attributes:
         points: evaluations after step 0, >= 1.
         spacing: ``linear`` (in epochs) or ``log`` (in steps).
-        train_samples, test_samples: the curve uses this many samples of each split, >= 1; the
-            final metrics always use all of them.
+        train_samples, test_samples: the curve uses this many samples of each split, >= 1, and
+            the layer statistics and probes that many test samples; the final metrics always use
+            all samples.
     """
 
     points: int = 40

@@ -44,6 +44,7 @@ NAMES = {
 RECOMMENDED_INIT = {"relu": "he", "sigmoid": "xavier", "tanh": "xavier"}
 MARKERS = {"he": "o", "xavier": "s", "normal 1": "^", "normal 0.01": "D"}  # constant: v
 SIDES = (("off", "s"), ("on", "o"))  # of a switch, with their markers
+EQUAL_CONTRAST = 0.19  # luminance against which dark and white text stand out alike
 TOP = 10
 TOP_SHARE = 0.1  # claim G1: the recipe lands in the top tenth
 
@@ -184,6 +185,10 @@ def _heatmap(axes: Axes, panel: Sequence[Sequence[dict[str, Any] | None]]) -> No
         cmap="viridis", vmin=0, vmax=1, linewidths=0,
         annot_kws={"fontsize": 9.5},
     )  # fmt: skip
+    colours = axes.collections[0].get_facecolors()[np.isfinite(values.ravel())]
+    for text, colour in zip(axes.texts, colours, strict=True):
+        bright = sns.utils.relative_luminance(colour)
+        text.set_color("#111111" if bright > EQUAL_CONTRAST else "white")
     faint = mpl.rcParams["grid.color"]
     for y, x in zip(*np.nonzero(np.isnan(values)), strict=True):
         axes.add_patch(
