@@ -4,7 +4,7 @@ All figures here show test accuracy over all test samples at the end of training
 counted at chance. A *cell* is one combination of the five factors; its runs differ in the seed.
 """
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -21,6 +21,7 @@ from study.analysis.effects import (
     FACTORS,
     GRAND_MEAN,
     interaction,
+    is_switch,
     levels,
     main_effects,
     spread_by,
@@ -45,6 +46,7 @@ RECOMMENDED_INIT = {"relu": "he", "sigmoid": "xavier", "tanh": "xavier"}
 MARKERS = {"he": "o", "xavier": "s", "normal 1": "^", "normal 0.01": "D"}  # constant: v
 SIDES = (("off", "s"), ("on", "o"))  # of a switch, with their markers
 EQUAL_CONTRAST = 0.19  # luminance against which dark and white text stand out alike
+NAME_COLUMN = (1.27, 1.0)  # widths of the names and of the plot beside them
 TOP = 10
 TOP_SHARE = 0.1  # claim G1: the recipe lands in the top tenth
 
@@ -185,7 +187,7 @@ def _heatmap(axes: Axes, panel: Sequence[Sequence[dict[str, Any] | None]]) -> No
         cmap="viridis", vmin=0, vmax=1, linewidths=0,
         annot_kws={"fontsize": 9.5},
     )  # fmt: skip
-    colours = axes.collections[0].get_facecolors()[np.isfinite(values.ravel())]
+    colours = np.asarray(axes.collections[0].get_facecolor())[np.isfinite(values.ravel())]
     for text, colour in zip(axes.texts, colours, strict=True):
         bright = sns.utils.relative_luminance(colour)
         text.set_color("#111111" if bright > EQUAL_CONTRAST else "white")
@@ -264,10 +266,14 @@ def _signed(value: float, decimals: int) -> str:
     return text.replace("-", "−")
 
 
-def _note(axes: Axes, y: float, text: str) -> None:
-    """Text to the right of the axes at height ``y``."""
-    axes.annotate(text, (1, y), xycoords=("axes fraction", "data"), xytext=(8, 0),
-                  textcoords="offset points", va="center", annotation_clip=False)  # fmt: skip
+def _note(axes: Axes, y: float, text: str, *, left: bool = False) -> None:
+    """Text beside the axes at height ``y``; on the left it takes no room in the layout."""
+    note = axes.annotate(
+        text, (0 if left else 1, y), xycoords=("axes fraction", "data"),
+        xytext=(-8 if left else 8, 0), textcoords="offset points", va="center",
+        ha="right" if left else "left", annotation_clip=False, fontsize=9.5,
+    )  # fmt: skip
+    note.set_in_layout(not left)
 
 
 def _effect_label(factor: str, row: Mapping[str, Any], tr: Translate) -> str:
@@ -585,19 +591,22 @@ def draw_ranking(results: Results, tr: Translate) -> Figure:
         return _nothing(tr)
     recipe = ranked[[is_recommended(_cell(row)) for row in _rows(ranked)]]
     best = ranked.head(TOP)
-    heights = [3.5, 0.65 + 0.24 * len(best), 0.85 + 0.24 * max(len(recipe), 1)]
-    # Subfigures, because long labels of the lists would otherwise narrow the curve above them.
-    figure = Figure(figsize=(style.WIDTH, sum(heights)))
-    panels: Any = figure.subfigures(3, height_ratios=heights)
-    whole, top, picked = (part.subplots() for part in panels)
+    heights = [3.1, 0.5 + 0.24 * len(best), 0.5 + 0.24 * max(len(recipe), 1)]
+    figure = Figure(figsize=(style.WIDTH, sum(heights) + 1))
+    # The lists leave the left column to the names of their cells.
+    places = figure.add_gridspec(3, 2, height_ratios=heights, width_ratios=NAME_COLUMN)
+    whole, top, picked = (
+        figure.add_subplot(places[place]) for place in ((0, slice(None)), (1, 1), (2, 1))
+    )
     _rank_curve(whole, ranked, recipe, tr)
     top.set_title(f"{tr('the best cells')}: {len(best)}/{len(table)}")
-    _cell_rows(top, best, recipe, tr)
+    switches = [factor for factor in FACTORS if is_switch(levels(table, factor))]
+    _cell_rows(top, best, recipe, switches, tr)
     picked.set_title(tr("ranks of the recommended cells"))
     if recipe.empty:
         style.empty(picked, tr("no finished run"))
     else:
-        _cell_rows(picked, recipe, recipe, tr)
+        _cell_rows(picked, recipe, recipe, switches, tr)
         picked.set_xlabel(tr("test accuracy"))
     return figure
 
@@ -611,7 +620,8 @@ def _rank_curve(axes: Axes, ranked: pd.DataFrame, recipe: pd.DataFrame, tr: Tran
     _ring(axes, ringed, [estimate.mean for estimate in recipe[METRIC]])
     inside = int((ringed <= tenth).sum())
     if len(recipe):
-        axes.set_title(f"{tr('recommended cells in the top tenth')}: {inside}/{len(recipe)}")
+        title = f"{tr('recommended cells in the top tenth')}: {inside}/{len(recipe)}"
+        axes.set_title(title)
     style.percent(axes)
     axes.set_xlim(-0.5, len(ranked) + 1.5)
     axes.set_xlabel(tr("rank"))
@@ -655,36 +665,40 @@ def _rank_dot(axes: Axes, x: float, estimate: Estimate, row: Mapping[str, Any]) 
         axes.plot(x, estimate.mean, "x", color=mpl.rcParams["text.color"], markersize=6)
 
 
-def _cell_rows(axes: Axes, cells: pd.DataFrame, recipe: pd.DataFrame, tr: Translate) -> None:
+def _cell_rows(
+    axes: Axes, cells: pd.DataFrame, recipe: pd.DataFrame, switches: Collection[str],
+    tr: Translate,
+) -> None:  # fmt: skip
     """A labelled row for each cell: rank, name, mean with interval; rings as in the rank curve."""
     recommended = set(recipe["rank"])
-    labels = []
     for y, row in enumerate(_rows(cells)):
         estimate = row[METRIC]
         _dot(axes, estimate, y, style.colour(row["init"]), marker=_marker(row["init"]),
              filled=bool(row["batchnorm"]))  # fmt: skip
         if row["rank"] in recommended:
             _ring(axes, estimate.mean, y)
-        labels.append(f"{row['rank']}  {cell_name(_cell(row), tr)}")
         mark = f"  ✕{row['diverged']}" if row["diverged"] else ""
         _note(axes, y, f"{100 * estimate.mean:.1f} %{mark}")
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
+        _note(axes, y, f"{row['rank']}  {cell_name(_cell(row), switches, tr)}", left=True)
+    axes.set_yticks([])
+    axes.set_ylim(len(cells) - 0.4, -0.6)
     axes.margins(x=0.08)
-    axes.tick_params(axis="y", length=0, labelsize=9.5)
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
-    axes.grid(False, axis="y")
 
 
-def cell_name(cell: Cell, tr: Translate) -> str:
-    """``he · relu · batch norm · dropout 0.2``: what is off is left out."""
+def cell_name(cell: Cell, switches: Collection[str], tr: Translate) -> str:
+    """``he · relu · batch norm · dropout``: what is off is left out.
+
+    Args:
+        switches: factors whose value needs no mention, because there is just one beside off.
+    """
     words = []
     for factor, level in zip(FACTORS, cell, strict=True):
-        if isinstance(level, bool | np.bool_):
-            words += [tr(NAMES[factor])] if level else []
-        elif isinstance(level, str) or level:
-            words.append(_setting(factor, level, tr))
+        if isinstance(level, str):
+            words.append(tr(level))
+        elif level:
+            words.append(tr(NAMES[factor]) if factor in switches else _setting(factor, level, tr))
     return " · ".join(words)
 
 

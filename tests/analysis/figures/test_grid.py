@@ -1,0 +1,409 @@
+"""Figures of the grid on planted accuracies: what is drawn, what the tables say, what is marked."""
+
+import io
+import re
+import warnings
+
+import builders_grid as make
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex, to_rgb
+
+from study.analysis.figures import grid, style
+from study.analysis.intervals import Estimate, t_interval
+
+RECIPE = ("he", "relu", True, 0.2, 0.0)
+BASE = {"constant 0.01": 0.2, "normal 0.01": 0.4, "normal 1": 0.3, "xavier": 0.5, "he": 0.6}
+
+
+@pytest.fixture(autouse=True)
+def _house_style():
+    with style.house_style():
+        yield
+
+
+def accuracy(cell, seed):
+    """Batch norm adds 0.2, but nothing to constant; dropout costs 0.05, normal 1 0.1."""
+    init, activation, batchnorm, dropout, _ = cell
+    value = BASE[init] + 0.03 * (activation == "relu") + 0.01 * seed
+    value += 0.2 * (batchnorm and init != "constant 0.01")
+    return value - (0.1 if init == "normal 1" else 0.05) * (dropout > 0)
+
+
+@pytest.fixture(scope="module")
+def results():
+    return make.results(make.full_grid(accuracy))
+
+
+@pytest.fixture(scope="module")
+def partial():
+    """One seed; all runs of one cell diverged, one run failed, one cell is missing."""
+    changed = {
+        ("normal 1", "relu", False, 0.0, 0.0): "diverged",
+        ("he", "tanh", False, 0.0, 0.0): "failed",
+    }
+    missing = ("xavier", "sigmoid", True, 0.2, 0.001)
+    return make.results(
+        [
+            make.record(cell, test=accuracy(cell, 0), status=changed.get(cell, "completed"))
+            for cell in make.CELLS
+            if cell != missing
+        ],
+        missing=1,
+    )
+
+
+def test_every_figure_is_there_in_the_order_of_the_report():
+    assert [spec.id for spec in grid.FIGURES] == ["G-a", "G-b", "G-c", "G-d", "G-e"]
+    assert {spec.experiments for spec in grid.FIGURES} == {("grid",)}
+
+
+@pytest.mark.parametrize("spec", grid.FIGURES, ids=lambda spec: spec.id)
+def test_every_string_is_translated_and_numbers_are_not_part_of_it(spec, results):
+    asked = []
+
+    def tr(text):
+        asked.append(text)
+        return f"«{text}»"
+
+    figure = spec.draw(results, tr)
+    figure.savefig(io.BytesIO(), format="svg")
+    for text in make.texts(figure):
+        rest = re.sub(r"«[^»]*»", "", text.replace("\n", " "))
+        assert not re.search(r"[A-Za-z]{2}", rest), text
+    named = {*make.INITS, "normal 1"}
+    assert not [text for text in asked if re.search(r"\d", text) and text not in named]
+
+
+@pytest.mark.parametrize("spec", grid.FIGURES, ids=lambda spec: spec.id)
+def test_the_same_runs_give_the_same_bytes(spec, results):
+    def drawn():
+        file = io.BytesIO()
+        spec.draw(results, str).savefig(file, format="svg", metadata={"Date": None})
+        return file.getvalue()
+
+    assert drawn() == drawn()
+
+
+@pytest.mark.parametrize("spec", grid.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize(
+    "records",
+    [
+        [],
+        [make.record(RECIPE, status="failed")],
+        [make.record(RECIPE, status="diverged")],
+        [make.record(RECIPE)],
+        [make.record(RECIPE), make.record(("he", "relu", False, 0.0, 0.0), distinct=3)],
+        [make.record(("constant 0.01", "relu", False, 0.0, 0.0), distinct=1)],
+        [make.record(cell) for cell in make.CELLS if cell[0] == "he" and cell[2]],
+    ],
+    ids=["none", "failed", "diverged", "one", "two", "constant", "narrowed"],
+)
+def test_few_runs_do_not_crash(spec, records):
+    few = make.results(records, missing=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = spec.draw(few, str)
+        figure.savefig(io.BytesIO(), format="svg")
+        spec.table(few)
+    assert make.texts(figure)
+
+
+@pytest.mark.parametrize("spec", grid.FIGURES, ids=lambda spec: spec.id)
+def test_one_seed_with_diverged_failed_and_missing_runs_does_not_crash(spec, partial):
+    spec.draw(partial, str).savefig(io.BytesIO(), format="svg")
+    assert len(spec.table(partial))
+
+
+def test_the_recipe_is_that_of_the_lecture():
+    recommended = [cell for cell in make.CELLS if grid.is_recommended(cell)]
+    assert len(recommended) == 9  # an initial value for each activation; dropout, decay, both
+    assert {cell[:3] for cell in recommended} == {
+        ("he", "relu", True), ("xavier", "sigmoid", True), ("xavier", "tanh", True),
+    }  # fmt: skip
+    assert all(dropout or decay for *_, dropout, decay in recommended)
+
+
+# --- G-a ----------------------------------------------------------------------------------------
+
+
+def heat_maps(figure):
+    return [axes for axes in figure.axes if axes.collections and axes.get_title()]
+
+
+def test_heat_maps_have_a_panel_for_each_setting_and_whole_per_cents(results):
+    panels = heat_maps(grid.draw_heatmaps(results, str))
+    assert len(panels) == 8
+    assert [text.get_text() for text in panels[0].texts[:3]] == ["20", "20", "24"]
+    values = panels[1].collections[0].get_array().reshape(5, 3)  # batch norm on, nothing else
+    for row, init in enumerate(make.INITS):
+        for column, activation in enumerate(make.ACTIVATIONS):
+            cell = (init, activation, True, 0.0, 0.0)
+            assert values[row, column] == pytest.approx(accuracy(cell, 0.5))
+    assert not any("✕" in text for text in make.texts(panels[0].figure))
+
+
+def test_diverged_cells_are_marked_with_how_many_and_count_at_chance():
+    cell = ("normal 1", "relu", False, 0.0, 0.0)
+    records = [make.record(cell, seed, status="diverged", num_classes=4) for seed in (0, 1)]
+    records.append(make.record(cell, 2, test=0.55))
+    figure = grid.draw_heatmaps(make.results(records), str)
+    (panel,) = heat_maps(figure)
+    assert [text.get_text() for text in panel.texts] == ["35  ✕2"]
+    assert any("runs that diverged" in text for text in make.texts(figure))
+
+
+def test_cells_without_a_finished_run_are_hatched(partial):
+    panels = heat_maps(grid.draw_heatmaps(partial, str))
+    hatched = [patch for axes in panels for patch in axes.patches if patch.get_hatch()]
+    assert sorted(patch.get_xy() for patch in hatched) == [(0, 3), (1, 4)]
+    numbers = sum(len(axes.texts) for axes in panels)
+    assert numbers == 120 - 2
+    assert [t for axes in panels for t in make.texts(axes) if "✕" in t] == ["10  ✕1"]
+
+
+def luminance(colour):
+    """Relative luminance of WCAG 2."""
+    channels = np.array(to_rgb(colour))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_text_on_a_cell_contrasts_with_it():
+    ramp = {cell: index / 119 for index, cell in enumerate(make.CELLS)}
+    shades = make.results(make.full_grid(lambda cell, _: ramp[cell], seeds=[0]))
+    for axes in heat_maps(grid.draw_heatmaps(shades, str)):
+        faces = axes.collections[0].get_facecolors()
+        for text, face in zip(axes.texts, faces, strict=True):
+            dark, bright = sorted((luminance(text.get_color()), luminance(face[:3])))
+            assert (bright + 0.05) / (dark + 0.05) >= 4
+
+
+def test_table_of_the_heat_maps_has_every_cell(partial):
+    table = grid.table_heatmaps(partial)
+    assert len(table) == 120
+    assert table["n"].sum() == 118
+    assert table[["completed", "diverged", "failed"]].sum().tolist() == [117, 1, 1]
+    chosen = (table["initial value"] == "normal 1") & (table["diverged"] == 1)
+    assert table.loc[chosen, "test accuracy"].item() == t_interval([0.1])
+    assert isinstance(table["test accuracy"][0], Estimate)
+
+
+def test_cells_that_the_study_never_asked_for_are_not_missing():
+    cells = [("he", "relu", False, 0.0, 0.0), ("xavier", "tanh", True, 0.0, 0.0)]
+    complete = make.results([make.record(cell) for cell in cells])
+    assert len(grid.table_ranking(complete)) == 2
+
+
+# --- G-b ----------------------------------------------------------------------------------------
+
+
+def test_main_effects_are_drawn_where_they_are(results):
+    figure = grid.draw_main_effects(results, str)
+    (axes,) = figure.axes
+    labels = [tick.get_text() for tick in axes.get_yticklabels()]
+    dots = {
+        labels[int(line.get_ydata()[0])]: line for line in axes.lines if line.get_marker() == "o"
+    }
+    assert len(dots) == 5 + 3 + 3
+    assert dots["batch norm"].get_xdata()[0] == pytest.approx(0.2 * 4 / 5)
+    assert dots["dropout 0.2"].get_xdata()[0] == pytest.approx(-(0.1 + 4 * 0.05) / 5)
+    assert dots["weight decay 0.001"].get_xdata()[0] == pytest.approx(0)
+    assert dots["relu"].get_xdata()[0] == pytest.approx(0.02)
+    assert to_hex(dots["he"].get_color()) == style.colour("he")
+    assert "+16.0 ± " in " ".join(make.texts(figure))
+    assert "diverged" not in axes.get_xlabel()
+
+
+def test_main_effects_say_how_many_runs_diverged(partial):
+    (axes,) = grid.draw_main_effects(partial, str).axes
+    assert "✕ 1/119 diverged" in axes.get_xlabel()
+
+
+def test_table_of_main_effects_names_method_and_counts(results):
+    table = grid.table_main_effects(results).set_index("level")
+    assert table.loc["on", "effect on test accuracy"].mean == pytest.approx(0.16)
+    assert table.loc["on", "against"] == "off"
+    assert table.loc["on", ["pairs", "cells", "interval"]].tolist() == [120, 60, "bootstrap"]
+    assert table.loc["he", "against"] == "mean of all"
+    assert table.loc["he", "effect on gap"].mean == 0
+    assert table.loc["0.2", "factor"] == "dropout"
+
+
+# --- G-c ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def with_layers():
+    """Constant weights: one distinct unit without dropout, eight with it."""
+    return make.results(
+        make.record(cell, seed, test=accuracy(cell, seed), distinct=8 if cell[3] else 1)
+        for cell in make.CELLS
+        for seed in (0, 1)
+    )
+
+
+def test_interactions_are_drawn_by_initial_value(with_layers):
+    figure = grid.draw_interactions(with_layers, str)
+    norm, dropout, ranges, symmetry = figure.axes
+    for axes, switched in ((norm, "batchnorm"), (dropout, "dropout")):
+        off, on = axes.lines
+        assert to_hex(off.get_color()) == style.colour("off")
+        assert off.get_linestyle() != on.get_linestyle()
+        gained = np.subtract(on.get_ydata(), off.get_ydata())
+        expected = {
+            "batchnorm": [0, 0.2, 0.2, 0.2, 0.2],
+            "dropout": [-0.05, -0.05, -0.1, -0.05, -0.05],
+        }
+        assert gained == pytest.approx(expected[switched])
+    assert norm.get_xticklabels()[0].get_text() == "constant\n0.01"
+    dots = [line.get_xdata()[0] for line in ranges.lines if line.get_marker() in "os"]
+    # Without batch norm he − constant; with it 0.2 more. Half the cells have dropout, where
+    # normal 1 is the worst of the random ones by 0.05 more.
+    assert dots == pytest.approx([0.4, 0.6, 0.325, 0.325])
+    assert symmetry.lines[0].get_ydata().tolist() == [1, 1]
+    assert symmetry.lines[1].get_ydata().tolist() == [8, 8]
+
+
+def test_table_of_interactions_has_all_parts(with_layers):
+    table = grid.table_interactions(with_layers)
+    assert table["shown"].value_counts().to_dict() == {
+        "test accuracy by batch norm": 5,
+        "test accuracy by dropout": 5,
+        "best − worst initial value by batch norm": 2,
+        "distinct units by dropout, constant weights": 2,
+    }
+    rows = table.set_index(["shown", "level"])
+    constant = rows.loc[("test accuracy by batch norm", "constant 0.01")]
+    assert constant["difference"].mean == pytest.approx(0)
+    assert constant["interaction"].mean == pytest.approx(-0.16)
+    assert constant[["pairs", "cells", "interval"]].tolist() == [24, 12, "bootstrap"]
+    units = rows.loc[("distinct units by dropout, constant weights", "layer 2")]
+    assert (units["off"].mean, units["on"].mean) == (1, 8)
+
+
+def test_other_initial_values_do_not_count_as_constant(with_layers):
+    without = {
+        address: each
+        for address, each in with_layers.records.items()
+        if each.config["init"]["name"] != "constant"
+    }
+    few = make.results(without.values())
+    shown = grid.table_interactions(few)["shown"].unique()
+    assert "distinct units by dropout, constant weights" not in shown
+    assert "no pairs to compare" in make.texts(grid.draw_interactions(few, str))
+
+
+# --- G-d ----------------------------------------------------------------------------------------
+
+
+def test_every_cell_has_a_curve_and_the_recipe_its_colour(results):
+    figure = grid.draw_curves(results, str)
+    assert len(figure.axes) == 6
+    assert [len(axes.lines) for axes in figure.axes] == [20] * 6
+    picked = [
+        [line for line in axes.lines if to_hex(line.get_color()) == style.colour("on")]
+        for axes in figure.axes
+    ]
+    assert [len(lines) for lines in picked] == [0, 3, 0, 3, 0, 3]
+    ends = sorted(line.get_ydata()[-1] for line in picked[5])
+    recipes = [("he", "relu", True, *rest) for rest in ((0.2, 0.001), (0.2, 0.0), (0.0, 0.001))]
+    assert ends == pytest.approx(sorted(accuracy(cell, 0.5) for cell in recipes))
+    assert picked[5][0].get_xdata().tolist() == list(make.EPOCHS)
+
+
+def test_a_diverged_run_stays_at_chance_to_the_end_and_the_panel_says_so():
+    cell = ("he", "relu", True, 0.2, 0.0)
+    records = [make.record(cell, 0, status="diverged"), make.record(cell, 1, test=0.9)]
+    figure = grid.draw_curves(make.results(records), str)
+    (axes,) = figure.axes
+    (line,) = axes.lines
+    assert line.get_ydata()[-1] == pytest.approx((0.1 + 0.9) / 2)
+    assert "✕ 1/2 diverged" in axes.get_title()
+
+
+def test_table_of_curves_is_over_seeds(results):
+    table = grid.table_curves(results)
+    row = table[
+        (table["activation"] == "relu") & table["batch norm"]
+        & (table["cells"] == "recommended") & (table["epoch"] == 2)
+    ]  # fmt: skip
+    assert row["number of cells"].item() == 3
+    estimate = row["test accuracy"].item()
+    assert estimate.n == 2
+    assert estimate.mean == pytest.approx(0.83 + 0.005 - 0.1 / 3)
+    assert row["lowest cell"].item() == pytest.approx(0.785)
+    assert row["highest cell"].item() == pytest.approx(0.835)
+    assert set(table["cells"]) == set(grid.ROLES)
+
+
+# --- G-e ----------------------------------------------------------------------------------------
+
+
+def test_ranking_goes_from_best_to_worst_and_ties_keep_the_order_of_the_grid(results):
+    table = grid.table_ranking(results)
+    means = [estimate.mean for estimate in table["test accuracy"]]
+    assert len(table) == 120
+    assert means == sorted(means, reverse=True)
+    assert table["rank"].tolist() == list(range(1, 121))
+    best = table.iloc[:2]
+    assert best["initial value"].tolist() == ["he", "he"]
+    assert best["weight decay"].tolist() == [0.0, 0.001]  # equal accuracies
+    assert table["recommended"].value_counts()["yes"] == 9
+    shuffled = make.results(list(results.records.values()))
+    assert grid.table_ranking(shuffled).equals(table)
+
+
+def test_ranking_has_train_accuracy_and_gap_of_each_cell():
+    cell = ("he", "relu", False, 0.0, 0.0)
+    records = [make.record(cell, seed, test=0.8, train=0.9 + seed / 20) for seed in (0, 1)]
+    (row,) = grid.table_ranking(make.results(records)).to_dict("records")
+    assert row["train accuracy"][:4] == pytest.approx(t_interval([0.9, 0.95])[:4])
+    assert row["gap"].mean == pytest.approx(0.125)
+    assert (row["n"], row["completed"], row["diverged"], row["failed"]) == (2, 2, 0, 0)
+
+
+def test_cells_without_a_finished_run_come_last_without_a_rank(partial):
+    table = grid.table_ranking(partial)
+    assert table["rank"].isna().tolist() == [False] * 118 + [True] * 2
+    assert table["n"].tolist()[-2:] == [0, 0]
+    assert table["failed"].sum() == 1
+
+
+def test_a_diverged_cell_ranks_by_chance(partial):
+    table = grid.table_ranking(partial)
+    assert table.loc[table["diverged"] == 1, "rank"].item() == 118
+
+
+def test_the_rank_curve_counts_the_recipe_in_the_top_tenth():
+    """Ten cells, of which the best is recommended and the worst is too."""
+    cells = [cell for cell in make.CELLS if not grid.is_recommended(cell)][:8]
+    records = [make.record(cell, test=0.5) for cell in cells]
+    records.append(make.record(RECIPE, test=0.9))
+    records.append(make.record(("he", "relu", True, 0.0, 0.001), test=0.3))
+    figure = grid.draw_ranking(make.results(records), str)
+    whole, top, picked = figure.axes
+    assert whole.get_title().endswith(": 1/2")
+    labels = [text.get_text() for text in picked.texts if "·" in text.get_text()]
+    assert labels == [
+        "1  he · relu · batch norm · dropout",
+        "10  he · relu · batch norm · weight decay",
+    ]
+    assert len([text for text in top.texts if "·" in text.get_text()]) == 10
+    rings = [line for line in whole.lines if line.get_markersize() == 12]
+    assert rings[0].get_xdata().tolist() == [1, 10]
+    assert rings[0].get_ydata().tolist() == pytest.approx([0.9, 0.3])
+
+
+def test_what_is_hollow_has_no_batch_norm(results):
+    whole = grid.draw_ranking(results, str).axes[0]
+    dots = [line for line in whole.lines if line.get_markersize() == 5]
+    assert len(dots) == 120
+    assert sum(line.get_markerfacecolor() == "none" for line in dots) == 60
+
+
+def test_the_name_of_a_cell_leaves_out_what_is_off():
+    cell = ("he", "relu", False, 0.2, 0.0)
+    assert grid.cell_name(cell, ["dropout"], str) == "he · relu · dropout"
+    assert grid.cell_name(cell, [], str) == "he · relu · dropout 0.2"
+    assert grid.cell_name(("he", "relu", True, 0.0, 0.0), ["batchnorm"], str).endswith("batch norm")
