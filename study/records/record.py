@@ -18,6 +18,7 @@ Status = Literal["completed", "diverged", "failed"]
 # How values that JSON does not have are written: mappings with just these keys.
 _FLOAT, _ARRAY = {"float"}, {"dtype", "shape", "base64"}
 _RESERVED = (_FLOAT, _ARRAY)
+_MAPPINGS = ("config", "history", "final", "layers", "measurements", "timing", "provenance")
 _HEAD, _TAIL = '{{"checksum": "{}", "record": ', "}"
 METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
@@ -115,7 +116,7 @@ class RunRecord:
         record = cls(**content)
         if record.status not in get_args(Status):
             raise StoreError(f"status {record.status!r} (choices: {', '.join(get_args(Status))})")
-        for name in ("history", "final", "layers", "measurements", "timing", "provenance"):
+        for name in _MAPPINGS:
             if not isinstance(getattr(record, name), dict):
                 raise StoreError(f"{name} is not a mapping")
         if record.run_config.address != record.address:
