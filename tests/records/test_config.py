@@ -308,8 +308,8 @@ def test_the_command_line_repeats_the_run(given: RunConfig, composed: Any) -> No
 
 ODD = [
     "", " ", "a b", "it's", '"', "\\", "a\\", "\\'", "${x}", "\\${x}", "a${data.name}b", "$",
-    "한글", "null", "true", "1", "1e5", "nan", "[a]", "{a: b}", "a=b", "a,b", "~x", "+x", "#", "off",
-    "???", "a\nb", "\t", "glob(*)", "choice(a)", "-", "a/../b",
+    "한글", "null", "true", "1", "1e5", "nan", "[a]", "{a: b}", "a=b", "a,b", "~x", "+x", "#",
+    "off", "???", "a\nb", "\t", "glob(*)", "choice(a)", "-", "a/../b",
 ]  # fmt: skip
 
 

@@ -1,0 +1,53 @@
+"""The study from Python."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hydra.errors import HydraException
+
+from study.errors import ConfigError, StoreError
+from study.notebook import read, run
+from study.records.store import RunStore
+
+TINY = ("data=gaussian", "hidden=[5]", "num_epochs=1", "evaluation.points=2")
+
+
+def test_one_run_and_its_frames(tmp_path: Path) -> None:
+    record = run(*TINY, "init=xavier", "activation=tanh", store=tmp_path)
+    assert record.status == "completed"
+    assert run(*TINY, "init=normal", "init.std=0.5", "seed=1", store=tmp_path).config["seed"] == 1
+    frames = read(tmp_path)
+    assert set(frames.runs["init"]) == {"xavier", "normal 0.5"}
+    assert len(frames.runs) == 2
+    assert len(frames.points) == 4
+    assert len(frames.layers) == 2 * 2 * 2
+    for frame in (frames.runs, frames.points, frames.layers):
+        assert isinstance(frame, pd.DataFrame)
+        assert {"init", "activation", "seed"} <= set(frame.columns)
+
+
+def test_without_a_store_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(*TINY)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_used_is_refused() -> None:
+    with pytest.raises(ConfigError, match="dropout"):
+        run(*TINY, "dropout=1")
+    with pytest.raises(HydraException, match="hee"):
+        run("init=hee")
+    with pytest.raises(HydraException, match="colour"):
+        run("colour=red")
+
+
+def test_an_empty_store_gives_empty_frames(tmp_path: Path) -> None:
+    assert len(read(tmp_path / "nothing").runs) == 0
+
+
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    path = RunStore(tmp_path).write(run(*TINY))
+    path.write_text("{}")
+    with pytest.raises(StoreError, match=path.name):
+        read(tmp_path)
