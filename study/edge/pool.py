@@ -1,28 +1,29 @@
 """Worker processes on this machine: one run each, none of which can take another down.
 
-The workers import this module and what a run needs, nothing else.
+Every worker has a pipe of its own and there is nothing that two of them share, no lock and no
+queue: whatever becomes of one, at whatever moment, only its own run is lost. The workers import
+this module and what a run needs, nothing else.
 """
 
+import math
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
-from concurrent.futures import TimeoutError as RunTimeout
-from concurrent.futures import as_completed
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import connection
 from typing import Any
-
-from pebble import ProcessExpired, ProcessPool
 
 from study.errors import StoreError
 from study.records.config import RunConfig
 from study.records.store import RunStore
 from study.run import failed, run_safely
 
-
-def run_and_store(values: dict[str, Any], folder: str) -> None:
-    """Run one configuration and store its record."""
-    RunStore(folder).write(run_safely(RunConfig.from_dict(values)))
+# Workers that end before their first run, one after the other, until there is no use in more.
+FAILED_STARTS = 5
 
 
 def run_cells(
@@ -43,46 +44,12 @@ def run_cells(
     Returns:
         What could not be stored, a message each.
     """
-    count = min(workers or available_cores(), max(len(cells), 1))
-    before = {cell.address: _changed_at(store, cell.address) for cell in cells}
-    unstored: list[str] = []
-    pool = ProcessPool(
-        max_workers=count,
-        initializer=_start_worker,
-        context=multiprocessing.get_context("spawn"),
-    )
+    pool = _Pool(cells, store, workers or available_cores(), timeout)
     try:
-        futures: dict[Any, RunConfig] = {
-            pool.schedule(
-                run_and_store, args=[cell.to_dict(), str(store.folder)], timeout=timeout
-            ): cell
-            for cell in cells
-        }
-        for future in as_completed(futures):
-            cell, seconds = futures[future], 0.0
-            try:
-                future.result()
-                continue
-            except RunTimeout:
-                cause, seconds = f"the run took more than timeout={timeout} s", timeout or 0.0
-            except ProcessExpired as error:
-                cause = _last_words(error.exitcode)
-            except Exception as error:
-                unstored.append(str(error))
-                continue
-            if _changed_at(store, cell.address) != before[cell.address]:
-                continue  # it had stored its record already
-            try:
-                store.write(failed(cell, cause, seconds))
-            except StoreError as error:
-                unstored.append(str(error))
-        pool.close()
-    except BaseException:
-        pool.stop()
-        raise
+        pool.run()
     finally:
-        pool.join()
-    return unstored
+        pool.stop()
+    return pool.unstored
 
 
 def available_cores() -> int:
@@ -90,6 +57,151 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+class _Worker:
+    """A process, this side's end of its pipe, and the cell that it runs, if any."""
+
+    def __init__(self, folder: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs, folder), daemon=True)
+        with _no_interrupt():
+            self.process.start()
+        theirs.close()
+        self.ready = False
+        self.cell: RunConfig | None = None
+        self.deadline = math.inf
+
+
+class _Pool:
+    """Gives the cells to workers, one at a time each."""
+
+    def __init__(
+        self, cells: Sequence[RunConfig], store: RunStore, count: int, timeout: float | None
+    ) -> None:
+        self.unstored: list[str] = []
+        self._waiting = deque(cells)
+        self._store = store
+        self._before = {cell.address: _changed_at(store, cell.address) for cell in cells}
+        self._count = count
+        self._timeout = timeout
+        self._workers: list[_Worker] = []
+        self._failed_starts = 0
+
+    def run(self) -> None:
+        """Run all cells."""
+        while self._waiting or any(worker.cell for worker in self._workers):
+            busy = sum(worker.cell is not None for worker in self._workers)
+            while len(self._workers) < min(self._count, len(self._waiting) + busy):
+                self._workers.append(_Worker(str(self._store.folder)))
+            pipes = {worker.pipe: worker for worker in self._workers}
+            patience = min(worker.deadline for worker in self._workers) - time.monotonic()
+            heard = connection.wait(pipes, None if patience == math.inf else max(patience, 0.0))
+            for pipe in heard:
+                assert isinstance(pipe, connection.Connection)
+                self._hear(pipes[pipe])
+            for worker in [w for w in self._workers if w.deadline <= time.monotonic()]:
+                worker.process.kill()
+                cause = f"the run took more than timeout={self._timeout} s"
+                self._lose(worker, cause, self._timeout or 0.0)
+
+    def stop(self) -> None:
+        """End all workers, whatever they do."""
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+            worker.pipe.close()
+        self._workers.clear()
+
+    def _hear(self, worker: _Worker) -> None:
+        """Take a worker's message, or learn of its end, and give it the next cell."""
+        try:
+            message = worker.pipe.recv()
+            self._failed_starts, worker.ready = 0, True
+            worker.cell, worker.deadline = None, math.inf
+            if message:
+                self.unstored.append(message)
+            if self._waiting:
+                worker.pipe.send(self._waiting[0].to_dict())
+                worker.cell = self._waiting.popleft()
+                worker.deadline = time.monotonic() + (self._timeout or math.inf)
+        except (EOFError, OSError):
+            worker.process.join()
+            self._lose(worker, _last_words(worker.process.exitcode), 0.0)
+
+    def _lose(self, worker: _Worker, cause: str, seconds: float) -> None:
+        """Store the failure of a worker's cell and let go of the worker."""
+        self._workers.remove(worker)
+        worker.process.join()
+        worker.pipe.close()
+        if not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= FAILED_STARTS:
+                self.unstored += [f"{cell.address}: {cause}" for cell in self._waiting]
+                self._waiting.clear()
+        # The record may be there already: the worker died before it could say so.
+        if worker.cell and not self._stored(worker.cell):
+            try:
+                self._store.write(failed(worker.cell, cause, seconds))
+            except StoreError as error:
+                self.unstored.append(str(error))
+
+    def _stored(self, cell: RunConfig) -> bool:
+        return _changed_at(self._store, cell.address) != self._before[cell.address]
+
+
+def _work(pipe: connection.Connection, folder: str) -> None:
+    """A worker's life: run what the pipe brings until it is closed."""
+    _follow_parent()
+    store = RunStore(folder)
+    pipe.send(None)  # ready
+    while True:
+        try:
+            config = RunConfig.from_dict(pipe.recv())
+        except EOFError:
+            return
+        pipe.send(_run_and_store(config, store))
+
+
+def _run_and_store(config: RunConfig, store: RunStore) -> str | None:
+    """Run one configuration and store its record; return what went wrong with storing it."""
+    try:
+        record = run_safely(config)
+    except SystemExit as error:
+        record = failed(config, f"the run called for an exit ({error.code})", 0.0)
+    try:
+        store.write(record)
+    except Exception as error:  # its cell is named, the others go on
+        return f"{config.address}: {error}"
+    return None
+
+
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the parent, and end with it even if it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Hold Ctrl-C back, also from the process that is started meanwhile, as long as it lives."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _changed_at(store: RunStore, address: str) -> int | None:
@@ -103,19 +215,6 @@ def _last_words(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
         return f"the worker process was killed by signal {-exitcode} (out of memory?)"
     return f"the worker process ended with exit code {exitcode}"
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end with it even if it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def follow() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def launch(launcher: Any, job_overrides: Sequence[Sequence[str]]) -> list[Any]:
