@@ -49,6 +49,8 @@ def t_interval(values: ArrayLike, level: float = LEVEL) -> Estimate:
     mean = float(array.mean())
     if n == 1:
         return Estimate(mean, np.nan, np.nan, 1)
+    if np.ptp(array) == 0:  # the mean of equal values may round, and they would seem to scatter
+        return Estimate(float(array[0]), float(array[0]), float(array[0]), n)
     half = float(_t_quantile(n - 1, level) * array.std(ddof=1) / np.sqrt(n))
     return Estimate(mean, mean - half, mean + half, n)
 

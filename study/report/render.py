@@ -216,9 +216,11 @@ def describe_settings(
         values = list(dict.fromkeys(runs[column].dropna().tolist()))
         values = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
         if len(values) == 1 and column != "seed" and runs[column].notna().all():
-            shared.append((text.label(column), tables.cell_text(values[0])))
+            shared.append((text.label(column), text.label(tables.cell_text(values[0]))))
         elif values:
-            shown = ", ".join(tables.cell_text(value) for value in sorted(values, key=_order))
+            shown = ", ".join(
+                text.label(tables.cell_text(value)) for value in sorted(values, key=_order)
+            )
             varied.append((text.label(column), shown))
     return shared, varied
 

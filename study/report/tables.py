@@ -34,7 +34,10 @@ def view(frame: pd.DataFrame, translate: Callable[[str], str] = str) -> TableVie
     columns = [str(column) for column in frame.columns]
     return TableView(
         columns=[translate(column) for column in columns],
-        rows=[[cell_text(cell) for cell in row] for row in frame.itertuples(index=False)],
+        rows=[
+            [translate(cell) if isinstance(cell, str) else cell_text(cell) for cell in row]
+            for row in frame.itertuples(index=False)
+        ],
         numeric=[not _is_text(frame.iloc[:, i]) for i in range(len(columns))],
         csv="data:text/csv;charset=utf-8;base64,"
         + base64.b64encode(flat(frame).to_csv(index=False).encode()).decode(),

@@ -54,7 +54,7 @@ Cell = tuple[Any, ...]  # a level of each of FACTORS
 
 
 def is_recommended(cell: Cell) -> bool:
-    """Whether a cell is the lecture's recipe (figures.md, claim G1).
+    """Whether a cell is the lecture's recipe (its closing advice: claim G1).
 
     He for ReLU, Xavier for sigmoid and tanh; batch norm; and decay or dropout, or both.
     """
