@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 
-from study.analysis.figures import grid, style
+from study.analysis.figures import grid, grid_cells, grid_effects, grid_ranking, style
 from study.analysis.intervals import Estimate, t_interval
 
 RECIPE = ("he", "relu", True, 0.2, 0.0)
@@ -116,7 +116,7 @@ def test_one_seed_with_diverged_failed_and_missing_runs_does_not_crash(spec, par
 
 
 def test_the_recipe_is_that_of_the_lecture():
-    recommended = [cell for cell in make.CELLS if grid.is_recommended(cell)]
+    recommended = [cell for cell in make.CELLS if grid_cells.is_recommended(cell)]
     assert len(recommended) == 9  # an initial value for each activation; dropout, decay, both
     assert {cell[:3] for cell in recommended} == {
         ("he", "relu", True), ("xavier", "sigmoid", True), ("xavier", "tanh", True),
@@ -192,14 +192,14 @@ def test_table_of_the_heat_maps_has_every_cell(partial):
 def test_cells_that_the_study_never_asked_for_are_not_missing():
     cells = [("he", "relu", False, 0.0, 0.0), ("xavier", "tanh", True, 0.0, 0.0)]
     complete = make.results([make.record(cell) for cell in cells])
-    assert len(grid.table_ranking(complete)) == 2
+    assert len(grid_ranking.table_ranking(complete)) == 2
 
 
 # --- G-b ----------------------------------------------------------------------------------------
 
 
 def test_main_effects_are_drawn_where_they_are(results):
-    figure = grid.draw_main_effects(results, str)
+    figure = grid_effects.draw_main_effects(results, str)
     (axes,) = figure.axes
     labels = [tick.get_text() for tick in axes.get_yticklabels()]
     dots = {
@@ -216,12 +216,12 @@ def test_main_effects_are_drawn_where_they_are(results):
 
 
 def test_main_effects_say_how_many_runs_diverged(partial):
-    (axes,) = grid.draw_main_effects(partial, str).axes
+    (axes,) = grid_effects.draw_main_effects(partial, str).axes
     assert "✕ 1/119 diverged" in axes.get_xlabel()
 
 
 def test_table_of_main_effects_names_method_and_counts(results):
-    table = grid.table_main_effects(results).set_index("level")
+    table = grid_effects.table_main_effects(results).set_index("level")
     assert table.loc["on", "effect on test accuracy"].mean == pytest.approx(0.16)
     assert table.loc["on", "against"] == "off"
     assert table.loc["on", ["pairs", "cells", "interval"]].tolist() == [120, 60, "bootstrap"]
@@ -244,7 +244,7 @@ def with_layers():
 
 
 def test_interactions_are_drawn_by_initial_value(with_layers):
-    figure = grid.draw_interactions(with_layers, str)
+    figure = grid_effects.draw_interactions(with_layers, str)
     norm, dropout, ranges, symmetry = figure.axes
     for axes, switched in ((norm, "batchnorm"), (dropout, "dropout")):
         off, on = axes.lines
@@ -266,7 +266,7 @@ def test_interactions_are_drawn_by_initial_value(with_layers):
 
 
 def test_table_of_interactions_has_all_parts(with_layers):
-    table = grid.table_interactions(with_layers)
+    table = grid_effects.table_interactions(with_layers)
     assert table["shown"].value_counts().to_dict() == {
         "test accuracy by batch norm": 5,
         "test accuracy by dropout": 5,
@@ -289,9 +289,9 @@ def test_other_initial_values_do_not_count_as_constant(with_layers):
         if each.config["init"]["name"] != "constant"
     }
     few = make.results(without.values())
-    shown = grid.table_interactions(few)["shown"].unique()
+    shown = grid_effects.table_interactions(few)["shown"].unique()
     assert "distinct units by dropout, constant weights" not in shown
-    assert "no pairs to compare" in make.texts(grid.draw_interactions(few, str))
+    assert "no pairs to compare" in make.texts(grid_effects.draw_interactions(few, str))
 
 
 # --- G-d ----------------------------------------------------------------------------------------
@@ -341,7 +341,7 @@ def test_table_of_curves_is_over_seeds(results):
 
 
 def test_ranking_goes_from_best_to_worst_and_ties_keep_the_order_of_the_grid(results):
-    table = grid.table_ranking(results)
+    table = grid_ranking.table_ranking(results)
     means = [estimate.mean for estimate in table["test accuracy"]]
     assert len(table) == 120
     assert means == sorted(means, reverse=True)
@@ -351,37 +351,37 @@ def test_ranking_goes_from_best_to_worst_and_ties_keep_the_order_of_the_grid(res
     assert best["weight decay"].tolist() == [0.0, 0.001]  # equal accuracies
     assert table["recommended"].value_counts()["yes"] == 9
     shuffled = make.results(list(results.records.values()))
-    assert grid.table_ranking(shuffled).equals(table)
+    assert grid_ranking.table_ranking(shuffled).equals(table)
 
 
 def test_ranking_has_train_accuracy_and_gap_of_each_cell():
     cell = ("he", "relu", False, 0.0, 0.0)
     records = [make.record(cell, seed, test=0.8, train=0.9 + seed / 20) for seed in (0, 1)]
-    (row,) = grid.table_ranking(make.results(records)).to_dict("records")
+    (row,) = grid_ranking.table_ranking(make.results(records)).to_dict("records")
     assert row["train accuracy"][:4] == pytest.approx(t_interval([0.9, 0.95])[:4])
     assert row["gap"].mean == pytest.approx(0.125)
     assert (row["n"], row["completed"], row["diverged"], row["failed"]) == (2, 2, 0, 0)
 
 
 def test_cells_without_a_finished_run_come_last_without_a_rank(partial):
-    table = grid.table_ranking(partial)
+    table = grid_ranking.table_ranking(partial)
     assert table["rank"].isna().tolist() == [False] * 118 + [True] * 2
     assert table["n"].tolist()[-2:] == [0, 0]
     assert table["failed"].sum() == 1
 
 
 def test_a_diverged_cell_ranks_by_chance(partial):
-    table = grid.table_ranking(partial)
+    table = grid_ranking.table_ranking(partial)
     assert table.loc[table["diverged"] == 1, "rank"].item() == 118
 
 
 def test_the_rank_curve_counts_the_recipe_in_the_top_tenth():
     """Ten cells, of which the best is recommended and the worst is too."""
-    cells = [cell for cell in make.CELLS if not grid.is_recommended(cell)][:8]
+    cells = [cell for cell in make.CELLS if not grid_cells.is_recommended(cell)][:8]
     records = [make.record(cell, test=0.5) for cell in cells]
     records.append(make.record(RECIPE, test=0.9))
     records.append(make.record(("he", "relu", True, 0.0, 0.001), test=0.3))
-    figure = grid.draw_ranking(make.results(records), str)
+    figure = grid_ranking.draw_ranking(make.results(records), str)
     whole, top, picked = figure.axes
     assert whole.get_title().endswith(": 1/2")
     labels = [text.get_text() for text in picked.texts if "·" in text.get_text()]
@@ -396,7 +396,7 @@ def test_the_rank_curve_counts_the_recipe_in_the_top_tenth():
 
 
 def test_what_is_hollow_has_no_batch_norm(results):
-    whole = grid.draw_ranking(results, str).axes[0]
+    whole = grid_ranking.draw_ranking(results, str).axes[0]
     dots = [line for line in whole.lines if line.get_markersize() == 5]
     assert len(dots) == 120
     assert sum(line.get_markerfacecolor() == "none" for line in dots) == 60
@@ -404,6 +404,8 @@ def test_what_is_hollow_has_no_batch_norm(results):
 
 def test_the_name_of_a_cell_leaves_out_what_is_off():
     cell = ("he", "relu", False, 0.2, 0.0)
-    assert grid.cell_name(cell, ["dropout"], str) == "he · relu · dropout"
-    assert grid.cell_name(cell, [], str) == "he · relu · dropout 0.2"
-    assert grid.cell_name(("he", "relu", True, 0.0, 0.0), ["batchnorm"], str).endswith("batch norm")
+    assert grid_ranking.cell_name(cell, ["dropout"], str) == "he · relu · dropout"
+    assert grid_ranking.cell_name(cell, [], str) == "he · relu · dropout 0.2"
+    assert grid_ranking.cell_name(("he", "relu", True, 0.0, 0.0), ["batchnorm"], str).endswith(
+        "batch norm"
+    )
