@@ -1,5 +1,6 @@
 """Every file in conf/ composes to something that can be run, and says what the lecture says."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,62 @@ def test_symmetry_compares_equal_and_random_weights() -> None:
     assert schemes == {("constant", 0), ("constant", 0.01), ("xavier", None), ("he", None)}
     assert values(found, "train_size") == {1000}
     assert values(cells("width"), "hidden") == {(10,), (100,), (1000,)}
+
+
+def test_an_unlisted_value_replaces_the_key_in_every_experiment() -> None:
+    found, plan = study("study=quick", "weight_decay=0.05")
+    assert set(plan.experiments) == set(EXPERIMENTS)
+    assert values(list(found.values()), "weight_decay") == {0.05}
+    found, plan = study("study=quick", "hidden=[4]", "experiment=[symmetry,width]")
+    assert set(plan.experiments) == {"symmetry", "width"}
+    assert values(list(found.values()), "hidden") == {(4,)}
+
+
+def test_an_option_narrows_to_the_choices_that_have_it() -> None:
+    found, plan = study("study=quick", "init.std=0.5")
+    assert {config.init["name"] for config in found.values()} == {"normal"}
+    assert {config.init["std"] for config in found.values()} == {0.5}
+    assert {"batchnorm", "batchnorm_scales", "grid", "activations"} <= set(plan.experiments)
+
+
+def test_two_values_of_an_unlisted_key_are_two_studies_in_one() -> None:
+    found, plan = study("study=quick", "experiment=minibatch_noise", "momentum=0,0.9")
+    assert values(list(found.values()), "momentum") == {0.0, 0.9}
+    assert len(plan.addresses) == 2 * 2
+
+
+def test_a_listed_value_selects() -> None:
+    found, plan = study("study=quick", "init=he,xavier", "activation=relu")
+    assert {config.init["name"] for config in found.values()} == {"he", "xavier"}
+    assert {config.activation["name"] for config in found.values()} == {"relu"}
+    assert "batchnorm" not in plan.experiments  # it is about init=normal
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ((), "mnist5k-quick"),
+        (("experiment=width",), "mnist5k-quick-width"),
+        (("init=he,xavier", "experiment=[width,grid]"), "mnist5k-quick-init=he,xavier-width,grid"),
+        (("study.seeds=1",), "mnist5k-quick-study.seeds=1"),
+        (("data=gaussian", "data.label='my data'"), r"my-data-quick-[0-9a-f]{6}"),
+        (("init.std=0.5", "lr=1,2,3", "momentum=0.5", "hidden=[10]", "num_epochs=3",
+          "experiment=grid"), r"mnist5k-quick-init\.std=0\.5-lr=1,2,3.{,40}-[0-9a-f]{6}"),
+    ],
+)  # fmt: skip
+def test_a_study_has_a_short_name_of_its_own(overrides: tuple[str, ...], expected: str) -> None:
+    _, plan = study("study=quick", *overrides)
+    assert re.fullmatch(expected, plan.name), plan.name
+    assert len(plan.name) < 80
+
+
+def test_names_that_had_to_be_shortened_stay_apart() -> None:
+    seeds = ",".join(str(seed) for seed in range(40))
+    names = {
+        study("study=quick", "experiment=minibatch_noise", f"seed={seeds},{last}")[1].name
+        for last in (98, 99)
+    }
+    assert len(names) == 2
 
 
 def test_two_experiments_share_the_cells_they_both_want() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
@@ -42,7 +42,10 @@ def execute(config: DictConfig) -> None:
         record = run_safely(chosen)
         path = store.write(record)
     except StudyError as error:
-        raise HydraException(str(error)) from None
+        if not alone:  # the launcher carries it to the sweep
+            raise CompactHydraException(str(error)) from None
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
     if alone:
         show(record)
         print(f"record: {path}")
@@ -75,9 +78,9 @@ def show(record: RunRecord) -> None:
     for metric in ("loss", "accuracy"):
         values = [record.final[f"{split}_{metric}"] for split in ("train", "test")]
         table.add_row(metric, *(f"{value:.4f}" for value in values))
-    if record.diverged_at is not None:
-        table.caption = f"the loss was not finite at step {record.diverged_at}"
     Console().print(table)
+    if record.diverged_at is not None:
+        print(f"the loss was not finite at step {record.diverged_at}")
 
 
 def main() -> Any:

@@ -75,8 +75,8 @@ def narrow(
     """Restrict ``grids`` to what the command line asks for.
 
     For each key: values that some cell of the study has select those cells; a value that no cell
-    has replaces the key, in the grids where it varies, or in all of them if no asked-for value is
-    known. A grid without cells is left out.
+    has replaces the key, in the grids where it varies, or in all of them if it varies nowhere or
+    no asked-for value is known. A grid without cells is left out.
 
     Args:
         wanted: values by key, typed as in the cells.
@@ -92,10 +92,11 @@ def narrow(
         known = [value(cell, key) for grid in grids for cell in grid.cells]
         listed = [item for item in values if item in known]
         added = [item for item in values if item not in known]
+        everywhere = not listed or not any(key in grid.axes for grid in grids)
         narrowed = []
         for grid in grids:
             cells = [cell for cell in grid.cells if value(cell, key) in listed]
-            if added and (key in grid.axes or not listed):
+            if added and (everywhere or key in grid.axes):
                 meant = [cell for cell in grid.cells if value(cell, key) is not ABSENT]
                 cells += _replaced(meant, key, added)
             if cells:

@@ -220,7 +220,7 @@ def _last_words(exitcode: int | None) -> str:
 def launch(launcher: Any, job_overrides: Sequence[Sequence[str]]) -> list[Any]:
     """Hydra's launcher interface, for any sweeper: compose each job and run them all."""
     from hydra.core.utils import JobReturn, JobStatus
-    from hydra.errors import HydraException
+    from hydra.errors import CompactHydraException
 
     from study.edge.schema import run_config
 
@@ -228,9 +228,9 @@ def launch(launcher: Any, job_overrides: Sequence[Sequence[str]]) -> list[Any]:
     try:
         cells = [run_config(load(launcher.config, list(words))) for words in job_overrides]
     except ValueError as error:
-        raise HydraException(str(error)) from None
+        raise CompactHydraException(str(error)) from None
     store = RunStore(launcher.config.store)
     unstored = run_cells(cells, store, workers=launcher.workers, timeout=launcher.timeout)
     if unstored:
-        raise HydraException("\n".join(unstored))
+        raise CompactHydraException("\n".join(unstored))
     return [JobReturn(overrides=list(words), status=JobStatus.COMPLETED) for words in job_overrides]

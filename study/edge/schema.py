@@ -54,7 +54,12 @@ def conf_folder() -> Path:
 
 def register() -> None:
     """Make the schema and the resolvers of ``conf/experiment`` known."""
-    ConfigStore.instance().store(name="schema", node=AppConfig, provider="study")
+    schema = OmegaConf.structured(AppConfig)
+    for group in ("init", "activation"):
+        # init.std=0.5 is right or wrong by the choice, which in a sweep is the cell's: a wrong
+        # one is found when the choice is built.
+        OmegaConf.set_struct(schema[group], False)
+    ConfigStore.instance().store(name="schema", node=schema, provider="study")
     OmegaConf.register_new_resolver("seeds", lambda n: list(range(n)), replace=True)
     OmegaConf.register_new_resolver(
         "logspace",

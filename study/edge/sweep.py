@@ -13,7 +13,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobStatus
-from hydra.errors import HydraException
+from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -66,8 +66,8 @@ def sweep(
 
     Raises:
         SystemExit: 0 only if every cell has a record that is not failed and the report was
-            written; 1 if not; 130 after Ctrl-C.
-        HydraException: the configuration cannot be used; nothing was started.
+            written; 1 if not, or if the configuration cannot be used and nothing was started;
+            130 after Ctrl-C.
     """
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
@@ -79,7 +79,8 @@ def sweep(
         check_all_data(cells[address] for address in stock.reasons)
         plan.write(store)
     except StudyError as error:
-        raise HydraException(str(error)) from None
+        console.print(str(error))
+        raise SystemExit(EXIT_FAILED) from None
     store.remove_abandoned()
     console.print(_announcement(plan, stock.reasons))
     pending = sorted(stock.reasons, key=lambda address: _cost(cells[address]), reverse=True)
@@ -113,13 +114,20 @@ def plan_study(
         ConfigError: a value cannot be used, or nothing is left to run.
     """
     parsed = OverridesParser.create(config_loader=config_loader).parse_overrides(list(arguments))
-    base = {key: plain(config, key) for key in RUN_KEYS}
+    default = _without_narrowing(config, parsed, config_loader)
+    base = {key: plain(default, key) for key in RUN_KEYS}
 
     def load_options(options: Sequence[Option]) -> list[dict[str, Any]]:
         # Without the main configuration, each at a place of its own, they are all composed at
         # once; what they refer to is looked up in the main configuration afterwards.
         words = [f"+{group}@n{i}={name}" for i, (group, name) in enumerate(options)]
-        composed = config_loader.load_configuration(None, words, run_mode=RunMode.RUN)
+        folders = ",".join(hydra_string(folder) for folder in config.hydra.searchpath)
+        words.append(f"hydra.searchpath=[{folders}]")
+        try:
+            composed = config_loader.load_configuration(None, words, run_mode=RunMode.RUN)
+        except MissingConfigException as error:
+            group, _, name = (error.missing_cfg_file or "").rpartition("/")
+            raise ConfigError(group, "one of the choices", name, error.options) from None
         return [
             plain(OmegaConf.create({**base, group: composed[f"n{i}"]}), group)
             for i, (group, _) in enumerate(options)
@@ -128,6 +136,9 @@ def plan_study(
     composer = Composer(base, load_options)
     wanted, selection, experiments = _asked(parsed, composer)
     if experiments:  # experiment=a,b like experiment=[a,b]
+        known = config_loader.get_group_options("experiment")
+        for name in set(experiments) - set(known):
+            raise ConfigError("experiment", "one of the choices", name, known)
         chosen = f"experiment=[{','.join(experiments)}]"
         grids = config_loader.load_sweep_config(config, [chosen]).hydra.sweeper.grids
     if not grids:
@@ -161,6 +172,31 @@ def plan_study(
     return cells, plan
 
 
+def _narrows(override: Override) -> bool:
+    """Whether ``override`` says which cells are wanted, not what all of them have in common."""
+    top = override.key_or_group.split(".")[0]
+    return top in RUN_KEYS and top not in ("data", "measure")
+
+
+def _without_narrowing(
+    config: DictConfig, parsed: Sequence[Override], config_loader: Any
+) -> DictConfig:
+    """The configuration as it is for a cell that says nothing of the keys asked for.
+
+    ``lr=0.5`` asks for cells; in the configuration it would make one of every cell without lr.
+    """
+    if not any(_narrows(override) and not override.is_sweep_override() for override in parsed):
+        return config
+    kept = [
+        override.input_line
+        for override in parsed
+        if not (_narrows(override) or override.is_sweep_override())
+        and override.key_or_group != "experiment"
+    ]
+    found: DictConfig = config_loader.load_sweep_config(config, ["experiment=[]", *kept])
+    return found
+
+
 def _asked(
     parsed: list[Override], composer: Composer
 ) -> tuple[dict[str, list[Any]], list[str], list[str]]:
@@ -176,7 +212,7 @@ def _asked(
     for override in parsed:
         key, top = override.key_or_group, override.key_or_group.split(".")[0]
         words = override.input_line or key
-        narrows = top in RUN_KEYS and top not in ("data", "measure")
+        narrows = _narrows(override)
         if narrows or key == "experiment" or key.startswith("study."):
             selection.append(words)
         if override.is_sweep_override() and not narrows and key != "experiment":

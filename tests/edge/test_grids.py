@@ -147,6 +147,14 @@ def test_listed_and_unlisted_values_go_together(grids: list[Grid], composer: Com
     assert set(found) == {"decay"}
 
 
+def test_no_value_is_dropped_because_the_key_varies_nowhere(
+    grids: list[Grid], composer: Composer
+) -> None:
+    found = narrowed(grids, composer, momentum=[0.0, 0.9])
+    assert [cell.get("momentum") for cell in found["decay"]] == [None, None, 0.9, 0.9]
+    assert len(found["steps"]) == 2
+
+
 def test_an_option_is_asked_of_the_choices_that_have_it(
     grids: list[Grid], composer: Composer
 ) -> None:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import HERE, wait_until
+from starting import HERE, wait_until
 
 from study.edge import pool
 from study.edge.pool import run_cells

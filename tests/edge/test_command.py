@@ -1,0 +1,362 @@
+"""``python -m study`` as a user starts it, from its command line to its exit code."""
+
+import os
+import re
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from starting import Command, wait_until
+
+from study.records.config import overrides
+from study.records.plan import read_plan
+from study.records.store import RunStore
+
+TINY = ("data=gaussian", "hidden=[5]", "num_epochs=1", "evaluation.points=1")
+# Two experiments, four cells, a second of work.
+SWEEP = ("-m", "experiment=width", "seed=0", *TINY)
+# The same, but hours of it.
+LONG = ("-m", "experiment=width", "data=gaussian", "hidden=[1000]", "num_epochs=100000",
+        "workers=2", "evaluation.points=1")  # fmt: skip
+
+on_unix = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+def page(command: Command) -> Path:
+    (found,) = command.folder.glob("reports/*/index.html")
+    return found
+
+
+# -- one run
+
+
+def test_one_run_prints_its_result_and_where_its_record_is(command: Command) -> None:
+    done = command(*TINY, "init=xavier", "activation=tanh", "seed=3")
+    assert done.returncode == 0, done.stderr
+    assert "xavier · tanh · completed" in done.stdout
+    assert re.search(r"accuracy .* 0\.\d{4} .* 0\.\d{4}", done.stdout)
+    (address,) = command.records()
+    assert f"record: runs/{address[:2]}/{address}.json" in done.stdout
+    assert done.stderr == ""
+    assert [path.name for path in command.folder.iterdir()] == ["runs"]
+
+    again = command(*TINY, "init=xavier", "activation=tanh", "seed=3")
+    assert again.returncode == 0
+    assert "already stored: runs/" in again.stdout
+    assert "xavier · tanh · completed" in again.stdout
+
+    record = command.records()[address]
+    command.store.write(replace(record, status="failed", error="x"))
+    once_more = command(*TINY, "init=xavier", "activation=tanh", "seed=3")
+    assert "run again: failed before" in once_more.stderr
+    assert command.records()[address].result_digest() == record.result_digest()
+
+
+def test_a_diverged_run_is_a_result(command: Command) -> None:
+    done = command(*TINY[:2], "lr=1e9", "num_epochs=20")
+    assert done.returncode == 0, done.stderr
+    assert "diverged" in done.stdout
+    assert "the loss was not finite at step" in done.stdout
+
+
+def test_a_run_that_fails_says_why_and_is_stored(command: Command, user_conf: str) -> None:
+    done = command(*TINY, user_conf, "init=misbehave")
+    assert done.returncode == 1
+    assert "RuntimeError: the scheme is broken" in done.stderr
+    (record,) = command.records().values()
+    assert record.status == "failed"
+
+
+def test_the_command_of_a_record_repeats_it(command: Command) -> None:
+    odd = r"data.label='it\'s \${x}'"
+    assert command(*TINY, "init=normal", "init.std=0.3", odd, "store=first").returncode == 0
+    first = RunStore(command.folder / "first")
+    (address,) = first.addresses()
+    record = first.read(address)
+    assert record is not None
+    assert command(*overrides(record.run_config), "store=second").returncode == 0
+    second = RunStore(command.folder / "second").read(address)
+    assert second is not None
+    assert second.result_digest() == record.result_digest()
+
+
+# -- what cannot work is refused before it starts
+
+BAD = {
+    "unknown key": (["colour=red"], "colour"),
+    "unknown choice": (["init=hee"], r"hee[\s\S]*xavier"),
+    "wrong type": (["lr=abc"], r"abc[\s\S]*lr"),
+    "no override": (["xavier"], "xavier"),
+    "dropout": (["dropout=1"], r"dropout: expected a number in \[0, 1\), got 1"),
+    "decay": (["weight_decay=-1"], "weight_decay: expected a finite number >= 0, got -1"),
+    "learning rate": (["lr=nan"], "lr: expected a finite number > 0, got nan"),
+    "too many samples": (["train_size=1001"], r"train_size: .*\[1, 1000\], got 1001"),
+    "too large a batch": (["batch_size=1001"], "batch_size: .*1000 training samples, got 1001"),
+    "empty batch": (["batch_size=0"], "batch_size: expected an integer >= 1 or full, got 0"),
+    "batch of words": (["batch_size=hundred"], "batch_size: .*got 'hundred'"),
+    "no hidden layer": (["hidden=[]", "batchnorm=true"], "hidden: .*because batchnorm is on"),
+    "two lengths": (["num_steps=5"], "num_epochs, num_steps: expected exactly one"),
+    "unknown measurement": (["measure=[colour]"], "measure: .*'colour'.*histograms"),
+    "strange option": (["init.colour=1"], "init: expected arguments .*colour"),
+    "no data": (["data=idx", "data.root=/nowhere", "data.label=x"], r"data\.root: .*'/nowhere'"),
+    "no root": (["data=idx"], r"data\.(root|label): expected a "),
+    "no workers": (["workers=0"], "workers: expected a number > 0 or null, got 0"),
+    "no time": (["timeout=-1"], "timeout: expected a number > 0 or null, got -1"),
+    "endless time": (["timeout=nan"], "timeout: expected a number > 0 or null, got nan"),
+    "name": (["report.name=../x"], r"report\.name: expected a plain folder name, got '\.\./x'"),
+}  # fmt: skip
+BAD_SWEEP = {
+    "unknown key": (["colour=red"], "colour"),
+    "unknown key, two values": (["colour=red,blue"], "colour: expected a key of the configuration"),
+    "unknown choice": (["init=hee"], r"hee[\s\S]*xavier"),
+    "unknown choice, two values": (["init=hee,he"], r"hee[\s\S]*xavier"),
+    "wrong type, two values": (["lr=abc,0.1"], "lr: expected another type.*'abc'"),
+    "dropout": (["dropout=1"], r"experiment width: dropout: expected a number in \[0, 1\), got 1"),
+    "too many samples": (["train_size=1001"], r"train_size: .*\[1, 1000\], got 1001"),
+    "two lengths": (["num_steps=5", "num_epochs=5"], "num_epochs, num_steps: expected exactly"),
+    "two stores": (["store=a,b"], "store: expected one value, not a list, got 'store=a,b'"),
+    "two data sets": (["data=mnist,gaussian"], "data: expected one value, not a list"),
+    "two presets": (["study=quick,full"], "study: expected one value, not a list"),
+    "no experiment": (["experiment=[]"], "experiment: expected at least one experiment"),
+    "wrong experiment": (["experiment=widht"], r"widht[\s\S]*width"),
+    "wrong experiments": (["experiment=widht,width"], r"widht[\s\S]*width"),
+    "nothing left": (["init=he", "init.value=3"], r"init\.value: expected a value that leaves"),
+    "no data": (["data=idx", "data.root=/nowhere", "data.label=x"], r"data\.root: .*'/nowhere'"),
+    "no root": (["data=idx"], r"data\.(root|label): expected a "),
+    "no workers": (["workers=0"], "workers: expected a number > 0 or null, got 0"),
+    "no time": (["timeout=-1"], "timeout: expected a number > 0 or null, got -1"),
+    "name": (["report.name=../x"], r"report\.name: expected a plain folder name"),
+}  # fmt: skip
+
+
+def refused(command: Command, words: list[str], message: str) -> None:
+    started = time.monotonic()
+    done = command(*words)
+    assert time.monotonic() - started < 60
+    assert done.returncode in (1, 2)
+    assert re.search(message, done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+    if re.search(r"^[\w., ]+: expected", done.stderr):  # the study's own words, not Hydra's
+        assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+    left = {path for path in command.folder.rglob("*") if path.is_file()}
+    assert left <= {command.folder / "blocked"}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_run_that_cannot_work_is_refused(command: Command, case: str) -> None:
+    words, message = BAD[case]
+    refused(command, ["data=gaussian", *words] if "data=idx" not in words else words, message)
+
+
+@pytest.mark.parametrize("case", BAD_SWEEP)
+def test_a_study_that_cannot_work_is_refused(command: Command, case: str) -> None:
+    words, message = BAD_SWEEP[case]
+    first = ["-m"]
+    first += [] if any(word.startswith("experiment=") for word in words) else ["experiment=width"]
+    first += [] if any(word.startswith("data=") for word in words) else ["data=gaussian"]
+    refused(command, [*first, *words], message)
+
+
+@pytest.mark.parametrize("words", [TINY, SWEEP], ids=["run", "sweep"])
+def test_a_store_that_cannot_be_written_is_refused(
+    command: Command, words: tuple[str, ...]
+) -> None:
+    (command.folder / "blocked").write_text("a file, not a folder")
+    refused(command, [*words, "store=blocked/runs"], "(?s)store=blocked/runs|blocked/runs/")
+
+
+# -- sweeps
+
+
+def test_a_small_sweep_ends_in_a_report_and_is_not_repeated(command: Command) -> None:
+    done = command(*SWEEP)
+    assert done.returncode == 0, done.stderr
+    assert "2 cells of 1 experiments (0 wanted more than once), 0 stored, 2 to run (2 new)" in (
+        done.stderr
+    )
+    assert "2 completed, 0 diverged, 0 failed" in done.stderr
+    assert f"report: {page(command).relative_to(command.folder)}" in done.stdout
+    plan = read_plan(command.store)
+    assert set(command.records()) == set(plan.addresses)
+    assert page(command).parent.name == plan.name
+    assert plan.name.startswith("gaussian-default-width-seed=0")
+    assert plan.command.startswith("python -m study -m experiment=width")
+    records = {path: path.stat().st_mtime_ns for path in command.store.folder.glob("??/*")}
+
+    again = command(*SWEEP)
+    assert again.returncode == 0
+    assert "2 stored\n" in again.stderr
+    assert {path: path.stat().st_mtime_ns for path in command.store.folder.glob("??/*")} == records
+
+
+def test_why_a_run_is_repeated_is_said(command: Command) -> None:
+    words = ("-m", "experiment=width", "seed=0,1,2,3", *TINY, "measure=[histograms]")
+    assert command(*words).returncode == 0
+    before = command.digests()
+    records = list(command.records().values())
+    assert len(records) == 8
+    command.store.write(replace(records[0], status="failed", error="boom"))
+    path = command.store.path(records[1].address)
+    path.write_bytes(path.read_bytes()[:-100])
+    origin = records[2].provenance
+    command.store.write(replace(records[2], provenance=origin | {"code": "another"}))
+    libraries = origin["libraries"] | {"numpy": "1.0"}
+    command.store.write(replace(records[3], provenance=origin | {"libraries": libraries}))
+    data = origin["data"] | {"checksum": "another"}
+    command.store.write(replace(records[4], provenance=origin | {"data": data}))
+    command.store.write(replace(records[5], config=records[5].config | {"measure": ["weights"]}))
+    command.store.path(records[6].address).unlink()
+    done = command(*words)
+    assert done.returncode == 0, done.stderr
+    assert (
+        "1 stored, 7 to run (1 code changed, 1 data changed, 1 failed before, 1 library changed, "
+        "1 measurement missing, 1 new, 1 record damaged)"
+    ) in done.stderr
+    after = command.digests()
+    more = records[5].address
+    assert command.records()[more].config["measure"] == ["histograms", "weights"]
+    assert {a: d for a, d in after.items() if a != more} == {
+        a: d for a, d in before.items() if a != more
+    }
+
+
+def test_a_failing_cell_is_named_and_the_exit_code_is_1(command: Command, user_conf: str) -> None:
+    done = command(*SWEEP, user_conf, "init=he,misbehave")
+    assert done.returncode == 1
+    assert "1 completed, 0 diverged, 1 failed" in done.stderr
+    assert re.search(
+        r"failed: width: misbehave raise, relu, seed 0 \([0-9a-f]{20}\): "
+        r"RuntimeError: the scheme is broken",
+        done.stderr,
+    )
+    assert page(command).exists()
+    again = command(*SWEEP, user_conf, "init=he,misbehave")
+    assert again.returncode == 1
+    assert "1 stored, 1 to run (1 failed before)" in again.stderr
+
+
+def test_a_run_beyond_its_time_fails_alone(command: Command, user_conf: str) -> None:
+    Path(user_conf.partition("file://")[2].rstrip("]"), "init", "misbehave.yaml").write_text(
+        "name: misbehave\n_target_: misbehave.Misbehave\nhow: hang\n"
+    )
+    done = command(*SWEEP, user_conf, "init=he,misbehave", "timeout=3")
+    assert done.returncode == 1
+    assert "1 completed, 0 diverged, 1 failed" in done.stderr
+    assert "the run took more than timeout=3.0 s" in done.stderr
+
+
+def test_a_record_that_cannot_be_written_is_named_and_the_exit_code_is_1(command: Command) -> None:
+    """As on a full disk: the stale record of another code must not pass for a result."""
+    assert command(*SWEEP).returncode == 0
+    stale, good = command.records().values()
+    command.store.write(replace(stale, provenance=stale.provenance | {"code": "another"}))
+    path = command.store.path(stale.address)
+    path.parent.rename(path.parent.with_name("kept"))
+    path.parent.write_text("a file in the way")
+    done = command(*SWEEP)
+    assert done.returncode == 1
+    assert re.search(rf"not stored: .*{stale.address}.* cannot be written", done.stderr)
+    assert "1 completed, 0 diverged, 0 failed, 1 missing" in done.stderr
+    assert good.address in command.records()
+
+
+def test_experiments_are_selected_by_a_list_or_by_a_sweep(command: Command) -> None:
+    narrow = ("seed=0", "init=xavier,he", "data=gaussian", "train_size=150",
+              "num_epochs=0", "hidden=[4]")  # fmt: skip
+    first = command("-m", "experiment=[symmetry,width]", *narrow, "report.name=first")
+    assert first.returncode == 0, first.stderr
+    second = command("-m", "experiment=symmetry,width", *narrow, "report.name=second")
+    assert second.returncode == 0, second.stderr
+    assert "3 stored\n" in second.stderr or "2 stored\n" in second.stderr
+    plans = [read_plan(command.store, name) for name in ("first", "second")]
+    assert plans[0].experiments == plans[1].experiments
+    assert set(plans[0].experiments) == {"symmetry", "width"}
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_hydras_own_launchers_give_the_same_records(
+    command: Command, launcher: str, user_conf: str
+) -> None:
+    words = (*SWEEP, user_conf, "init=he,normal,misbehave", 'data.label="it\'s $5"')
+    pool = command(*words, "store=other")
+    assert pool.returncode == 1
+    other = RunStore(command.folder / "other")
+    done = command(*words, f"hydra/launcher={launcher}")
+    assert done.returncode == 1, done.stderr
+    assert "2 completed, 0 diverged, 1 failed" in done.stderr
+    expected = {a: r.result_digest() for a in other.addresses() if (r := other.read(a))}
+    assert len(expected) == 3
+    assert command.digests() == expected
+
+
+def test_abandoned_files_go_with_the_next_sweep(command: Command) -> None:
+    folder = command.store.folder / "ab"
+    folder.mkdir(parents=True)
+    old = folder / ".abc.123.tmp"
+    old.write_text("half a record")
+    os.utime(old, (1e9, 1e9))
+    assert command(*SWEEP).returncode == 0
+    assert not old.exists()
+
+
+# -- interruption
+
+
+@on_unix
+def test_control_c_ends_at_once_and_says_how_to_go_on(command: Command) -> None:
+    words = ("-m", "experiment=width", "data=gaussian", "hidden=[5]", "num_epochs=1,10000000",
+             "seed=0", "evaluation.points=1", "workers=4")  # fmt: skip
+    process = command.start(*words)
+    assert wait_until(lambda: len(command.records()) == 2, 60)
+    stored = command.digests()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    started = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - started < 5
+    assert process.returncode == 130
+    assert "2 of 4 stored, run again to continue" in err
+    assert "report:" not in out
+    assert "Traceback" not in err
+    assert wait_until(lambda: not command.alive(), 10), "orphans"
+    assert stored == command.digests()
+
+
+@on_unix
+def test_control_c_while_it_starts_leaves_no_traceback(command: Command) -> None:
+    process = command.start(*LONG)
+    assert wait_until(lambda: (command.store.folder / "plans").is_dir(), 60)
+    time.sleep(0.2)  # the workers are importing
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "0 of 12 stored, run again to continue" in err
+    assert wait_until(lambda: not command.alive(), 5), "orphans"
+
+
+@on_unix
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_no_orphans_when_the_parent_is_killed(command: Command, how: signal.Signals) -> None:
+    process = command.start(*LONG)
+    assert wait_until(lambda: len(command.alive()) >= 3, 60)
+    time.sleep(1.0)
+    os.kill(process.pid, how)
+    process.communicate(timeout=30)
+    assert process.returncode == -how
+    assert wait_until(lambda: not command.alive(), 5), "orphans"
+
+
+# -- help
+
+
+def test_help_shows_the_study_and_its_experiments(command: Command) -> None:
+    done = command("--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("study is powered by Hydra.")
+    assert "experiment: activations" in done.stdout
+    assert "num_epochs: 20" in done.stdout
+    assert list(command.folder.iterdir()) == []
