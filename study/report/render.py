@@ -173,9 +173,7 @@ def figure_view(spec: FigureSpec, results: Results, text: Text) -> FigureView:
     if results.has(*spec.experiments):
         with house_style():
             figure = spec.draw(results, text.label)
-            picture = Markup(
-                inline_svg(figure, spec.id, f"{words['title']}. {words['look']}", dense=spec.dense)
-            )
+            picture = Markup(inline_svg(figure, spec.id, f"{words['title']}. {words['look']}"))
         table = tables.view(spec.table(results), text.label)
     else:
         problem = text.page["nothing_yet"]

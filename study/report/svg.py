@@ -1,6 +1,5 @@
 """Figures as SVG that belongs into the page (its colours, its font, its own ids), or as PNG."""
 
-import base64
 import io
 import re
 
@@ -12,16 +11,13 @@ DATE = {"Date": None}  # the same runs give the same bytes
 PIXELS_PER_INCH = 160
 
 
-def inline_svg(figure: Figure, figure_id: str, description: str, *, dense: bool = False) -> str:
-    """``figure`` as an ``<svg>`` (or, if ``dense``, an ``<img>`` with a PNG) for an HTML page.
+def inline_svg(figure: Figure, figure_id: str, description: str) -> str:
+    """``figure`` as an ``<svg>`` for an HTML page; what it holds rasterised is a PNG inside.
 
     Args:
         figure_id: prefix of all ids, which would repeat between figures.
         description: the alternative text.
-        dense: whether a picture is smaller than thousands of elements.
     """
-    if dense:
-        return _inline_png(figure, description)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=DATE)
     text = buffer.getvalue()
@@ -46,11 +42,6 @@ def png(figure: Figure, *, background: str = "none") -> bytes:
         metadata={"Software": None},
     )  # fmt: skip
     return buffer.getvalue()
-
-
-def _inline_png(figure: Figure, description: str) -> str:
-    data = base64.b64encode(png(figure)).decode()
-    return f'<img alt="{_attribute(description)}" src="data:image/png;base64,{data}">'
 
 
 def _attribute(text: str) -> str:

@@ -42,7 +42,7 @@ def test_page_says_nothing_on_the_console(page):
 @pytest.mark.parametrize("figure", FIGURES)
 def test_every_figure_is_there_and_drawn(page, figure):
     article = page.find_element(By.ID, figure)
-    picture = article.find_element(By.CSS_SELECTOR, ".picture > svg, .picture > img")
+    picture = article.find_element(By.CSS_SELECTOR, ".picture > svg")
     assert picture.is_displayed()
     assert picture.size["width"] > 300
     assert picture.size["height"] > 80

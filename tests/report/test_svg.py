@@ -1,6 +1,7 @@
 import re
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -51,6 +52,10 @@ def test_description_and_labels_are_escaped():
     assert "<script>" not in text
 
 
-def test_dense_figures_become_pictures():
-    text = inline_svg(drawn(), "a", "words", dense=True)
-    assert text.startswith('<img alt="words" src="data:image/png;base64,')
+def test_what_is_rasterised_lies_inside_and_its_labels_stay_text():
+    figure, axes = new_figure()
+    axes[0, 0].pcolormesh(np.arange(400).reshape(20, 20), rasterized=True)
+    axes[0, 0].set_xlabel("columns")
+    text = inline_svg(figure, "a", "words")
+    assert "data:image/png;base64," in text
+    assert ">columns</text>" in text

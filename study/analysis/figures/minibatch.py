@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.analysis.figures import style
+from study.analysis.figures import parts, style
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
@@ -181,8 +181,8 @@ def _draw_deviations(axes: Axes, rows: pd.DataFrame, tr: Translate) -> None:
     axes.axvline(0, color=mpl.rcParams["text.color"], linewidth=0.8, linestyle=":")
     axes.set_ylim(0, 1.25)
     if max(beyond) > 0:
-        axes.text(0.98, 0.98, f"{tr('outside')} {max(beyond):.1%}", ha="right", va="top",
-                  transform=axes.transAxes, fontsize=9.5)  # fmt: skip
+        words = f"{tr('outside')} {parts.small_share(max(beyond))}"
+        axes.text(0.98, 0.98, words, ha="right", va="top", transform=axes.transAxes, fontsize=9.5)
 
 
 def table_minibatch_noise(results: Results) -> pd.DataFrame:

@@ -19,11 +19,9 @@ class FigureSpec:
         experiments: whose runs it shows, all of which it needs.
         draw: returns the figure; called inside ``house_style``.
         table: returns its numbers: plain values, or ``Estimate`` where there is an interval.
-        dense: whether it has so many elements that it goes into the page as PNG.
     """
 
     id: str
     experiments: tuple[str, ...]
     draw: Callable[[Results, Translate], Figure]
     table: Callable[[Results], pd.DataFrame]
-    dense: bool = False

@@ -169,6 +169,6 @@ def table_width(results: Results) -> pd.DataFrame:
 
 
 FIGURES = (
-    FigureSpec("1.2.1-a", ("symmetry",), draw_weights, table_weights, dense=True),
+    FigureSpec("1.2.1-a", ("symmetry",), draw_weights, table_weights),
     FigureSpec("1.2.1-b", ("width",), draw_width, table_width),
 )
