@@ -186,7 +186,7 @@ def figure_view(spec: FigureSpec, results: Results, text: Text) -> FigureView:
         table=table,
         settings=settings,
         varied=varied,
-        command=_command(spec, results.plan),
+        command=_command(spec, results),
         counts=count_outcomes(records.values(), missing),
     )
 
@@ -197,11 +197,23 @@ def count_outcomes(records: Iterable[RunRecord], missing: int) -> dict[str, int]
     return {status: counts[status] for status in get_args(Status)} | {"missing": missing}
 
 
-def _command(spec: FigureSpec, plan: StudyPlan) -> str:
+def _command(spec: FigureSpec, results: Results) -> str:
     chosen = ",".join(spec.experiments)
     if len(spec.experiments) > 1:
         chosen = f"[{chosen}]"
-    return f"python -m study -m experiment={chosen} data={plan.data} study={plan.preset}"
+    words = [f"experiment={chosen}", *_data_words(results), f"study={results.plan.preset}"]
+    return f"python -m study -m {' '.join(words)}"
+
+
+def _data_words(results: Results) -> list[str]:
+    """Overrides that choose the study's data set; where its files lie is the reader's to say."""
+    sets = (record.config["data"] for record in results.records.values())
+    data = next((data for data in sets if data["name"] != "gaussian"), None)
+    if data is None:
+        return [f"data={results.plan.data}"]
+    if data["label"] is None:
+        return [f"data={data['name']}"]
+    return [f"data={data['name']}", "data.root=…", f"data.label={data['label']}"]
 
 
 def describe_settings(

@@ -120,3 +120,15 @@ def test_one_figure_can_be_exported(tiny_study, tmp_path, capsys):
     assert (tmp_path / "tiny" / "1.3.1-b.png").read_bytes().startswith(b"\x89PNG")
     assert main([*arguments, "--figure", "9.9-z"]) == 1
     assert "1.3.1-b" in capsys.readouterr().err
+
+
+def test_command_of_a_figure_names_the_data_set_as_typed(tiny_study):
+    results = tiny_study.results
+    assert "experiment=grid data=mnist5k study=quick</code>" in render_page(results, load_text())
+    data = {"name": "idx", "root": "/somewhere", "label": "fashion"}
+    records = {
+        address: dataclasses.replace(record, config=record.config | {"data": data})
+        for address, record in results.records.items()
+    }
+    page = render_page(Results(results.plan, records), load_text())
+    assert "experiment=grid data=idx data.root=… data.label=fashion study=quick" in page
