@@ -23,7 +23,11 @@ def inline_svg(figure: Figure, figure_id: str, description: str) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     prefix = re.sub(r"\W", "_", f"f{figure_id}")
-    text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
+    # of its ids only those that something refers to matter, and they have to be the figure's own
+    wanted = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
+    text = re.sub(
+        r' id="([^"]+)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in wanted else "", text
+    )
     text = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", text)
     text = text.replace(INK, "currentColor").replace(FAINT, "var(--grid)")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

@@ -1,6 +1,7 @@
 """The command as a user starts it, in a folder of its own, and what it leaves behind."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -67,6 +68,8 @@ class Command:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # a test run in the background ignores Ctrl-C, and what it starts inherits that
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
     def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":

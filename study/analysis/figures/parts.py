@@ -105,7 +105,9 @@ def small_share(share: float) -> str:
     """A share as per cent that never looks like zero when it is not."""
     if share == 0:
         return "0 %"
-    return f"{100 * share:.2g} %" if share >= 0.0001 else "< 0.01 %"
+    if share < 0.0001:
+        return "< 0.01 %"
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
 
 
 def points_text(estimate: Estimate, tr: Translate) -> str:

@@ -82,7 +82,7 @@ def test_the_noise_figure_has_a_panel_for_each_batch_size_and_counts_what_lies_o
     )
     titles = [axes.get_title() for axes in figure.axes]
     assert titles[:3] == ["B = 1", "B = 100", "B = 1000"]
-    assert "«outside» 100.0%" in make.texts(figure)  # 2 ± 3 is beyond the axis
+    assert "«outside» 100 %" in make.texts(figure)  # 2 ± 3 is beyond the axis
     measured = next(line for line in figure.axes[3].lines if line.get_marker() == "o")
     assert measured.get_ydata() == pytest.approx(3 / np.sqrt([1, 100, 1000]), rel=0.01)
     assert list(figure.axes[4].lines[0].get_ydata()) == pytest.approx([0.1, 0.5, 0.9])
