@@ -72,7 +72,8 @@ def show(record: RunRecord) -> None:
         print(f"the run failed:\n{record.error}", file=sys.stderr)
         return
     config = record.run_config
-    table = Table(title=f"{label(config.init)} · {label(config.activation)} · {record.status}")
+    print(f"{label(config.init)} · {label(config.activation)} · {record.status}")
+    table = Table()
     for column in ("", "train", "test"):
         table.add_column(column, justify="right")
     for metric in ("loss", "accuracy"):
