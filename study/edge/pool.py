@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from typing import Any
 
 from study.errors import StoreError
@@ -66,6 +66,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, folder), daemon=True)
+        # starting the tracker lifts the block on Ctrl-C, so it has to run before
+        resource_tracker.ensure_running()
         with _no_interrupt():
             self.process.start()
         theirs.close()
