@@ -40,7 +40,7 @@ import numpy as np
 import pandas as pd
 
 from study.network.trainer import Point
-from study.records.config import label
+from study.records.config import columns
 from study.records.plan import StudyPlan
 from study.records.record import METRICS, RunRecord
 
@@ -74,28 +74,8 @@ _DTYPES: dict[str, Any] = (
 
 
 def config_row(record: RunRecord) -> dict[str, Any]:
-    """The configuration of a run in flat columns; choices by their labels (``normal 0.01``)."""
-    config = record.config
-    hidden = config["hidden"]
-    return {
-        "address": record.address,
-        "data": config["data"]["label"] or config["data"]["name"],
-        "seed": config["seed"],
-        "init": label(config["init"]),
-        "activation": config["activation"]["name"],
-        "batchnorm": config["batchnorm"],
-        "dropout": float(config["dropout"]),
-        "weight_decay": float(config["weight_decay"]),
-        "lr": float(config["lr"]),
-        "momentum": float(config["momentum"]),
-        "batch_size": str(config["batch_size"]),
-        "width": hidden[0] if hidden else 0,
-        "depth": len(hidden),
-        "train_size": config["train_size"],
-        "num_epochs": config["num_epochs"],
-        "num_steps": config["num_steps"],
-        "init_std": config["init"].get("std"),
-    }
+    """The address of a run, and its configuration in flat columns (``config.columns``)."""
+    return {"address": record.address, **columns(record.config)}
 
 
 def runs_frame(records: Iterable[RunRecord]) -> pd.DataFrame:

@@ -229,6 +229,32 @@ def label(choice: Mapping[str, Any]) -> str:
     return f"{name} {parameters[0]:g}" if _number(parameters[0]) else f"{name} {parameters[0]}"
 
 
+def columns(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration (plain containers) in flat columns; choices by their ``label``.
+
+    These are the columns by which figures and claims choose runs.
+    """
+    hidden = config["hidden"]
+    return {
+        "data": config["data"]["label"] or config["data"]["name"],
+        "seed": config["seed"],
+        "init": label(config["init"]),
+        "activation": config["activation"]["name"],
+        "batchnorm": config["batchnorm"],
+        "dropout": float(config["dropout"]),
+        "weight_decay": float(config["weight_decay"]),
+        "lr": float(config["lr"]),
+        "momentum": float(config["momentum"]),
+        "batch_size": str(config["batch_size"]),
+        "width": hidden[0] if hidden else 0,
+        "depth": len(hidden),
+        "train_size": config["train_size"],
+        "num_epochs": config["num_epochs"],
+        "num_steps": config["num_steps"],
+        "init_std": config["init"].get("std"),
+    }
+
+
 def _canonical(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _canonical(item) for key, item in value.items()}

@@ -1,13 +1,25 @@
-"""The words of the report, one YAML file for each language in ``templates/text``."""
+"""The words of the report, one YAML file for each language in ``templates/text``.
+
+Sentences with numbers are templates, filled by ``Text.fill`` with what was measured::
+
+    fill("gap {gap:points}, {epochs} epochs", {"gap": Estimate(…), "epochs": None})
+    -> "gap −6.6 ± 1.4 points, never epochs"
+"""
 
 import functools
+import math
+import re
+import string
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import study
+from study.analysis.intervals import Estimate
 from study.errors import ConfigError
+from study.report import tables
 
 DEFAULT_LANGUAGE = "en"
 
@@ -25,20 +37,114 @@ class Text:
     Attributes:
         language: its code.
         sections: by lecture section: ``title``, ``lecture_title``, ``says``, ``formulas``.
-        figures: by figure id: ``title``, ``look``.
+        figures: by figure id: ``title``, ``look``, and templates for ``fill``: ``alt`` and
+            ``measured``.
         page: strings of the page itself.
     """
 
     def __init__(self, language: str, strings: dict[str, Any]) -> None:
         self.language = language
         self.sections: dict[str, dict[str, Any]] = strings["sections"]
-        self.figures: dict[str, dict[str, str]] = strings["figures"]
+        self.figures: dict[str, dict[str, Any]] = strings["figures"]
         self.page: dict[str, str] = strings["page"]
         self._labels: dict[str, str] = strings.get("labels") or {}
 
     def label(self, english: str) -> str:
         """A label of a figure or a table in this language; in English it is the key itself."""
         return self._labels.get(english, english)
+
+    def fill(self, template: str | Mapping[str, str], facts: Mapping[str, Any]) -> str:
+        """``template`` with ``{name:format}`` replaced by what ``facts`` has of ``name``.
+
+        Formats: ``percent`` (a share: ``93.5 ± 0.2 %``), ``points`` (a difference of shares:
+        ``+2.4 ± 0.6 points``), ``times`` (a ratio: ``× 2.1 (1.9 to 2.4)``), ``number``
+        (also without a format: ``3.0 ± 1.0``). ``{name.n}`` takes an attribute. None is *never*,
+        a string a label.
+
+        Args:
+            template: or several of them, of which ``facts["case"]`` chooses.
+
+        Raises:
+            KeyError: a name or a case that is not there; AttributeError, ValueError: an attribute
+                or a format that is not there.
+        """
+        chosen = template if isinstance(template, str) else template[str(facts["case"])]
+        return " ".join(_Filler(self).vformat(chosen, (), facts).split())
+
+
+class _Filler(string.Formatter):
+    """``str.format`` with the formats of ``Text.fill``; what starts with ``_`` is out of reach."""
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if "_" in {part[:1] for part in field_name.replace("[", ".").split(".")}:
+            raise KeyError(field_name)
+        return super().get_field(field_name, args, kwargs)
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec not in _FORMATS:
+            raise ValueError(f"{format_spec!r} is no format (choices: {', '.join(_FORMATS)})")
+        if value is None:
+            return self._text.label("never")
+        if isinstance(value, str):
+            return self._text.label(value)
+        return _FORMATS[format_spec](value, self._text.label)
+
+
+def _plain(value: Any, label: Callable[[str], str]) -> str:
+    return _typeset(label(tables.cell_text(value)))
+
+
+def _typeset(number: str) -> str:
+    """A true minus sign, and powers of ten: ``4.1e-07`` becomes ``4.1·10⁻⁷``."""
+    powers = re.sub(r"e([+-])0*(\d+)", lambda m: "·10" + (m[1] + m[2]).translate(_RAISED), number)
+    return powers.replace("-", "−")
+
+
+def _percent(value: Any, label: Callable[[str], str]) -> str:
+    return f"{_hundredfold(value)} %"
+
+
+def _points(value: Any, label: Callable[[str], str]) -> str:
+    mean = value.mean if isinstance(value, Estimate) else value
+    return f"{'+' if mean > 0 else ''}{_hundredfold(value)} {label('points')}"
+
+
+def _hundredfold(value: Any) -> str:
+    if not isinstance(value, Estimate):
+        return f"{100 * value:.1f}".replace("-", "−")
+    half = 100 * value.half_width
+    known = math.isfinite(half)
+    # two significant digits of the interval, at most what seeds can tell apart
+    decimals = 1 if not known or half >= 0.1 or half == 0 else 2
+    mean = f"{100 * value.mean:.{decimals}f}".replace("-", "−")
+    return f"{mean} ± {half:.{decimals}f}" if known else mean
+
+
+def _times(value: Any, label: Callable[[str], str]) -> str:
+    if not isinstance(value, Estimate):
+        return _typeset(f"× {tables.number(value)}")
+    if math.isnan(value.half_width):
+        return _typeset(f"× {tables.number(value.mean)}")
+    low, mean, high = (_three_digits(each) for each in (value.low, value.mean, value.high))
+    return _typeset(f"× {mean} ({low} {label('to')} {high})")
+
+
+def _three_digits(value: float) -> str:
+    return tables.number(float(f"{value:.3g}"))
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+")
+
+_FORMATS: dict[str, Callable[[Any, Callable[[str], str]], str]] = {
+    "": _plain,
+    "number": _plain,
+    "percent": _percent,
+    "points": _points,
+    "times": _times,
+}
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -19,9 +20,13 @@ class FigureSpec:
         experiments: whose runs it shows, all of which it needs.
         draw: returns the figure; called inside ``house_style``.
         table: returns its numbers: plain values, or ``Estimate`` where there is an interval.
+        facts: returns the named values that its alternative text and its sentence consist of
+            (``figures.<id>.alt`` and ``.measured`` of the texts): numbers, ``Estimate``, labels,
+            None for never; ``case`` chooses among several wordings.
     """
 
     id: str
     experiments: tuple[str, ...]
     draw: Callable[[Results, Translate], Figure]
     table: Callable[[Results], pd.DataFrame]
+    facts: Callable[[Results], dict[str, Any]] = lambda results: {}
