@@ -18,17 +18,21 @@ from matplotlib.patches import Rectangle
 
 from study.analysis.effects import (
     FACTORS,
+    interaction,
     levels,
 )
 from study.analysis.figures import parts, style
 from study.analysis.figures.grid_cells import (
     EXPERIMENT,
+    LEARNED,
     METRIC,
     by_cell,
+    cell_facts,
     cell_of,
     cell_table,
     diverged_text,
     is_recommended,
+    known,
     named,
     nothing,
     rows_of,
@@ -37,13 +41,15 @@ from study.analysis.figures.grid_cells import (
 from study.analysis.figures.grid_effects import (
     draw_interactions,
     draw_main_effects,
+    facts_interactions,
+    facts_main_effects,
     table_interactions,
     table_main_effects,
 )
-from study.analysis.figures.grid_ranking import draw_ranking, table_ranking
+from study.analysis.figures.grid_ranking import draw_ranking, facts_ranking, table_ranking
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
-from study.analysis.frames import Results
+from study.analysis.frames import Results, count_diverged
 from study.analysis.intervals import t_interval
 
 EQUAL_CONTRAST = 0.19  # luminance against which dark and white text stand out alike
@@ -58,12 +64,13 @@ def draw_heatmaps(results: Results, tr: Translate) -> Figure:
     settings = list(product(dropouts, decays))
     height = 0.9 + len(settings) * (0.5 + 0.27 * len(inits))
     figure, grid = style.new_figure(len(settings), len(norms), height=height)
-    by_cell = {cell_of(row): row for row in rows_of(table)}
+    by_cell = {cell_of(row): row | {"number": i} for i, row in enumerate(rows_of(table))}
     for (dropout, decay), row in zip(settings, grid, strict=True):
         for norm, axes in zip(norms, row, strict=True):
             panel = [[by_cell.get((init, activation, norm, dropout, decay))
                       for activation in activations] for init in inits]  # fmt: skip
             _heatmap(axes, panel)
+            _overlay(axes, [[cell["number"] if cell else None for cell in line] for line in panel])
             title = f"{setting('dropout', dropout, tr)} · {setting('weight_decay', decay, tr)}"
             if axes in grid[0]:
                 title = f"{setting('batchnorm', norm, tr)}\n{title}"
@@ -90,6 +97,15 @@ def draw_heatmaps(results: Results, tr: Translate) -> Figure:
         note.append(f"▨ {tr('no finished run')}")
     bar.set_label(" · ".join(note))
     return figure
+
+
+def _overlay(axes: Axes, numbers: Sequence[Sequence[int | None]]) -> None:
+    """Over each cell a frame that nobody sees; by its number the page finds the cell's runs."""
+    for y, row in enumerate(numbers):
+        for x, number in enumerate(row):
+            if number is not None:
+                axes.add_patch(Rectangle((x, y), 1, 1, fill=False, linewidth=0, zorder=9,
+                                         gid=f"cell-{number}"))  # fmt: skip
 
 
 def _heatmap(axes: Axes, panel: Sequence[Sequence[dict[str, Any] | None]]) -> None:
@@ -123,6 +139,45 @@ def _cell_text(cell: Mapping[str, Any]) -> str:
 def table_heatmaps(results: Results) -> pd.DataFrame:
     """Every cell in the order of the grid."""
     return named(cell_table(results)).drop(columns=["train accuracy", "gap"])
+
+
+def facts_heatmaps(results: Results) -> dict[str, Any]:
+    """Best and worst cell, how many learn, and the initial value that batch norm changes most.
+
+    Cases: ``compared``, ``alone`` (nothing to compare batch norm with), ``nothing``.
+    """
+    table = cell_table(results)
+    ran = table[table["n"] > 0]
+    if ran.empty:
+        return {"case": "nothing"}
+    means = np.array([estimate.mean for estimate in ran[METRIC]])
+    best, worst = (rows_of(ran)[index] for index in (means.argmax(), means.argmin()))
+    norm, learned = ran["batchnorm"].to_numpy(bool), means > LEARNED
+    facts = {
+        "case": "alone",
+        "cells": len(ran),
+        "empty": len(table) - len(ran),
+        "diverged": int(ran["diverged"].sum()),
+        "best": best[METRIC],
+        "worst": worst[METRIC],
+        **cell_facts("best", best),
+        **cell_facts("worst", worst),
+        "learned": int(learned.sum()),
+        "learned_on": int((learned & norm).sum()),
+        "learned_off": int((learned & ~norm).sum()),
+        "cells_on": int(norm.sum()),
+        "cells_off": int((~norm).sum()),
+    }
+    counted = count_diverged(results.runs(EXPERIMENT))
+    effects = rows_of(interaction(counted, METRIC, "init", "batchnorm"))
+    if effects:
+        most = max(effects, key=lambda row: abs(row["difference"].mean))
+        facts |= {
+            "case": "compared",
+            "init": most["level"],
+            **{name: most[name] for name in ("off", "on", "difference")},
+        }
+    return facts
 
 
 ROLES = ("recommended", "the same without batch norm", "all other cells")
@@ -218,10 +273,38 @@ def table_curves(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def facts_curves(results: Results) -> dict[str, Any]:
+    """Test accuracy of recipe, recipe without batch norm and all others, early and at the end.
+
+    The two moments are the first evaluation after the start, and the last. Each seed's mean over
+    its cells is one value; ``lead`` is the recipe minus the others, paired by seed. Cases:
+    ``curves``, ``nothing``.
+    """
+    curves = _curves(results)
+    cells = {role: group.groupby(list(FACTORS)).ngroups for role, group in curves.groupby("role")}
+    epochs = sorted(curves["epoch"].unique())
+    if not epochs:
+        return {"case": "nothing"}
+    by_seed = curves.groupby(["role", "epoch", "seed"])[METRIC].mean()
+    facts: dict[str, Any] = {"case": "curves", "cells": sum(cells.values())}
+    early = epochs[min(1, len(epochs) - 1)]
+    for moment, epoch in (("early", early), ("end", epochs[-1])):
+        facts[f"{moment}_epoch"] = float(epoch)
+        for name, role in zip(("recipe", "without", "others"), ROLES, strict=True):
+            facts[f"{name}_cells"] = cells.get(role, 0)
+            own = by_seed.get((role, epoch)) if (role, epoch) in by_seed.index else None
+            facts[f"{name}_{moment}"] = known(None if own is None else t_interval(own))
+    sides = [by_seed[role, epochs[-1]] for role in (ROLES[0], ROLES[2])
+             if (role, epochs[-1]) in by_seed.index]  # fmt: skip
+    paired = pd.concat(sides, axis=1, join="inner") if len(sides) == 2 else pd.DataFrame()
+    lead = t_interval(paired.iloc[:, 0] - paired.iloc[:, 1]) if len(paired) else None
+    return facts | {"lead": known(lead)}
+
+
 FIGURES = (
-    FigureSpec("G-a", (EXPERIMENT,), draw_heatmaps, table_heatmaps),
-    FigureSpec("G-b", (EXPERIMENT,), draw_main_effects, table_main_effects),
-    FigureSpec("G-c", (EXPERIMENT,), draw_interactions, table_interactions),
-    FigureSpec("G-d", (EXPERIMENT,), draw_curves, table_curves),
-    FigureSpec("G-e", (EXPERIMENT,), draw_ranking, table_ranking),
+    FigureSpec("G-a", (EXPERIMENT,), draw_heatmaps, table_heatmaps, facts_heatmaps),
+    FigureSpec("G-b", (EXPERIMENT,), draw_main_effects, table_main_effects, facts_main_effects),
+    FigureSpec("G-c", (EXPERIMENT,), draw_interactions, table_interactions, facts_interactions),
+    FigureSpec("G-d", (EXPERIMENT,), draw_curves, table_curves, facts_curves),
+    FigureSpec("G-e", (EXPERIMENT,), draw_ranking, table_ranking, facts_ranking),
 )

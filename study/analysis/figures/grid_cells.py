@@ -32,6 +32,8 @@ NAMES = {
     "dropout": "dropout",
     "weight_decay": "weight decay",
 }
+LEARNED = 0.5  # test accuracy above which a cell has learnt something
+UNKNOWN = "–"  # in the place of a fact that the stored runs do not tell
 RECOMMENDED_INIT = {"relu": "he", "sigmoid": "xavier", "tanh": "xavier"}
 
 Cell = tuple[Any, ...]  # a level of each of FACTORS
@@ -88,6 +90,18 @@ def cell_of(row: Mapping[str, Any]) -> Cell:
 
 def is_constant(init: str) -> bool:
     return init.startswith("constant")
+
+
+def known(estimate: Estimate | None) -> Estimate | str:
+    """A fact for a sentence: the estimate, or ``UNKNOWN`` where there are no runs for it."""
+    return UNKNOWN if estimate is None or np.isnan(estimate.mean) else estimate
+
+
+def cell_facts(name: str, row: Mapping[str, Any] | None) -> dict[str, Any]:
+    """``<name>_init``, ``<name>_activation``, … as labels and numbers for a sentence."""
+    return {
+        f"{name}_{factor}": UNKNOWN if row is None else plain(row[factor]) for factor in FACTORS
+    }
 
 
 def setting(factor: str, level: Any, tr: Translate) -> str:

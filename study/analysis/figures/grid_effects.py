@@ -22,9 +22,11 @@ from study.analysis.figures.grid_cells import (
     EXPERIMENT,
     METRIC,
     NAMES,
+    UNKNOWN,
     diverged_text,
     dot,
     is_constant,
+    known,
     note,
     nothing,
     plain,
@@ -106,6 +108,31 @@ def table_main_effects(results: Results) -> pd.DataFrame:
             "interval": [effect.method for effect in effects["effect"]],
         }
     )
+
+
+def facts_main_effects(results: Results) -> dict[str, Any]:
+    """The largest effect; the effect of each switch; the ends of each graded factor's effects.
+
+    Cases: ``full``, ``some`` (a factor of the grid does not vary), ``nothing``.
+    """
+    effects = rows_of(main_effects(count_diverged(results.runs(EXPERIMENT)), METRIC))
+    if not effects:
+        return {"case": "nothing"}
+    largest = max(effects, key=lambda row: abs(row["effect"].mean))
+    by_factor = {name: [row for row in effects if row["factor"] == name] for name in NAMES}
+    facts: dict[str, Any] = {
+        "case": "full" if all(by_factor.values()) else "some",
+        "largest": largest["effect"],
+        "largest_factor": NAMES[largest["factor"]],
+        "largest_level": plain(largest["level"]),
+        "against": plain(largest["against"]),
+        "cells": largest["effect"].n,
+    }
+    for name, rows in by_factor.items():
+        ordered = sorted(rows, key=lambda row: row["effect"].mean)
+        for end, row in (("low", ordered[0]), ("high", ordered[-1])) if ordered else ():
+            facts |= {f"{name}_{end}": row["effect"], f"{name}_{end}_level": plain(row["level"])}
+    return facts
 
 
 def draw_interactions(results: Results, tr: Translate) -> Figure:
@@ -249,3 +276,41 @@ def table_interactions(results: Results) -> pd.DataFrame:
     columns = ["shown", "level", "off", "on", "difference", "interaction", "pairs", "cells",
                "interval"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
+
+
+def facts_interactions(results: Results) -> dict[str, Any]:
+    """How far the initial values lie apart by batch norm; whom each switch changes most and least.
+
+    ``off``, ``on`` and ``difference`` are of the random initial values if the grid has constant
+    ones too (then ``all_off`` and ``all_on`` are of all). Cases: ``narrower``, ``wider`` or
+    ``unclear`` with batch norm, by the interval of the difference; ``plain`` where there is just
+    one kind of initial value; ``nothing``.
+    """
+    counted = count_diverged(results.runs(EXPERIMENT))
+    ranges = [values for _, values in _ranges(counted)]
+    if not ranges:
+        return {"case": "nothing"}
+    own = ranges[-1]
+    sides = ("off", "on", "difference")
+    facts: dict[str, Any] = {name: own[name] for name in sides}
+    facts |= {f"all_{name}": ranges[0][name] for name in sides}
+    change = own["difference"]
+    facts["case"] = (
+        "plain" if len(ranges) == 1
+        else "narrower" if change.high < 0
+        else "wider" if change.low > 0
+        else "unclear"
+    )  # fmt: skip
+    for switch in ("batchnorm", "dropout"):
+        effects = rows_of(interaction(counted, METRIC, "init", switch))
+        effects.sort(key=lambda row: row["difference"].mean)
+        for end, index in (("least", 0), ("most", -1)):
+            row = effects[index] if effects else None
+            facts[f"{switch}_{end}"] = UNKNOWN if row is None else row["level"]
+            facts[f"{switch}_{end}_change"] = known(None if row is None else row["difference"])
+    units = rows_of(_symmetry(results))
+    last = units[-1] if units else None
+    facts["layer"] = UNKNOWN if last is None else last["layer"]
+    for side, _ in SIDES:
+        facts[f"units_{side}"] = known(None if last is None else last[side])
+    return facts

@@ -17,14 +17,18 @@ from study.analysis.effects import (
 )
 from study.analysis.figures import style
 from study.analysis.figures.grid_cells import (
+    EXPERIMENT,
     METRIC,
     NAMES,
     Cell,
+    by_cell,
+    cell_facts,
     cell_of,
     cell_table,
     dot,
     is_constant,
     is_recommended,
+    known,
     named,
     note,
     nothing,
@@ -32,8 +36,8 @@ from study.analysis.figures.grid_cells import (
     setting,
 )
 from study.analysis.figures.style import Translate
-from study.analysis.frames import Results
-from study.analysis.intervals import Estimate
+from study.analysis.frames import Results, count_diverged
+from study.analysis.intervals import Estimate, t_interval
 
 MARKERS = {"he": "o", "xavier": "s", "normal 1": "^", "normal 0.01": "D"}  # constant: v
 NAME_COLUMN = (1.27, 1.0)  # widths of the names and of the plot beside them
@@ -184,3 +188,43 @@ def table_ranking(results: Results) -> pd.DataFrame:
     columns = ["rank", *FACTORS, "recommended", "n", "completed", "diverged", "failed", METRIC,
                "train_accuracy", "gap"]  # fmt: skip
     return named(table[columns])
+
+
+def facts_ranking(results: Results) -> dict[str, Any]:
+    """Where the recommended cells rank, and how far the best of them is from the best of all.
+
+    ``distance`` is paired by seed. Cases: ``first`` (a recommended cell is the best), ``ranked``,
+    ``no_recipe``, ``nothing``.
+    """
+    table = ranking(results)
+    ranked = table[table["n"] > 0]
+    if ranked.empty:
+        return {"case": "nothing"}
+    rows = rows_of(ranked)
+    recipe = [row for row in rows if is_recommended(cell_of(row))]
+    best, tenth = rows[0], int(TOP_SHARE * len(rows))
+    facts: dict[str, Any] = {
+        "case": "no_recipe",
+        "cells": len(rows),
+        "tenth": tenth,
+        "best": best[METRIC],
+        "worst": rows[-1][METRIC],
+        "diverged": int((ranked["diverged"] > 0).sum()),
+        **cell_facts("best", best),
+        **cell_facts("worst", rows[-1]),
+    }
+    if not recipe:
+        return facts
+    of_cell = dict(by_cell(count_diverged(results.runs(EXPERIMENT))))
+    own, other = (of_cell[cell_of(row)].set_index("seed")[METRIC] for row in (recipe[0], best))
+    ranks = [int(row["rank"]) for row in recipe]
+    return facts | {
+        "case": "first" if ranks[0] == 1 else "ranked",
+        "recommended": len(recipe),
+        "inside": sum(rank <= tenth for rank in ranks),
+        "ranks": ", ".join(map(str, ranks)),
+        "rank": ranks[0],
+        "recipe": recipe[0][METRIC],
+        **cell_facts("recipe", recipe[0]),
+        "distance": known(t_interval((own - other).dropna())),
+    }
