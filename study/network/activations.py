@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from study.network.layers import Array, Layer, Rows
+from study.network.layers import Array, Layer, Rows, constant
 
 
 class Activation(Layer):
@@ -103,8 +103,8 @@ class ReLU(Activation):
 
     def value(self, x: Array, out: Array) -> None:
         """Write max(x, 0)."""
-        np.maximum(x, 0, out=out)
+        np.maximum(x, constant(0, x.shape, x.dtype), out=out)
 
     def derivative(self, x: Array, y: Array, out: Array) -> None:
         """1 where x > 0, else 0."""
-        np.greater(y, 0, out=out)
+        np.greater(y, constant(0, y.shape, y.dtype), out=out)

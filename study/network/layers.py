@@ -8,6 +8,7 @@ All arrays have shape ``(rows, features)``. Results are written into buffers tha
 and overwrites at its next call: copy what must outlive the step.
 """
 
+import functools
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,17 +37,16 @@ class Rows:
         return self._view
 
 
-class Ones(Rows):
-    """Rows of ones, shape ``(n,)``: ``ones @ x`` sums a batch faster than ``x.sum(axis=0)``."""
+@functools.lru_cache(maxsize=64)
+def constant(value: float, shape: tuple[int, ...], dtype: Any) -> Array:
+    """A read-only array of ``value``, the same one at each call.
 
-    def __init__(self, dtype: Any) -> None:
-        super().__init__(1, dtype)
-
-    def __call__(self, n: int) -> Array:
-        if len(self._view) != n:
-            self._buffer = np.ones((n,), self._buffer.dtype)
-            self._view = self._buffer
-        return self._view
+    ``ones @ x`` sums a batch faster than ``x.sum(axis=0)``, and NumPy compares two arrays three
+    times faster than an array and a number.
+    """
+    array = np.full(shape, value, dtype)
+    array.flags.writeable = False
+    return array
 
 
 class Layer:
@@ -88,24 +88,24 @@ class Affine(Layer):
         self._x = weight[:0]
         self._out = Rows(fan_out, weight.dtype)
         self._grad_in = Rows(fan_in, weight.dtype)
-        self._ones = Ones(weight.dtype)
 
     def forward(self, x: Array, *, training: bool) -> Array:
         """Return x W + b, shape ``(rows, fan_out)``."""
         self._x = x
-        out = np.matmul(x, self.params["weight"], out=self._out(len(x)))
+        out = np.dot(x, self.params["weight"], out=self._out(len(x)))
         if "bias" in self.params:
             out += self.params["bias"]
         return out
 
     def backward(self, grad_out: Array) -> Array | None:
         """∂L/∂W = xᵀ g, ∂L/∂b = Σ g over the batch, ∂L/∂x = g Wᵀ (None for the first layer)."""
-        np.matmul(self._x.T, grad_out, out=self.grads["weight"])
+        np.dot(self._x.T, grad_out, out=self.grads["weight"])
         if "bias" in self.params:
-            np.matmul(self._ones(len(grad_out)), grad_out, out=self.grads["bias"])
+            ones = constant(1, (len(grad_out),), grad_out.dtype)
+            np.dot(ones, grad_out, out=self.grads["bias"])
         if self.first:
             return None
-        return np.matmul(grad_out, self.params["weight"].T, out=self._grad_in(len(grad_out)))
+        return np.dot(grad_out, self.params["weight"].T, out=self._grad_in(len(grad_out)))
 
 
 class BatchNorm(Layer):
@@ -132,47 +132,56 @@ class BatchNorm(Layer):
         self.params = {"gamma": np.ones(width, dtype), "beta": np.zeros(width, dtype)}
         self.grads = {"gamma": np.zeros(width, dtype), "beta": np.zeros(width, dtype)}
         self.state = {"running_mean": np.zeros(width, dtype), "running_var": np.ones(width, dtype)}
-        self._x_hat = Rows(width, dtype)
+        self._centred = Rows(width, dtype)
         self._out = Rows(width, dtype)
         self._grad_in = Rows(width, dtype)
         self._inverse_std = np.ones(width, dtype)
-        self._mean = np.empty(width, dtype)
-        self._var = np.empty(width, dtype)
-        self._ones = Ones(dtype)
+        self._scale = np.ones(width, dtype)
 
     def forward(self, x: Array, *, training: bool) -> Array:
-        """Return γ x̂ + β, x̂ = (x − μ) / √(σ² + ε), with the batch's or the running μ and σ²."""
-        rows = len(x)
-        x_hat, out = self._x_hat(rows), self._out(rows)
+        """Return γ x̂ + β, x̂ = (x − μ) / √(σ² + ε), with the batch's or the running μ and σ².
+
+        γ and 1/√(σ² + ε) are numbers of a feature, not of a value: their product scales x − μ.
+        """
+        out = self._out(len(x))
         if training:
-            mean = np.matmul(self._ones(rows), x, out=self._mean)
-            mean /= rows
-            np.subtract(x, mean, out=x_hat)
-            np.multiply(x_hat, x_hat, out=out)
-            var = np.matmul(self._ones(rows), out, out=self._var)
-            var /= rows
-            self._follow(mean, var, rows)
-        else:
-            np.subtract(x, self.state["running_mean"], out=x_hat)
-            var = self.state["running_var"]
-        np.add(var, self.eps, out=self._inverse_std)
-        np.sqrt(self._inverse_std, out=self._inverse_std)
-        np.reciprocal(self._inverse_std, out=self._inverse_std)
-        x_hat *= self._inverse_std
-        np.multiply(x_hat, self.params["gamma"], out=out)
-        out += self.params["beta"]
+            var = self._centre(x, scratch=out)
+            self._rescale(var)
+            np.multiply(self._centred(len(x)), self._scale, out=out)
+            out += self.params["beta"]
+        else:  # γ x̂ + β = scale · x + (β − scale · μ): two passes
+            self._rescale(self.state["running_var"])
+            np.multiply(x, self._scale, out=out)
+            out += self.params["beta"] - self._scale * self.state["running_mean"]
         return out
 
-    def _follow(self, mean: Array, var: Array, rows: int) -> None:
-        """Move the running statistics towards those of a batch of ``rows``.
+    def _centre(self, x: Array, scratch: Array) -> Array:
+        """Keep x − μ of the batch, move the running statistics, return the variance.
 
-        One row has no variance (m − 1 = 0), so it leaves ``running_var`` as it is.
+        One row has no unbiased variance (m − 1 = 0), so it leaves ``running_var`` as it is.
         """
-        self.state["running_mean"] *= 1 - self.momentum
-        self.state["running_mean"] += mean * self.momentum
+        rows = len(x)
+        ones, centred = constant(1, (rows,), x.dtype), self._centred(rows)
+        mean = np.dot(ones, x)
+        mean /= rows
+        np.subtract(x, mean, out=centred)
+        np.multiply(centred, centred, out=scratch)
+        var: Array = np.dot(ones, scratch)
+        var /= rows
+        self._follow("running_mean", mean)
         if rows > 1:
-            self.state["running_var"] *= 1 - self.momentum
-            self.state["running_var"] += var * (self.momentum * rows / (rows - 1))
+            self._follow("running_var", var * (rows / (rows - 1)))
+        return var
+
+    def _follow(self, name: str, batch: Array) -> None:
+        """Move ``running`` by the share ``momentum`` of its distance from ``batch``."""
+        running = self.state[name]
+        running += self.momentum * (batch - running)
+
+    def _rescale(self, var: Array) -> None:
+        np.sqrt(var + self.eps, out=self._inverse_std)
+        np.reciprocal(self._inverse_std, out=self._inverse_std)
+        np.multiply(self.params["gamma"], self._inverse_std, out=self._scale)
 
     def backward(self, grad_out: Array) -> Array:
         """Gradient through the batch's own mean and variance (Ioffe & Szegedy 2015, section 3).
@@ -181,15 +190,17 @@ class BatchNorm(Layer):
         ∂L/∂β = Σ g, ∂L/∂γ = Σ g x̂, ∂L/∂x = γ/σ · (g − (∂L/∂β + x̂ ∂L/∂γ) / m).
         """
         rows = len(grad_out)
-        x_hat, grad_in = self._x_hat(rows), self._grad_in(rows)
+        ones = constant(1, (rows,), grad_out.dtype)
+        centred, grad_in = self._centred(rows), self._grad_in(rows)
         grad_gamma, grad_beta = self.grads["gamma"], self.grads["beta"]
-        np.multiply(grad_out, x_hat, out=grad_in)
-        np.matmul(self._ones(rows), grad_in, out=grad_gamma)
-        np.matmul(self._ones(rows), grad_out, out=grad_beta)
-        np.multiply(x_hat, grad_gamma / -rows, out=grad_in)
+        np.multiply(grad_out, centred, out=grad_in)
+        np.dot(ones, grad_in, out=grad_gamma)
+        grad_gamma *= self._inverse_std
+        np.dot(ones, grad_out, out=grad_beta)
+        np.multiply(centred, grad_gamma * self._inverse_std / -rows, out=grad_in)
         grad_in -= grad_beta / rows
         grad_in += grad_out
-        grad_in *= self.params["gamma"] * self._inverse_std
+        grad_in *= self._scale
         return grad_in
 
 

@@ -5,19 +5,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.network.layers import Array, Rows
+from study.network.layers import Array
 
 
 def cross_entropy(logits: Array, labels: NDArray[np.int64]) -> Array:
     """Loss of each sample, −log softmax(logits)[label], shape ``(n,)``.
 
-    The largest logit of a row is subtracted first, so that no exponential overflows and the sum
-    inside the logarithm is at least 1.
+    The largest logit of a sample is subtracted first, so that no exponential overflows and the
+    sum inside the logarithm is at least 1.
     """
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    loss: Array = np.log(np.exp(shifted).sum(axis=1))
-    loss -= shifted[np.arange(len(labels)), labels]
+    shifted = _by_class(logits)
+    shifted -= shifted.max(axis=0)
+    loss: Array = np.log(np.exp(shifted).sum(axis=0))
+    loss -= shifted[labels, np.arange(len(labels))]
     return loss
+
+
+def _by_class(logits: Array) -> Array:
+    """A copy of shape ``(num_classes, n)``.
+
+    NumPy reduces ten rows of n numbers several times faster than n rows of ten.
+    """
+    return np.array(logits.T, order="C")
 
 
 class SoftmaxCrossEntropy:
@@ -29,28 +38,28 @@ class SoftmaxCrossEntropy:
     """
 
     def __init__(self, num_classes: int, dtype: Any) -> None:
-        self._probabilities = Rows(num_classes, dtype)
-        self._labels = np.empty(0, np.int64)
-        self._index = np.empty(0, np.int64)
+        self._ones = np.ones(num_classes, dtype)
+        self._probabilities = np.empty((num_classes, 0), dtype)
+        self._columns = np.empty(0, np.int64)
+        self._chosen = self._columns
 
     def forward(self, logits: Array, labels: NDArray[np.int64]) -> float:
         """Return the mean loss over the rows of ``logits``, shape ``(n, num_classes)``."""
         n = len(logits)
-        if len(self._index) != n:
-            self._index = np.arange(n)
-        self._labels = labels
-        probabilities = self._probabilities(n)
-        np.subtract(logits, logits.max(axis=1, keepdims=True), out=probabilities)
-        label_logits = probabilities[self._index, labels]
-        np.exp(probabilities, out=probabilities)
-        total = probabilities.sum(axis=1, keepdims=True)
-        probabilities /= total
-        return float(np.log(total).sum() - label_logits.sum()) / n
+        if len(self._columns) != n:
+            self._columns = np.arange(n)
+        self._chosen = labels * n + self._columns  # (label, column) in the flattened array
+        shifted = _by_class(logits)
+        shifted -= shifted.max(axis=0)
+        label_logits = shifted.take(self._chosen)
+        self._probabilities = np.exp(shifted, out=shifted)
+        total = np.dot(self._ones, self._probabilities)
+        self._probabilities /= total
+        return float((np.log(total) - label_logits).sum()) / n
 
     def backward(self) -> Array:
         """Return ∂E/∂logits of the last forward, shape ``(n, num_classes)``; overwrites y."""
-        n = len(self._labels)
-        grad = self._probabilities(n)
-        grad[self._index, self._labels] -= 1
-        grad /= n
-        return grad
+        grad = self._probabilities
+        grad.ravel()[self._chosen] -= 1
+        grad /= len(self._columns)
+        return grad.T

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from study.network.layers import Affine, BatchNorm, Dropout, Ones, Rows
+from study.network.layers import Affine, BatchNorm, Dropout, Rows, constant
 from study.network.streams import RngStreams
 
 
@@ -21,11 +21,14 @@ class TestBuffers:
         assert np.shares_memory(rows(10), large)
         assert rows(11).shape == (11, 4)
 
-    def test_ones_are_ones_after_every_change_of_size(self):
-        ones = Ones(np.float32)
-        for n in (5, 3, 100, 0, 7):
-            np.testing.assert_array_equal(ones(n), np.ones(n, np.float32))
-            assert ones(n).dtype == np.float32
+    def test_a_constant_is_one_array_that_nobody_can_change(self):
+        ones = constant(1, (5,), np.dtype(np.float32))
+        np.testing.assert_array_equal(ones, np.ones(5, np.float32))
+        assert ones.dtype == np.float32
+        assert constant(1, (5,), np.dtype(np.float32)) is ones
+        assert constant(1, (5,), np.dtype(np.float64)).dtype == np.float64
+        with pytest.raises(ValueError, match="read-only"):
+            ones[0] = 2
 
 
 class TestAffine:
