@@ -5,10 +5,13 @@ queue: whatever becomes of one, at whatever moment, only its own run is lost. Th
 this module and what a run needs, nothing else.
 """
 
+import contextlib
+import ctypes
 import math
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -19,11 +22,18 @@ from typing import Any
 
 from study.errors import StoreError
 from study.records.config import RunConfig
-from study.records.store import RunStore
+from study.records.reuse import inspect
+from study.records.store import RunStore, changed_at
 from study.run import failed, run_safely
 
 # Workers that end before their first run, one after the other, until there is no use in more.
 FAILED_STARTS = 5
+# From <linux/prctl.h>.
+PR_SET_PDEATHSIG = 1
+# How long a worker whose pipe is closed may take to end.
+END_SECONDS = 5.0
+# How often to look for workers that have ended without a word.
+LOOK_SECONDS = 0.5
 
 
 def run_cells(
@@ -85,7 +95,7 @@ class _Pool:
         self.unstored: list[str] = []
         self._waiting = deque(cells)
         self._store = store
-        self._before = {cell.address: _changed_at(store, cell.address) for cell in cells}
+        self._before = {cell.address: changed_at(store.path(cell.address)) for cell in cells}
         self._count = count
         self._timeout = timeout
         self._workers: list[_Worker] = []
@@ -99,10 +109,13 @@ class _Pool:
                 self._workers.append(_Worker(str(self._store.folder)))
             pipes = {worker.pipe: worker for worker in self._workers}
             patience = min(worker.deadline for worker in self._workers) - time.monotonic()
-            heard = connection.wait(pipes, None if patience == math.inf else max(patience, 0.0))
-            for pipe in heard:
+            for pipe in connection.wait(pipes, min(max(patience, 0.0), LOOK_SECONDS)):
                 assert isinstance(pipe, connection.Connection)
                 self._hear(pipes[pipe])
+            # What a run has started may hold a dead worker's pipe open, so that it stays silent.
+            for worker in [w for w in self._workers if w.process.exitcode is not None]:
+                if not worker.pipe.poll():
+                    self._lose(worker, _last_words(worker.process.exitcode), 0.0)
             for worker in [w for w in self._workers if w.deadline <= time.monotonic()]:
                 worker.process.kill()
                 cause = f"the run took more than timeout={self._timeout} s"
@@ -130,6 +143,8 @@ class _Pool:
                 worker.cell = self._waiting.popleft()
                 worker.deadline = time.monotonic() + (self._timeout or math.inf)
         except (EOFError, OSError):
+            worker.process.join(END_SECONDS)
+            worker.process.kill()  # it has lost its pipe, but goes on
             worker.process.join()
             self._lose(worker, _last_words(worker.process.exitcode), 0.0)
 
@@ -151,7 +166,7 @@ class _Pool:
                 self.unstored.append(str(error))
 
     def _stored(self, cell: RunConfig) -> bool:
-        return _changed_at(self._store, cell.address) != self._before[cell.address]
+        return changed_at(self._store.path(cell.address)) != self._before[cell.address]
 
 
 def _work(pipe: connection.Connection, folder: str) -> None:
@@ -174,7 +189,9 @@ def _run_and_store(config: RunConfig, store: RunStore) -> str | None:
     except SystemExit as error:
         record = failed(config, f"the run called for an exit ({error.code})", 0.0)
     try:
-        store.write(record)
+        # another sweep may have it already
+        if record.status != "failed" or inspect(store, config)[0] is not None:
+            store.write(record)
     except Exception as error:  # its cell is named, the others go on
         return f"{config.address}: {error}"
     return None
@@ -183,6 +200,7 @@ def _run_and_store(config: RunConfig, store: RunStore) -> str | None:
 def _follow_parent() -> None:
     """Leave Ctrl-C to the parent, and end with it even if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with_parent()
     parent = multiprocessing.parent_process()
 
     def follow() -> None:
@@ -191,6 +209,13 @@ def _follow_parent() -> None:
             os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """Linux kills this process with its parent, also if its run never lets a thread work."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @contextmanager
@@ -206,17 +231,13 @@ def _no_interrupt() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _changed_at(store: RunStore, address: str) -> int | None:
-    try:
-        return store.path(address).stat().st_mtime_ns
-    except OSError:
-        return None
-
-
 def _last_words(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        return f"the worker process was killed by signal {-exitcode} (out of memory?)"
-    return f"the worker process ended with exit code {exitcode}"
+    if exitcode is None or exitcode >= 0:
+        return f"the worker process ended with exit code {exitcode}"
+    number = -exitcode
+    if number == signal.SIGKILL:
+        return f"the worker process was killed by signal {number} (out of memory?)"
+    return f"the worker process was killed by signal {number} ({signal.strsignal(number)})"
 
 
 def launch(launcher: Any, job_overrides: Sequence[Sequence[str]]) -> list[Any]:

@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from study.records.store import RunStore
+from study.records.store import RunStore, changed_at
 
 STATUS = re.compile(r'"status": "(\w+)"')
 POLL_SECONDS = 0.3
@@ -35,7 +35,7 @@ class StoreProgress:
     def __init__(self, store: RunStore, addresses: Sequence[str], console: Console) -> None:
         self._console = console
         self._paths = [store.path(address) for address in addresses]
-        self._before = {path: path.stat().st_mtime_ns for path in self._paths if path.exists()}
+        self._before = {path: changed_at(path) for path in self._paths}
         self._waiting = set(self._paths)
         self.counts: Counter[str] = Counter()
         self._stop = threading.Event()
@@ -81,7 +81,7 @@ class StoreProgress:
     def _poll(self) -> None:
         for path in list(self._waiting):
             try:
-                if path.stat().st_mtime_ns == self._before.get(path):
+                if changed_at(path) == self._before[path]:
                     continue
                 status = STATUS.search(path.read_text(encoding="utf-8", errors="replace"))
             except OSError:

@@ -21,6 +21,8 @@ DTYPES = ("float32", "float64")
 SPACINGS = ("linear", "log")
 FULL_BATCH = "full"
 
+# What a choice may be called: it is a file's name, and stands in figures and on the page.
+_NAME = re.compile(r"\w[\w .,=+-]{0,79}")
 # Strings that Hydra reads as the same string without quotes.
 _PLAIN = re.compile(r"(?!(null|true|false|nan|inf)$)[a-z_][a-z0-9_]*", re.IGNORECASE)
 
@@ -127,6 +129,12 @@ class RunConfig:
 
         What depends on the data set (as many samples as ``train_size`` wants) is not looked at.
         """
+        self.check_values()
+        build(self.init, "init")
+        build(self.activation, "activation")
+
+    def check_values(self) -> None:
+        """Like ``validate``, but what the configuration names is not imported."""
         _check("seed", "an integer >= 0", self.seed, _integer(self.seed, 0))
         size, widths, batch = self.train_size, self.hidden, self.batch_size
         _check("train_size", "an integer >= 1 or null", size, size is None or _integer(size, 1))
@@ -149,9 +157,23 @@ class RunConfig:
         _check("measure", "a list of names", self.measure, isinstance(self.measure, list))
         for name in self.measure:
             _choice("measure", name, tuple(PROBES))
+        self._validate_names()
         self._validate_combinations()
-        build(self.init, "init")
-        build(self.activation, "activation")
+
+    def _validate_names(self) -> None:
+        data = self.data
+        _check("data.name", "a name", data.name, isinstance(data.name, str))
+        for key, value in (("data.root", data.root), ("data.label", data.label)):
+            _check(key, "text or null", value, value is None or isinstance(value, str))
+        for group in ("init", "activation"):
+            choice = getattr(self, group)
+            _check(group, "a section of keys and values", choice, isinstance(choice, dict))
+            name = choice.get("name")
+            named = isinstance(name, str) and _NAME.fullmatch(name) is not None
+            _check(f"{group}.name", "letters, digits and spaces, at most 80", name, named)
+            target = choice.get("_target_")
+            dotted = isinstance(target, str) and "." in target
+            _check(f"{group}._target_", "the dotted path of a class", target, dotted)
 
     def _validate_combinations(self) -> None:
         lengths = {"num_epochs": self.num_epochs, "num_steps": self.num_steps}
@@ -213,11 +235,14 @@ def build(choice: Mapping[str, Any], group: str) -> Any:
         if group == "activation":
             inspect.signature(factory).bind("width", "dtype", **arguments)
             return lambda width, dtype: factory(width, dtype, **arguments)
-        return factory(**arguments)
+        built = factory(**arguments)
     except ConfigError:
         raise
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # the constructor may be anybody's
         raise ConfigError(group, f"arguments that {target} takes ({error})", arguments) from None
+    if not callable(getattr(built, "sample", None)):
+        raise ConfigError(f"{group}._target_", "a class with a method sample", target)
+    return built
 
 
 def label(choice: Mapping[str, Any]) -> str:

@@ -4,15 +4,16 @@ A store may hold the runs of many studies; the plan, written before the first ru
 which of them a report is about and which are still missing.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from study.errors import ConfigError, StoreError
-from study.records.store import ADDRESS, RunStore, write_atomically
+from study.records.store import ADDRESS, RunStore, changed_at, write_atomically
 
-SCHEMA = 1
+SCHEMA = 2  # 1 had no checksum, and is still read
 # Longer names would not leave room for the temporary file's, on any file system.
 NAME_BYTES = 120
 
@@ -50,7 +51,10 @@ class StudyPlan:
             StoreError: it cannot be written.
         """
         path = plan_path(store, self.name)
-        write_atomically(path, json.dumps({"schema": SCHEMA} | asdict(self), indent=1) + "\n")
+        store.check_inside(path.parent)
+        content = asdict(self)
+        head = {"schema": SCHEMA, "checksum": _checksum(content)}
+        write_atomically(path, json.dumps(head | content, indent=1) + "\n")
         return path
 
 
@@ -76,7 +80,7 @@ def read_plan(store: RunStore, name: str | None = None) -> StudyPlan:
         StoreError: there is none, or it cannot be read; says which names there are.
     """
     folder = store.folder / "plans"
-    paths = sorted(folder.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    paths = sorted(folder.glob("*.json"), key=lambda path: (changed_at(path) or 0, path.name))
     if name is not None:
         path = plan_path(store, name)
     elif paths:
@@ -84,18 +88,32 @@ def read_plan(store: RunStore, name: str | None = None) -> StudyPlan:
     else:
         raise StoreError(f"{folder}: no study there yet; run `python -m study -m` first")
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        check_name(path.stem)
+        content: Any = json.loads(store.read_text(path))
     except FileNotFoundError:
         names = ", ".join(path.stem for path in paths) or "none"
-        raise StoreError(f"no study called {name!r} in {store.folder} (there: {names})") from None
+        raise StoreError(f"no study called {path.stem!r} in {store.folder} (there: {names})") from (
+            None
+        )
+    except ConfigError:
+        raise StoreError(f"{path}: not the plan of a study; remove the file") from None
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{path}: cannot be read ({error}); run the study again") from None
     wanted = {item.name for item in fields(StudyPlan)}
-    if not isinstance(content, dict) or content.pop("schema", None) != SCHEMA:
+    if not isinstance(content, dict):
+        raise StoreError(f"{path}: not the plan of a study; run the study again")
+    schema, checksum = content.pop("schema", None), content.pop("checksum", None)
+    if schema not in (1, SCHEMA):
         raise StoreError(f"{path}: written by another version; run the study again")
     if set(content) != wanted or content["name"] != path.stem or not _sound(content):
         raise StoreError(f"{path}: not the plan of a study; run the study again")
+    if checksum != (_checksum(content) if schema == SCHEMA else None):
+        raise StoreError(f"{path}: damaged, it does not match its checksum; run the study again")
     return StudyPlan(**content)
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _sound(content: dict[str, Any]) -> bool:

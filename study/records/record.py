@@ -11,16 +11,31 @@ import numpy as np
 
 from study.errors import StoreError
 from study.records.config import RunConfig
+from study.records.parts import check_parts
 
 SCHEMA = 1
+# The reason of a record that another version wrote, which this one must not replace.
+NEWER = "newer schema"
 
 Status = Literal["completed", "diverged", "failed"]
 # How values that JSON does not have are written: mappings with just these keys.
 _FLOAT, _ARRAY = {"float"}, {"dtype", "shape", "base64"}
 _RESERVED = (_FLOAT, _ARRAY)
-_MAPPINGS = ("config", "history", "final", "layers", "measurements", "timing", "provenance")
 _HEAD, _TAIL = '{{"checksum": "{}", "record": ', "}"
 METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+class RecordError(StoreError):
+    """A stored record that cannot be used.
+
+    Args:
+        message: names the file where it is known, and says what to do.
+        reason: the same in two words, as a sweep counts it.
+    """
+
+    def __init__(self, message: str, reason: str = "record damaged") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass
@@ -87,40 +102,46 @@ class RunRecord:
         """Read what ``to_json`` wrote.
 
         Raises:
-            StoreError: not a record, damaged, of another schema, or with a configuration that
+            RecordError: not a record, damaged, of another schema, or with a configuration that
                 does not lead to its address; whatever the text is, there is no other error.
         """
         body = text[len(_HEAD.format("0" * 64)) : -len(_TAIL)]
         if text != _HEAD.format(_digest(body)) + body + _TAIL:
-            raise StoreError("damaged: the content does not match its checksum")
+            raise RecordError("damaged: the content does not match its checksum")
         try:
             return cls._from_content(json.loads(body, object_hook=_decode))
-        except StoreError:
+        except RecordError:
             raise
         except Exception as error:  # somebody's own file with a right checksum: anything goes
-            raise StoreError(f"not a record of this study ({error!r})") from None
+            raise RecordError(f"not a record of this study ({error!r})") from None
 
     @classmethod
     def _from_content(cls, content: Any) -> "RunRecord":
         schema = content.pop("schema", None)
-        if schema != SCHEMA:
-            newer = isinstance(schema, int) and schema > SCHEMA
-            raise StoreError(
-                f"record schema {schema!r}, this version reads {SCHEMA}: run the study again"
-                + (" (or read it with the newer version that wrote it)" if newer else "")
+        if type(schema) is not int or schema != SCHEMA:
+            newer = type(schema) is int and schema > SCHEMA
+            raise RecordError(
+                f"record schema {schema!r}, this version reads {SCHEMA}: "
+                + (
+                    "use the newer version that wrote it, or another folder with store=…"
+                    if newer
+                    else "run the study again"
+                ),
+                NEWER if newer else "older schema",
             )
         expected = {item.name: item.type for item in fields(cls)}
         if set(content) != set(expected):
             wrong = ", ".join(sorted(set(content) ^ set(expected)))
-            raise StoreError(f"fields of the record do not match its schema ({wrong})")
+            raise RecordError(f"fields of the record do not match its schema ({wrong})")
         record = cls(**content)
         if record.status not in get_args(Status):
-            raise StoreError(f"status {record.status!r} (choices: {', '.join(get_args(Status))})")
-        for name in _MAPPINGS:
-            if not isinstance(getattr(record, name), dict):
-                raise StoreError(f"{name} is not a mapping")
+            raise RecordError(f"status {record.status!r} (choices: {', '.join(get_args(Status))})")
+        try:
+            check_parts(content)
+        except ValueError as error:
+            raise RecordError(f"not a record of this study: {error}") from None
         if record.run_config.address != record.address:
-            raise StoreError(f"the configuration does not lead to the address {record.address}")
+            raise RecordError(f"the configuration does not lead to the address {record.address}")
         return record
 
 

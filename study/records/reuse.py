@@ -1,12 +1,15 @@
 """Whether a stored run still stands: what a rerun skips, and why it runs the rest again."""
 
+import logging
+
 from study import data
-from study.errors import StoreError
 from study.network.probes import PROBES
 from study.records.config import RunConfig
 from study.records.provenance import code_fingerprint, libraries
-from study.records.record import RunRecord
+from study.records.record import NEWER, RecordError, RunRecord
 from study.records.store import RunStore
+
+log = logging.getLogger(__name__)
 
 NEW = "new"
 FAILED = "failed before"
@@ -26,11 +29,15 @@ def inspect(
 
     Raises:
         ConfigError, DataError: the data set cannot be found.
+        RecordError: the record is a newer version's, which this one must not replace.
     """
     try:
         record = store.read(address or config.address)
-    except StoreError:
-        return "record damaged", None
+    except RecordError as error:
+        if error.reason == NEWER:
+            raise
+        log.warning("%s", error)
+        return error.reason, None
     if record is None:
         return NEW, None
     return _staleness(record, config), record

@@ -15,6 +15,7 @@ HE = {
     "scale": 2.0,
     "mode": "fan_in",
 }
+DATA = {"checksum": "0", "num_classes": 10, "train_samples": 4000, "test_samples": 1000}
 RELU = {"name": "relu", "_target_": "study.network.activations.ReLU"}
 
 
@@ -40,6 +41,6 @@ def record(given: RunConfig | None = None, **changes: Any) -> RunRecord:
         layers={"init": [{"units": 100, "weight_norm": 1.25, "gradient_norm": None}]},
         measurements={"end": {"weights": {"matrix": np.arange(6, dtype=np.float32).reshape(2, 3)}}},
         timing={"total": 1.0, "at": [0.0, 0.5]},
-        provenance=provenance([]) | {"started": "2025-01-01T00:00:00+00:00", "data": {}},
+        provenance=provenance([]) | {"started": "2025-01-01T00:00:00+00:00", "data": DATA},
     )
     return replace(filled, **changes)

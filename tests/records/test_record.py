@@ -83,8 +83,8 @@ def test_arrays_keep_values_type_and_shape(dtype: str, shape: tuple[int, ...]) -
 def test_arrays_in_any_layout_are_kept(order: str) -> None:
     array = np.arange(24.0).reshape(4, 6)
     array = np.asfortranarray(array) if order == "F" else array[::2, 1::2]
-    given = record(measurements={"end": {"array": array}})
-    again = RunRecord.from_json(given.to_json()).measurements["end"]["array"]
+    given = record(measurements={"end": {"probe": {"array": array}}})
+    again = RunRecord.from_json(given.to_json()).measurements["end"]["probe"]["array"]
     assert np.array_equal(again, array)
 
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from builders_records import config, record
+from builders_records import DATA, config, record
 
 from study import data
 from study.records import reuse
 from study.records.config import DataConfig, RunConfig
-from study.records.provenance import code_fingerprint, provenance
+from study.records.provenance import code_fingerprint, libraries, provenance
 from study.records.record import RunRecord
 from study.records.reuse import inspect, keep_measurements
 from study.records.store import RunStore
@@ -19,7 +19,8 @@ GAUSSIAN = config(data=DataConfig("gaussian"), measure=["histograms"])
 def stored(given: RunConfig = GAUSSIAN, **changes: Any) -> RunRecord:
     origin = provenance([]) | {
         "code": code_fingerprint(),
-        "data": {"checksum": data.checksum("gaussian", seed=given.seed)},
+        "started": "2025-01-01T00:00:00+00:00",
+        "data": DATA | {"checksum": data.checksum("gaussian", seed=given.seed)},
     }
     origin |= changes.pop("origin", {})
     return record(given, **{"provenance": origin} | changes)
@@ -41,13 +42,13 @@ def test_what_is_not_there_is_new(store: RunStore) -> None:
     ("changes", "reason"),
     [
         ({"status": "failed", "error": "x"}, "failed before"),
-        ({"status": "failed", "provenance": {}}, "failed before"),
         ({"origin": {"code": "0"}}, "code changed"),
-        ({"provenance": {}}, "code changed"),
-        ({"origin": {"libraries": {"numpy": "1.0", "blas_version": "0"}}}, "library changed"),
-        ({"origin": {"libraries": {}}}, "library changed"),
-        ({"origin": {"data": {"checksum": "0"}}}, "data changed"),
-        ({"origin": {"data": {}}}, "data changed"),
+        ({"provenance": {}}, "record damaged"),
+        ({"origin": {"libraries": libraries() | {"numpy": "1.0"}}}, "library changed"),
+        ({"origin": {"libraries": libraries() | {"blas_version": "0"}}}, "library changed"),
+        ({"origin": {"libraries": {}}}, "record damaged"),
+        ({"origin": {"data": DATA}}, "data changed"),
+        ({"origin": {"data": {}}}, "record damaged"),
         ({"config": {**GAUSSIAN.to_dict(), "measure": ["weights"]}}, "measurement missing"),
     ],
 )

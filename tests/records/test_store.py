@@ -1,5 +1,6 @@
 """The store loses nothing, writes nowhere else and says what is wrong with a file."""
 
+import fcntl
 import os
 import stat
 import subprocess
@@ -131,15 +132,19 @@ def test_a_crash_in_the_middle_leaves_the_old_record_and_a_file_that_nobody_read
 
 def test_only_what_is_abandoned_is_removed(store: RunStore) -> None:
     path = store.write(record())
-    old, young = (path.with_name(f".{path.stem}.{word}.tmp") for word in ("old", "young"))
+    old, free, held = (path.with_name(f".{path.stem}.{word}.tmp") for word in "abc")
     kept = path.with_name("notes.tmp")
-    for file in (old, young, kept):
+    for file in (old, free, held, kept):
         file.write_text("x")
     past = time.time() - ABANDONED_SECONDS - 60
     for file in (old, kept, path):
         os.utime(file, (past, past))
-    assert store.remove_abandoned() == 1
-    assert set(path.parent.iterdir()) == {path, young, kept}
+    with held.open("rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        assert store.remove_abandoned() == 2
+        assert set(path.parent.iterdir()) == {path, held, kept}
+    assert store.write(record()) == path  # the next writer of the file removes it
+    assert set(path.parent.iterdir()) == {path, kept}
 
 
 def test_others_may_read_what_is_written(tmp_path: Path) -> None:
