@@ -1,6 +1,6 @@
 """Figures of sections 1.2.2 to 1.2.4: activations and gradients of untrained networks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -57,7 +57,9 @@ def draw_histograms(
     shown = [init for init in inits if init in pooled]
     depth = max((len(pooled[init]) for init in shown), default=1)
     rows = max(len(shown), 1)
-    figure, grid = style.new_figure(rows, depth, height=0.6 + 2.1 * rows, sharex=True, sharey="row")
+    figure, grid = style.new_figure(
+        rows, depth, height=0.7 + 2.1 * rows, width=style.PHONE, sharex=True, sharey="row"
+    )
     if not shown:
         for axes in grid[0, 1:]:
             axes.remove()
@@ -67,21 +69,19 @@ def draw_histograms(
         own = layers[layers["init"] == init].groupby("layer")
         sds, saturated = own["activation_sd"].mean(), own["saturated_share"].mean()
         tallest = 0.0
+        notes: dict[str, list[str]] = {tr("layer"): [], "sd": [], tr("saturated"): [], "= 0": []}
         for number, (axes, histogram) in enumerate(zip(row, pooled[init], strict=True), start=1):
             flat = float(saturated[number])
             zeros = flat if activation == "relu" else 0.0
+            notes[tr("layer")].append(str(number) if index == 0 else "")
+            notes["sd"].append(_short(float(sds[number])))
+            notes[tr("saturated")].append(small_share(flat) if activation in LIMITS else "")
+            notes["= 0"].append(small_share(zeros) if activation not in LIMITS else "")
             if histogram is not None:
                 tallest = max(tallest, _draw_bars(axes, histogram, zeros, init, activation))
-            notes = [f"sd {_short(float(sds[number]))}"]
-            if activation in LIMITS and flat > 0:
-                notes.append(f"{tr('saturated')} {small_share(flat)}")
-            if zeros > 0:
-                notes.append(f"= 0: {small_share(zeros)}")
-            if histogram is not None and histogram.outside > 0:
-                top = histogram.edges[-1]
-                notes.append(f"> {top:g}: {small_share(histogram.outside)}")
-            heading = [f"{tr('layer')} {number}"] if index == 0 else []
-            axes.set_title("\n".join(heading + notes), fontsize=9.5)
+                above = notes.setdefault(f"> {histogram.edges[-1]:g}", [""] * (number - 1))
+                above.append(small_share(histogram.outside))
+        _write_above(row, notes)
         row[0].set_ylim(0, 1.06 * tallest)
         row[0].yaxis.set_major_formatter(_percent_ticks)
         row[0].yaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
@@ -89,6 +89,19 @@ def draw_histograms(
     figure.supxlabel(f"{tr('activation')} ({tr(activation)})", fontsize=10)
     figure.supylabel(tr("share of values"), fontsize=10)
     return figure
+
+
+def _write_above(row: Sequence[Axes], notes: Mapping[str, Sequence[str]]) -> None:
+    """Write the numbers of each panel above it, line by line, and their names on the left.
+
+    A line whose numbers are all empty, or all zero, is left out.
+    """
+    said = {name: each for name, each in notes.items() if set(each) - {"", "0 %"}}
+    for axes, numbers in zip(row, zip(*said.values(), strict=True), strict=True):
+        axes.set_title("\n".join(numbers), fontsize=9.5)
+    row[0].annotate("\n".join(said), (0, 1), xycoords="axes fraction", ha="right", va="baseline",
+                    xytext=(-5, mpl.rcParams["axes.titlepad"]), textcoords="offset points",
+                    fontsize=9.5)  # fmt: skip
 
 
 def _draw_bars(axes: Axes, histogram: Pooled, zeros: float, init: str, activation: str) -> float:
@@ -169,7 +182,9 @@ def draw_gradients(results: Results, tr: Translate) -> Figure:
     """Norm of ∂L/∂activation by layer, a panel for each activation, a line for each scheme."""
     layers = probed(results)
     activations = style.in_order(list(layers["activation"]), ACTIVATIONS)
-    figure, grid = style.new_figure(1, max(len(activations), 1), height=4.3, sharey=True)
+    figure, grid = style.new_figure(
+        1, max(len(activations), 1), height=4.4, width=style.PHONE, sharey=True
+    )
     if not activations:
         style.empty(grid[0, 0], tr("no runs"))
         return figure

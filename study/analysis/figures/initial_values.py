@@ -31,7 +31,9 @@ def draw_loss(results: Results, tr: Translate) -> Figure:
     runs = runs[runs["status"] != "failed"]
     points = points[points["status"] == "completed"]
     activations = style.in_order(list(runs["activation"]), ("relu", "sigmoid", "tanh"))
-    figure, grid = style.new_figure(1, max(len(activations), 1), height=4.1, sharey=True)
+    figure, grid = style.new_figure(
+        1, max(len(activations), 1), height=4.1, width=style.PHONE, sharey=True
+    )
     if not activations:
         style.empty(grid[0, 0], tr("no runs"))
         return figure
@@ -152,7 +154,7 @@ def draw_rates(results: Results, tr: Translate) -> Figure:
     table = by_rate(results)
     activations = list(dict.fromkeys(table["activation"]))
     figure, grid = style.new_figure(
-        2, max(len(activations), 1), height=5.8, sharex=True, sharey="row"
+        2, max(len(activations), 1), height=5.8, width=style.PHONE, sharex=True, sharey="row"
     )
     if not activations:
         grid[1, 0].remove()

@@ -1,5 +1,6 @@
 """Figures of section 1.1: what a part of the data says about the whole, and what that saves."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -12,13 +13,16 @@ from matplotlib.figure import Figure
 from study.analysis.figures import parts, style
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
-from study.analysis.frames import Results
-from study.analysis.intervals import Estimate, t_interval
+from study.analysis.frames import Results, count_diverged
+from study.analysis.intervals import Estimate, log_t_interval, t_interval
 
 MOMENTS = {"init": "before training", "end": "after training"}
 BATCH_SIZES = ("1", "10", "100", "1000", "full")
 TARGET = 0.9  # training accuracy that figure 1.1-c waits for
 DEVIATION_RANGE = (-1.5, 1.5)  # of the histograms of figure 1.1-b, in nats
+WORK = ["step", "samples_seen", "seconds"]
+TYPICAL = 100  # the batch size that the sentences speak of
+NOTHING = {"case": "nothing"}
 
 
 # 1.1-a: the loss of N samples, summed and averaged
@@ -51,7 +55,7 @@ def _sd(values: np.ndarray) -> float:
 def draw_loss_by_size(results: Results, tr: Translate) -> Figure:
     """Summed and mean loss against N; the bands are ± one sd over the draws."""
     frame = loss_by_size(results)
-    figure, grid = style.new_figure(1, 2, height=3.5, sharex=True, sharey=True)
+    figure, grid = style.new_figure(1, 2, height=3.4, width=style.PHONE, sharex=True, sharey=True)
     if frame.empty:
         return _nothing(figure, tr)
     titles = ("sum of the losses of N samples", "mean loss of N samples")
@@ -86,6 +90,43 @@ def table_loss_by_size(results: Results) -> pd.DataFrame:
         for (moment, n), group in loss_by_size(results).groupby(["moment", "N"], sort=False)
     ]
     return pd.DataFrame(rows, columns=["moment", "N", "sum", "mean", "sd of the mean"])
+
+
+def facts_loss_by_size(results: Results) -> dict[str, Any]:
+    """How many times the sum and the mean change from the smallest N to the largest."""
+    frame = loss_by_size(results)
+    if frame.empty:
+        return NOTHING
+    smallest, largest = int(frame["N"].min()), int(frame["N"].max())
+    ends = frame.pivot_table(index="seed", columns=["moment", "N"], values=["mean", "sum"])
+    values = {
+        (column, moment, n): _column(ends, column, moment, n)
+        for column in ("mean", "sum")
+        for moment in MOMENTS
+        for n in (smallest, largest)
+    }
+    return {
+        "case": "measured",
+        "smallest": smallest,
+        "largest": largest,
+        "start": t_interval(values["mean", "init", largest]),
+        "end": t_interval(values["mean", "end", largest]),
+        "sum_change": log_t_interval(
+            values["sum", "end", largest] / values["sum", "end", smallest]
+        ),
+        "mean_change": log_t_interval(
+            values["mean", "end", largest] / values["mean", "end", smallest]
+        ),
+        "training_change": log_t_interval(
+            values["mean", "end", largest] / values["mean", "init", largest]
+        ),
+    }
+
+
+def _column(table: pd.DataFrame, *name: object) -> pd.Series:
+    """A column of a pivot table; NaNs where no run has it."""
+    column: pd.Series = table.reindex(columns=[name]).iloc[:, 0]
+    return column
 
 
 # 1.1-b: the mini-batch loss around the loss of all samples
@@ -128,7 +169,7 @@ def draw_minibatch_noise(results: Results, tr: Translate) -> Figure:
     if frame.empty:
         return _nothing(style.new_figure()[0], tr)
     sizes = sorted(frame["batch_size"].unique())
-    figure = Figure(figsize=(style.WIDTH, 5.6))
+    figure = Figure(figsize=(style.PHONE, 5.4))
     top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.15))[:, 0]
     panels = top.subplots(1, len(sizes), squeeze=False, sharex=True)[0]
     for axes, size in zip(panels, sizes, strict=True):
@@ -204,13 +245,54 @@ def table_minibatch_noise(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def facts_minibatch_noise(results: Results) -> dict[str, Any]:
+    """Bias and scatter after training, and what a batch ten times as large does to the scatter.
+
+    The bias is that of the batch size closest to ``TYPICAL``. Its interval is over the seeds, each
+    of which has its own network.
+    """
+    frame = deviations(results)
+    frame = frame[frame["moment"] == "end"]
+    if frame.empty:
+        return NOTHING
+    sizes = sorted(frame["batch_size"].unique())
+    typical = min(sizes, key=lambda size: abs(np.log(size / TYPICAL)))
+    own = {size: frame[frame["batch_size"] == size] for size in sizes}
+    return {
+        "case": "measured",
+        "size": int(typical),
+        "bias": t_interval([values.mean() for values in own[typical]["deviation"]]),
+        "sd": t_interval(own[typical]["sd"]),
+        "tenfold": log_t_interval(
+            [_change_of_a_tenfold_batch(rows) for _, rows in frame.groupby("seed")]
+        ),
+        "theory": 10**-0.5,
+        "smallest": int(sizes[0]),
+        "largest": int(sizes[-1]),
+        "sd_smallest": t_interval(own[sizes[0]]["sd"]),
+        "sd_largest": t_interval(own[sizes[-1]]["sd"]),
+        "cosine_smallest": t_interval(own[sizes[0]]["cosine"]),
+        "cosine_largest": t_interval(own[sizes[-1]]["cosine"]),
+    }
+
+
+def _change_of_a_tenfold_batch(rows: pd.DataFrame) -> float:
+    """10 to the slope of log sd on log B, the finite-population correction divided out."""
+    rows = rows[(rows["sd"] > 0) & (rows["theory"] > 0)]
+    if rows["batch_size"].nunique() < 2:
+        return float("nan")
+    size = np.log(rows["batch_size"].to_numpy(float))
+    uncorrected = np.log(rows["sd"] / rows["theory"]) - size / 2
+    return float(10 ** np.polyfit(size, uncorrected, 1)[0])
+
+
 # 1.1-c: the same work in small and in large steps
 
 
 def draw_work(results: Results, tr: Translate) -> Figure:
     """Training loss against samples seen and against seconds, by batch size."""
     points = results.points("minibatch")
-    figure, grid = style.new_figure(1, 2, height=3.9, sharey=True)
+    figure, grid = style.new_figure(1, 2, height=3.9, width=style.PHONE, sharey=True)
     points = points[points["status"] == "completed"]
     diverged = (results.runs("minibatch")["status"] == "diverged").sum()
     if points.empty:
@@ -239,7 +321,7 @@ def draw_work(results: Results, tr: Translate) -> Figure:
     grid[0, 0].set_ylabel(tr("training loss"))
     note = f"●  {tr('training accuracy')} {TARGET:.0%}"
     if diverged:
-        note += f"    ✕ {diverged} {tr('diverged')}"
+        note += f"   ✕ {diverged} {tr('diverged')}"
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(sizes),
                   title=f"{tr('batch size')}      {note}")  # fmt: skip
@@ -250,25 +332,30 @@ def _geometric_mean(values: pd.Series) -> float:
     return float(np.exp(np.log(values).mean()))
 
 
-def table_work(results: Results) -> pd.DataFrame:
-    """Updates, samples and seconds until ``TARGET``, at the first evaluation that is there.
-
-    A run that does not get there, or diverges before, has no such time: estimates are over those
-    that do, ``reached`` says how many of how many, and where there is none a cell says *never*.
-    """
+def until_target(results: Results) -> pd.DataFrame:
+    """One row for each run: ``step``, ``samples_seen`` and ``seconds`` of its first evaluation at
+    ``TARGET`` or above, NaN for a run that does not get there, or diverges before."""
     runs = results.runs("minibatch")
     runs = runs[runs["status"] != "failed"]
     points = results.points("minibatch")
     there = points[points["train_accuracy"] >= TARGET].sort_values("step")
-    first = there.groupby("address", sort=False).first()
+    first = there.groupby("address", sort=False)[WORK].first()
+    return runs.merge(first, how="left", left_on="address", right_index=True)
+
+
+def table_work(results: Results) -> pd.DataFrame:
+    """Updates, samples and seconds until ``TARGET``, at the first evaluation that is there.
+
+    Estimates are over the runs that get there, ``reached`` says how many of how many, and where
+    there is none a cell says *never*.
+    """
+    runs = until_target(results)
     rows = []
     for size in style.in_order(list(runs["batch_size"]), BATCH_SIZES):
         own = runs[runs["batch_size"] == size]
-        reached = first.loc[[address for address in own["address"] if address in first.index]]
+        reached = own[own["step"].notna()]
         row: dict[str, Any] = {"B": size, "reached": f"{len(reached)}/{len(own)}"}
-        for column, name in (
-            ("step", "updates"), ("samples_seen", "samples seen"), ("seconds", "seconds"),
-        ):  # fmt: skip
+        for column, name in zip(WORK, ("updates", "samples seen", "seconds"), strict=True):
             row[name] = t_interval(reached[column]) if len(reached) else "never"
         row["training accuracy"] = _final(own["train_accuracy"])
         row["diverged"] = int((own["status"] == "diverged").sum())
@@ -276,6 +363,47 @@ def table_work(results: Results) -> pd.DataFrame:
     columns = ["B", "reached", "updates", "samples seen", "seconds", "training accuracy",
                "diverged"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
+
+
+def facts_work(results: Results) -> dict[str, Any]:
+    """Work of mini-batches of ``TYPICAL`` samples and of full batches until ``TARGET``."""
+    runs = until_target(results)
+    if runs.empty:
+        return NOTHING
+    points = results.points("minibatch")
+    points = points[points["status"] == "completed"]
+    last = points.sort_values("step").groupby("address").last()
+    facts: dict[str, Any] = {
+        "target": TARGET,
+        "size": TYPICAL,
+        "start": t_interval(points[points["step"] == 0].groupby("seed")["train_loss"].mean()),
+    }
+    facts |= {
+        f"loss_{size}": log_t_interval(last.loc[last["batch_size"] == size, "train_loss"])
+        for size in BATCH_SIZES[1:]
+    }
+    reached = {}
+    for name, size in (("mini", str(TYPICAL)), ("full", "full")):
+        own = runs[runs["batch_size"] == size].set_index("seed")
+        reached[name] = own[own["step"].notna()]
+        facts |= {
+            f"{name}_reached": len(reached[name]),
+            f"{name}_runs": len(own),
+            f"{name}_samples": t_interval(reached[name]["samples_seen"]),
+            f"{name}_accuracy": t_interval(count_diverged(own)["train_accuracy"]),
+        }
+    for fact, column in (("samples_ratio", "samples_seen"), ("seconds_ratio", "seconds")):
+        facts[fact] = log_t_interval(reached["full"][column] / reached["mini"][column])
+    return facts | {"case": _who_gets_there(facts)}
+
+
+def _who_gets_there(facts: Mapping[str, Any]) -> str:
+    if not facts["mini_runs"] or not facts["full_runs"]:
+        return "missing"
+    mini, full = facts["mini_reached"] > 0, facts["full_reached"] > 0
+    if mini == full:
+        return "both" if mini else "neither"
+    return "mini_only" if mini else "full_only"
 
 
 def _final(values: pd.Series) -> Estimate | str:
@@ -292,7 +420,12 @@ def _nothing(figure: Figure, tr: Translate) -> Figure:
 
 
 FIGURES = (
-    FigureSpec("1.1-a", ("minibatch_noise",), draw_loss_by_size, table_loss_by_size),
-    FigureSpec("1.1-b", ("minibatch_noise",), draw_minibatch_noise, table_minibatch_noise),
-    FigureSpec("1.1-c", ("minibatch",), draw_work, table_work),
-)
+    FigureSpec(
+        "1.1-a", ("minibatch_noise",), draw_loss_by_size, table_loss_by_size, facts_loss_by_size
+    ),
+    FigureSpec(
+        "1.1-b", ("minibatch_noise",), draw_minibatch_noise, table_minibatch_noise,
+        facts_minibatch_noise,
+    ),
+    FigureSpec("1.1-c", ("minibatch",), draw_work, table_work, facts_work),
+)  # fmt: skip

@@ -9,12 +9,14 @@ is readable on a light and on a dark page.
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -25,7 +27,21 @@ Translate = Callable[[str], str]
 
 INK = "#123456"  # stands for the page's text colour in a drawn figure
 FAINT = "#234567"  # stands for its grid lines
-WIDTH = 7.6  # inches; the column of the report
+
+# Widths in inches. The report never shows a point (1/72 inch) smaller than a CSS pixel, or nearly
+# so: on a phone a figure of the width PHONE fits the screen with letters that can be read; a wider
+# one scrolls in its box.
+PHONE = 5.0
+WIDTH = 7.6  # the column of the report on a large screen
+
+LATIN_FONT = "DejaVu Sans"  # comes with matplotlib; the page sets its own
+# Free ones first, then those of Windows and macOS. All faces of Noto Sans CJK have Hangul; older
+# versions of matplotlib see only the first of its collection, the Japanese one.
+KOREAN_FONTS = (
+    "Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Nanum Gothic", "NanumBarunGothic",
+    "Source Han Sans KR", "Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic",
+    "Noto Sans CJK JP",
+)  # fmt: skip
 
 _BLACK, _ORANGE, _SKY, _GREEN = "#7f7f7f", "#e69f00", "#56b4e9", "#009e73"
 _BLUE, _VERMILION, _PURPLE, _YELLOW = "#0072b2", "#d55e00", "#cc79a7", "#b8a800"
@@ -72,16 +88,34 @@ def line_style(name: object) -> Any:
     return STYLES.get(str(name), (_BLACK, "-"))[1]
 
 
+@functools.cache
+def korean_font() -> str | None:
+    """The family of a Korean font that matplotlib finds on this machine, None where there is none.
+
+    None comes with a package: the one on PyPI that carries a font for matplotlib needs distutils,
+    which Python 3.12 has no more, and changes settings when imported.
+    """
+    installed = set(font_manager.get_font_names())
+    return next((name for name in KOREAN_FONTS if name in installed), None)
+
+
 @contextlib.contextmanager
-def house_style() -> Iterator[None]:
-    """matplotlib settings under which every figure is drawn."""
+def house_style(language: str = "en") -> Iterator[None]:
+    """matplotlib settings under which every figure is drawn.
+
+    Args:
+        language: of the labels. For ``ko`` a Korean font, if there is one (``korean_font``), has
+            what the Latin font lacks. An SVG keeps its text as text: there the font decides how
+            much room a label gets, in a PNG how it looks.
+    """
+    korean = korean_font() if language == "ko" else None
     with mpl.rc_context(
         {
-            "font.family": "DejaVu Sans",  # comes with matplotlib; the page sets its own
+            "font.family": [LATIN_FONT, *([korean] if korean else [])],
             "font.size": 10,
             "axes.titlesize": 10.5,
             "axes.labelsize": 10,
-            "legend.fontsize": 9,
+            "legend.fontsize": 9.5,
             "legend.frameon": False,
             "text.color": INK,
             "axes.edgecolor": INK,
@@ -110,13 +144,20 @@ def house_style() -> Iterator[None]:
 
 
 def new_figure(
-    rows: int = 1, columns: int = 1, *, height: float = 3.4, **options: Any
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    height: float = 3.4,
+    width: float | None = None,
+    **options: Any,
 ) -> tuple[Figure, np.ndarray]:
-    """A figure of the report's width with a ``(rows, columns)`` array of axes.
+    """A figure with a ``(rows, columns)`` array of axes, not registered with pyplot.
 
-    Not registered with pyplot, so that nothing has to be closed.
+    Args:
+        width: ``PHONE`` or ``WIDTH``; by default ``PHONE`` for one column of axes, and ``WIDTH``
+            for more. What can be read at ``PHONE`` should have it.
     """
-    figure = Figure(figsize=(WIDTH, height))
+    figure = Figure(figsize=(width or (PHONE if columns == 1 else WIDTH), height))
     axes = figure.subplots(rows, columns, squeeze=False, **options)
     return figure, axes
 

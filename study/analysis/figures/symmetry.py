@@ -14,9 +14,12 @@ from study.analysis.figures import style
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results, count_diverged
-from study.analysis.intervals import t_interval
+from study.analysis.intervals import paired_difference, t_interval
 
 INITS = ("constant 0", "constant 0.01", "xavier", "he")
+NAMES = {"constant 0": "zero", "constant 0.01": "constant", "xavier": "xavier", "he": "he"}
+UNKNOWN = t_interval([])
+NOTHING = {"case": "nothing"}
 PALETTE = "RdBu_r"  # diverging, and colour-blind safe
 
 
@@ -41,7 +44,7 @@ def draw_weights(results: Results, tr: Translate) -> Figure:
     the stripes that show what its units have learned, all the same, could not be seen.
     """
     shown = first_run(results)
-    figure, grid = style.new_figure(2, max(len(shown), 1), height=5.4)
+    figure, grid = style.new_figure(2, max(len(shown), 1), height=5.6, width=style.PHONE)
     if not shown:
         grid[1, 0].remove()
         style.empty(grid[0, 0], tr("no runs"))
@@ -54,10 +57,10 @@ def draw_weights(results: Results, tr: Translate) -> Figure:
             _draw_matrix(axes, matrix.astype(float), tr)
             own = layers[(layers["init"] == init) & (layers["layer"] == row + 1)]
             distinct = own["distinct_units"].mean()
-            title = f"{distinct:.0f} {tr('distinct units')}" if distinct != 1 else None
-            axes.set_title(title or f"1 {tr('distinct unit')}", fontsize=9.5)
+            words = tr("distinct units" if distinct != 1 else "distinct unit")
+            axes.set_title(f"{distinct:.0f}\n{words}", fontsize=9.5)
             if row == 0:
-                axes.annotate(tr(init), (0.5, 1), xycoords="axes fraction", xytext=(0, 22),
+                axes.annotate(tr(init), (0.5, 1), xycoords="axes fraction", xytext=(0, 33),
                               textcoords="offset points", ha="center", fontsize=10.5,
                               color=style.colour(init))  # fmt: skip
             if column == 0:
@@ -116,6 +119,20 @@ def table_weights(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["init", "layer", *columns.values()])
 
 
+def facts_weights(results: Results) -> dict[str, Any]:
+    """Distinct units of the first two layers by scheme, as in the table."""
+    table = table_weights(results)
+    if table.empty:
+        return NOTHING
+    first = table[table["layer"] == table["layer"].min()]
+    facts: dict[str, Any] = {"case": "measured", "units": int(first["units"].iloc[0].mean)}
+    for init in INITS:
+        own = table[table["init"] == init].set_index("layer")["distinct units"]
+        name = NAMES[init]
+        facts |= {f"{name}_{layer}": own.get(layer, UNKNOWN) for layer in (1, 2)}
+    return facts
+
+
 # 1.2.1-b: are 1000 identical units worth more than 10?
 
 
@@ -149,7 +166,7 @@ def draw_width(results: Results, tr: Translate) -> Figure:
     style.percent(axes)
     axes.annotate(tr("chance"), (0.25, chance), xycoords=("axes fraction", "data"), va="top",
                   xytext=(0, -3), textcoords="offset points", fontsize=9.5)  # fmt: skip
-    axes.legend(loc="upper left")
+    axes.legend(loc="center right")
     return figure
 
 
@@ -168,7 +185,29 @@ def table_width(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["width", "init", "test accuracy", "diverged"])
 
 
+def facts_width(results: Results) -> dict[str, Any]:
+    """Test accuracy of the narrowest and the widest layer, and what the width changes, by seed."""
+    runs = count_diverged(results.runs("width"))
+    if runs.empty:
+        return NOTHING
+    low, high = int(runs["width"].min()), int(runs["width"].max())
+    facts: dict[str, Any] = {
+        "case": "measured" if high > low else "one_width",
+        "low": low,
+        "high": high,
+        "chance": float(runs["chance"].iloc[0]),
+    }
+    for init in ("constant 0.01", "he"):
+        own, name = runs[runs["init"] == init], NAMES[init]
+        facts |= {
+            f"{name}_low": t_interval(own.loc[own["width"] == low, "test_accuracy"]),
+            f"{name}_high": t_interval(own.loc[own["width"] == high, "test_accuracy"]),
+            f"{name}_gain": paired_difference(own, "test_accuracy", "width", high, low),
+        }
+    return facts
+
+
 FIGURES = (
-    FigureSpec("1.2.1-a", ("symmetry",), draw_weights, table_weights),
-    FigureSpec("1.2.1-b", ("width",), draw_width, table_width),
+    FigureSpec("1.2.1-a", ("symmetry",), draw_weights, table_weights, facts_weights),
+    FigureSpec("1.2.1-b", ("width",), draw_width, table_width, facts_width),
 )

@@ -47,18 +47,32 @@ def test_a_panel_for_each_layer_and_a_row_for_each_scheme():
     figure = FIGURES["1.2.3-b"].draw(make.results("activations", *runs), make.translated)
     assert len(figure.axes) == 4
     assert [axes.get_ylabel() for axes in figure.axes] == ["«normal 1»", "", "«xavier»", ""]
-    assert figure.axes[0].get_title().startswith("«layer» 1\nsd 0.25")
-    assert figure.axes[3].get_title().startswith("sd 0.25")
+    assert numbers_above(figure.axes[0]) == {"«layer»": "1", "sd": "0.25", "«saturated»": "50 %"}
+    assert numbers_above(figure.axes[1])["«layer»"] == "2"
+    assert numbers_above(figure.axes[3]) == {"sd": "0.25", "«saturated»": "50 %"}
 
 
-def test_values_above_the_range_and_saturated_ones_stand_in_the_panel():
+def numbers_above(axes):
+    """The lines above a panel, by the names that stand on the left of its row."""
+    row = axes.get_gridspec().ncols * (axes.figure.axes.index(axes) // axes.get_gridspec().ncols)
+    (names,) = (text.get_text() for text in axes.figure.axes[row].texts)
+    return dict(zip(names.split("\n"), axes.get_title().split("\n"), strict=True))
+
+
+def test_values_above_the_range_and_saturated_ones_stand_over_the_panel():
     relu = run("he", "relu", above=100)
     figure = FIGURES["1.2.4-c"].draw(make.results("activations", relu), make.translated)
-    assert "> 1: 50 %" in figure.axes[0].get_title()
+    assert numbers_above(figure.axes[0])["> 1"] == "50 %"
     sigmoid = run("normal 1", "sigmoid", saturated=0.77)
     figure = FIGURES["1.2.2-a"].draw(make.results("activations", sigmoid), make.translated)
-    assert "«saturated» 77 %" in figure.axes[0].get_title()
-    assert "> 1" not in figure.axes[0].get_title()
+    assert numbers_above(figure.axes[0])["«saturated»"] == "77 %"
+
+
+def test_a_line_of_zeros_is_left_out():
+    figure = FIGURES["1.2.2-b"].draw(
+        make.results("activations", run("normal 0.01", "sigmoid", saturated=0.0)), make.translated
+    )
+    assert list(numbers_above(figure.axes[0])) == ["«layer»", "sd"]
 
 
 def test_the_zeros_of_relu_are_drawn_apart_and_do_not_hide_the_rest():
@@ -68,7 +82,7 @@ def test_the_zeros_of_relu_are_drawn_apart_and_do_not_hide_the_rest():
     assert [patch.get_height() for patch in zeros] == [0.5]
     assert zeros[0].get_y() == pytest.approx(0.1)  # 60 % in the first bin, 50 % of them zeros
     assert axes.get_ylim()[1] == pytest.approx(0.106)
-    assert "= 0: 50 %" in axes.get_title()
+    assert numbers_above(axes)["= 0"] == "50 %"
 
 
 def test_bars_are_shares_of_all_values_of_all_seeds():

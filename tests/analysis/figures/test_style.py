@@ -102,11 +102,54 @@ def test_in_order_puts_the_known_first_and_drops_repeats():
     assert style.in_order(["b", "new", "a", "b"], ["a", "b", "c"]) == ["a", "b", "new"]
 
 
-def test_figures_have_the_width_of_the_page_and_no_state():
-    figure, axes = style.new_figure(2, 3, height=4)
-    assert figure.get_size_inches().tolist() == [style.WIDTH, 4]
+def test_one_column_fits_a_phone_and_more_have_the_width_of_the_page_unless_told():
+    widths = [
+        style.new_figure(2, columns, height=4, width=width)[0].get_size_inches().tolist()
+        for columns, width in ((1, None), (3, None), (3, style.PHONE))
+    ]
+    assert widths == [[style.PHONE, 4], [style.WIDTH, 4], [style.PHONE, 4]]
+
+
+def test_figures_are_arrays_of_axes_without_state():
+    figure, axes = style.new_figure(2, 3)
     assert axes.shape == (2, 3)
     assert figure.canvas.manager is None  # pyplot does not know it
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Sets which fonts are installed, and forgets them afterwards."""
+
+    def choose(*names):
+        monkeypatch.setattr(style.font_manager, "get_font_names", lambda: list(names))
+        style.korean_font.cache_clear()
+
+    yield choose
+    style.korean_font.cache_clear()
+
+
+def test_the_first_korean_font_there_is_completes_the_latin_one(installed):
+    installed("DejaVu Sans", "Malgun Gothic", "NanumGothic", "a font of the user's")
+    assert style.korean_font() == "NanumGothic"
+    with style.house_style("ko"):
+        assert mpl.rcParams["font.family"] == ["DejaVu Sans", "NanumGothic"]
+    with style.house_style():
+        assert mpl.rcParams["font.family"] == ["DejaVu Sans"]
+
+
+def test_without_a_korean_font_there_is_the_latin_one(installed):
+    installed("DejaVu Sans")
+    assert style.korean_font() is None
+    with style.house_style("ko"):
+        assert mpl.rcParams["font.family"] == ["DejaVu Sans"]
+
+
+@pytest.mark.skipif(style.korean_font() is None, reason="no Korean font is installed")
+def test_korean_labels_are_drawn_with_letters_and_not_with_boxes():
+    with style.house_style("ko"):
+        figure, axes = style.new_figure()
+        axes[0, 0].set_title("가중치 감소: λ = 0.1")
+        figure.savefig(io.BytesIO(), format="png")  # a missing glyph is a warning, an error here
 
 
 def test_the_style_ends_where_it_ends():

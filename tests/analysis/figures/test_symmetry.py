@@ -35,8 +35,8 @@ def test_a_column_for_each_scheme_in_the_order_of_the_lecture():
     words = make.texts(figure)
     assert words.index("«constant 0.01»") < words.index("«he»")
     assert [axes.get_title() for axes in figure.axes[:2]] == [
-        "1 «distinct unit»",
-        "4 «distinct units»",
+        "1\n«distinct unit»",
+        "4\n«distinct units»",
     ]
 
 
