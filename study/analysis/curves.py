@@ -1,0 +1,136 @@
+"""What learning curves say: accuracy to the end, when a level is reached, gap at equal accuracy.
+
+Curves are evaluated on parts of the training and test samples (``evaluation.train_samples``,
+``evaluation.test_samples``); only final metrics are of all samples.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from study.analysis.frames import CONFIG_COLUMNS, Results, config_row
+from study.records.config import FULL_BATCH
+from study.records.record import RunRecord
+
+ACCURACIES = ("train_accuracy", "test_accuracy")
+# Runs that agree in these are evaluated at the same steps.
+SCHEDULE = ["data", "train_size", "batch_size", "num_epochs", "num_steps"]
+CURVE_COLUMNS = [*CONFIG_COLUMNS, "status", "step", "epoch", *ACCURACIES, "gap"]
+AXES = {"updates": "step", "epochs": "epoch", "samples": "samples_seen", "seconds": "seconds"}
+
+
+def accuracy_curves(results: Results, experiment: str) -> pd.DataFrame:
+    """Learning curves of all runs, diverged ones at chance accuracy from there to the end.
+
+    Without that, the mean over seeds would be one of the lucky runs only. Failed runs have none.
+    """
+    points, runs = results.points(experiment), results.runs(experiment)
+    schedule = points[[*SCHEDULE, "step", "epoch"]].drop_duplicates([*SCHEDULE, "step"])
+    parts = [points[points["status"] == "completed"]]
+    diverged = runs[runs["status"] == "diverged"]
+    config = [*CONFIG_COLUMNS, "status"]
+    for index, run in diverged.iterrows():
+        own = points[(points["address"] == run["address"]) & (points["step"] < run["diverged_at"])]
+        planned = diverged.loc[[index], [*config, "chance"]].merge(schedule, on=SCHEDULE)
+        after = planned[~planned["step"].isin(own["step"])]
+        parts += [own, after.assign(**dict.fromkeys(ACCURACIES, run["chance"]))]
+    curves = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    return curves.assign(gap=curves["train_accuracy"] - curves["test_accuracy"])[CURVE_COLUMNS]
+
+
+def planned_length(record: RunRecord) -> dict[str, float]:
+    """Where a run is one step after its planned end, on each of ``AXES``; NaN where not known.
+
+    Seconds are those of its own steps, as many as were planned.
+    """
+    config = record.config
+    size = config["train_size"] or record.provenance.get("data", {}).get("train_samples")
+    if not size:
+        return dict.fromkeys(AXES, math.nan)
+    batch = size if config["batch_size"] == FULL_BATCH else min(int(config["batch_size"]), size)
+    per_epoch = math.ceil(size / batch)
+    steps = config["num_steps"]
+    steps = config["num_epochs"] * per_epoch if steps is None else steps
+    done = steps if record.diverged_at is None else record.diverged_at
+    seconds = record.timing.get("training", math.nan)
+    return {
+        "updates": steps + 1,
+        "epochs": (steps + 1) / per_epoch,
+        "samples": steps // per_epoch * size + steps % per_epoch * batch + batch,
+        "seconds": seconds * (steps + 1) / max(done, 1),
+    }
+
+
+def time_to(
+    results: Results, experiment: str, axis: str, metric: str, level: float
+) -> pd.DataFrame:
+    """When each run's curve first reaches ``level``, at the first evaluation that is there.
+
+    Args:
+        axis: one of ``AXES``: what to count.
+        metric: a column of the curve; a loss reaches a level from above.
+
+    Returns:
+        Config columns, ``status``, ``value`` and ``censored``: a run that never reaches the level
+        or diverged, whose value is its planned length and one step more (a lower bound of what it
+        would have needed). Failed runs have no row.
+    """
+    points = results.points(experiment)
+    values = points[metric].to_numpy(float)
+    there = values <= level if metric.endswith("loss") else values >= level
+    reached = points[there & (points["status"] == "completed").to_numpy()]
+    first = reached.sort_values("step", kind="stable").groupby("address", sort=False)[AXES[axis]]
+    when = first.first().astype(float).to_dict()
+    rows = []
+    for record in results.of(experiment):
+        if record.status != "failed":
+            value = when.get(record.address)
+            row = config_row(record) | {"status": record.status, "censored": value is None}
+            rows.append(row | {"value": planned_length(record)[axis] if value is None else value})
+    return pd.DataFrame(rows, columns=[*CONFIG_COLUMNS, "status", "value", "censored"])
+
+
+class GapCurve(NamedTuple):
+    """One run's gap between training and test accuracy as its training accuracy grows.
+
+    Attributes:
+        accuracy: on training samples, at each evaluation, in the order of training.
+        gap: training minus test accuracy there.
+    """
+
+    accuracy: NDArray[np.float64]
+    gap: NDArray[np.float64]
+
+    def at(self, level: float) -> float:
+        """The gap where the training accuracy first reaches ``level``.
+
+        Linear between the evaluation before and the one after; NaN where it never gets there.
+        """
+        there = np.flatnonzero(self.accuracy >= level)
+        if not len(there):
+            return math.nan
+        after = int(there[0])
+        if after == 0:
+            return float(self.gap[0])
+        ends = self.accuracy[after - 1 : after + 1]
+        return float(np.interp(level, ends, self.gap[after - 1 : after + 1]))
+
+
+def gap_curves(results: Results, experiment: str) -> pd.DataFrame:
+    """A row for each run that did not fail: config columns, ``status``, ``value`` (GapCurve)."""
+    curves = accuracy_curves(results, experiment).sort_values(["address", "step"], kind="stable")
+    rows = []
+    for _, own in curves.groupby("address", sort=False):
+        row = own.iloc[0][[*CONFIG_COLUMNS, "status"]].to_dict()
+        curve = GapCurve(own["train_accuracy"].to_numpy(float), own["gap"].to_numpy(float))
+        rows.append(row | {"value": curve})
+    return pd.DataFrame(rows, columns=[*CONFIG_COLUMNS, "status", "value"])
+
+
+def gaps_at_equal_accuracy(one: GapCurve, other: GapCurve) -> tuple[float, float]:
+    """Gaps of two runs at the highest training accuracy that both reach."""
+    level = float(min(one.accuracy.max(), other.accuracy.max()))
+    return one.at(level), other.at(level)
