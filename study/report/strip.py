@@ -36,7 +36,7 @@ def strip(effect: Estimate, smallest: float, compare: str, direction: str) -> St
     Args:
         smallest: of the claim; for a ratio larger than 1.
         compare: ``difference`` or ``ratio``.
-        direction: ``greater``, ``less``, or anything else for *no different*.
+        direction: of the claim (``study.analysis.verdicts``).
 
     Returns:
         None where there is no interval to draw.
@@ -57,9 +57,13 @@ def strip(effect: Estimate, smallest: float, compare: str, direction: str) -> St
         share = (value - left) / (right - left)
         return round(100 * (MARGIN + (1 - 2 * MARGIN) * share), 1)
 
-    claimed = {"greater": (place(smallest), 100.0), "less": (0.0, place(-smallest))}.get(
-        direction, (place(-smallest), place(smallest))
-    )
+    claimed = {
+        "greater": (place(smallest), 100.0),
+        "less": (0.0, place(-smallest)),
+        "equal": (place(-smallest), place(smallest)),
+        "at_most": (0.0, place(smallest)),
+        "at_least": (place(-smallest), 100.0),
+    }[direction]
     low, mean, high = (place(end) for end in ends)
     return Strip(
         zero=place(0),

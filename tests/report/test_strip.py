@@ -30,6 +30,15 @@ def test_claim_of_equality_is_around_nothing():
     assert drawn.high < drawn.claimed + drawn.claimed_width
 
 
+def test_claim_of_no_more_than_reaches_just_beyond_nothing():
+    most = strip(effect(-0.04, -0.03, -0.02), 0.01, "difference", "at_most")
+    least = strip(effect(0.02, 0.03, 0.04), 0.01, "difference", "at_least")
+    assert most.claimed == 0
+    assert most.claimed_width > most.zero
+    assert least.claimed < least.zero
+    assert least.claimed + least.claimed_width == 100
+
+
 def test_half_and_double_are_equally_far_from_one():
     drawn = strip(effect(0.5, 1.0, 2.0), 1.25, "ratio", "greater")
     assert drawn.zero - drawn.low == pytest.approx(drawn.high - drawn.zero)
