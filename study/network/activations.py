@@ -30,7 +30,7 @@ class Activation(Layer):
         super().__init__()
         self._x = np.empty((0, width), dtype)
         self._out = Rows(width, dtype)
-        self._grad_in = Rows(width, dtype)
+        self.grad_in = Rows(width, dtype)
 
     def value(self, x: Array, out: Array) -> None:
         """Write f(x) into ``out``."""
@@ -50,7 +50,7 @@ class Activation(Layer):
     def backward(self, grad_out: Array) -> Array:
         """∂L/∂x = g f′(x)."""
         rows = len(grad_out)
-        grad_in = self._grad_in(rows)
+        grad_in = self.grad_in(rows)
         self.derivative(self._x, self._out(rows), grad_in)
         grad_in *= grad_out
         return grad_in

@@ -4,8 +4,8 @@ A layer is ``forward(x, *, training)`` and ``backward(grad_out) -> grad_in``. ``
 ``grads`` are what the optimiser sees; ``state`` is what training leaves behind and evaluation
 needs (running statistics), which the optimiser never touches.
 
-All arrays have shape ``(rows, features)``. Results are written into buffers that the layer owns
-and overwrites at its next call: copy what must outlive the step.
+All arrays have shape ``(rows, features)``. Results are written into buffers: an output lives until
+the layer's next call, a gradient until the layer below has used it. Copy what must live longer.
 """
 
 import functools
@@ -26,18 +26,19 @@ class Rows:
     """
 
     def __init__(self, width: int, dtype: Any) -> None:
+        self.width = width
         self._buffer = np.empty((0, width), dtype)
         self._view = self._buffer
 
     def __call__(self, n: int) -> Array:
         if len(self._view) != n:
             if len(self._buffer) < n:
-                self._buffer = np.empty((n, self._buffer.shape[1]), self._buffer.dtype)
+                self._buffer = np.empty((n, self.width), self._buffer.dtype)
             self._view = self._buffer[:n]
         return self._view
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=32)
 def constant(value: float, shape: tuple[int, ...], dtype: Any) -> Array:
     """A read-only array of ``value``, the same one at each call.
 
@@ -50,7 +51,14 @@ def constant(value: float, shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 class Layer:
-    """What all layers share: parameters, their gradients, and state, by name."""
+    """What all layers share: parameters, their gradients, and state, by name.
+
+    Attributes:
+        params, grads, state: arrays by name.
+        grad_in: the buffer that ``backward`` returns; a network lets its layers share them.
+    """
+
+    grad_in: Rows
 
     def __init__(self) -> None:
         self.params: dict[str, Array] = {}
@@ -87,7 +95,7 @@ class Affine(Layer):
         self.first = first
         self._x = weight[:0]
         self._out = Rows(fan_out, weight.dtype)
-        self._grad_in = Rows(fan_in, weight.dtype)
+        self.grad_in = Rows(fan_in, weight.dtype)
 
     def forward(self, x: Array, *, training: bool) -> Array:
         """Return x W + b, shape ``(rows, fan_out)``."""
@@ -105,7 +113,7 @@ class Affine(Layer):
             np.dot(ones, grad_out, out=self.grads["bias"])
         if self.first:
             return None
-        return np.dot(grad_out, self.params["weight"].T, out=self._grad_in(len(grad_out)))
+        return np.dot(grad_out, self.params["weight"].T, out=self.grad_in(len(grad_out)))
 
 
 class BatchNorm(Layer):
@@ -122,66 +130,58 @@ class BatchNorm(Layer):
         momentum: weight of the new batch in the running statistics, in (0, 1].
     """
 
-    eps: float
-    momentum: float
-
     def __init__(self, width: int, dtype: Any, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
-        self.eps = eps
-        self.momentum = momentum
+        # as arrays: for vectors of 100 features NumPy takes longer to convert a number than to add
+        self.eps = np.asarray(eps, dtype)
+        self.momentum = np.asarray(momentum, dtype)
         self.params = {"gamma": np.ones(width, dtype), "beta": np.zeros(width, dtype)}
         self.grads = {"gamma": np.zeros(width, dtype), "beta": np.zeros(width, dtype)}
         self.state = {"running_mean": np.zeros(width, dtype), "running_var": np.ones(width, dtype)}
         self._centred = Rows(width, dtype)
         self._out = Rows(width, dtype)
-        self._grad_in = Rows(width, dtype)
-        self._inverse_std = np.ones(width, dtype)
-        self._scale = np.ones(width, dtype)
+        self.grad_in = Rows(width, dtype)
+        self._std = np.ones(width, dtype)
 
     def forward(self, x: Array, *, training: bool) -> Array:
         """Return γ x̂ + β, x̂ = (x − μ) / √(σ² + ε), with the batch's or the running μ and σ².
 
-        γ and 1/√(σ² + ε) are numbers of a feature, not of a value: their product scales x − μ.
+        x̂ itself is never stored: γ/√(σ² + ε) is one number per feature and scales x − μ.
         """
-        out = self._out(len(x))
+        gamma, beta, out = self.params["gamma"], self.params["beta"], self._out(len(x))
         if training:
-            var = self._centre(x, scratch=out)
-            self._rescale(var)
-            np.multiply(self._centred(len(x)), self._scale, out=out)
-            out += self.params["beta"]
+            centred = self._centre(x, scratch=out)
+            np.multiply(centred, gamma / self._std, out=out)
+            out += beta
         else:  # γ x̂ + β = scale · x + (β − scale · μ): two passes
-            self._rescale(self.state["running_var"])
-            np.multiply(x, self._scale, out=out)
-            out += self.params["beta"] - self._scale * self.state["running_mean"]
+            scale = gamma / np.sqrt(self.state["running_var"] + self.eps)
+            np.multiply(x, scale, out=out)
+            out += beta - scale * self.state["running_mean"]
         return out
 
     def _centre(self, x: Array, scratch: Array) -> Array:
-        """Keep x − μ of the batch, move the running statistics, return the variance.
+        """Return x − μ of the batch, keep √(σ² + ε) and move the running statistics.
 
         One row has no unbiased variance (m − 1 = 0), so it leaves ``running_var`` as it is.
         """
         rows = len(x)
-        ones, centred = constant(1, (rows,), x.dtype), self._centred(rows)
-        mean = np.dot(ones, x)
-        mean /= rows
-        np.subtract(x, mean, out=centred)
-        np.multiply(centred, centred, out=scratch)
-        var: Array = np.dot(ones, scratch)
-        var /= rows
+        average = constant(1 / rows, (rows,), x.dtype)
+        mean: Array = np.dot(average, x)
+        centred = np.subtract(x, mean, out=self._centred(rows))
+        var: Array = np.dot(average, np.multiply(centred, centred, out=scratch))
+        np.sqrt(var + self.eps, out=self._std)
         self._follow("running_mean", mean)
         if rows > 1:
-            self._follow("running_var", var * (rows / (rows - 1)))
-        return var
+            var *= rows / (rows - 1)
+            self._follow("running_var", var)
+        return centred
 
     def _follow(self, name: str, batch: Array) -> None:
         """Move ``running`` by the share ``momentum`` of its distance from ``batch``."""
         running = self.state[name]
-        running += self.momentum * (batch - running)
-
-    def _rescale(self, var: Array) -> None:
-        np.sqrt(var + self.eps, out=self._inverse_std)
-        np.reciprocal(self._inverse_std, out=self._inverse_std)
-        np.multiply(self.params["gamma"], self._inverse_std, out=self._scale)
+        batch -= running
+        batch *= self.momentum
+        running += batch
 
     def backward(self, grad_out: Array) -> Array:
         """Gradient through the batch's own mean and variance (Ioffe & Szegedy 2015, section 3).
@@ -191,16 +191,15 @@ class BatchNorm(Layer):
         """
         rows = len(grad_out)
         ones = constant(1, (rows,), grad_out.dtype)
-        centred, grad_in = self._centred(rows), self._grad_in(rows)
+        centred, grad_in = self._centred(rows), self.grad_in(rows)
         grad_gamma, grad_beta = self.grads["gamma"], self.grads["beta"]
-        np.multiply(grad_out, centred, out=grad_in)
-        np.dot(ones, grad_in, out=grad_gamma)
-        grad_gamma *= self._inverse_std
         np.dot(ones, grad_out, out=grad_beta)
-        np.multiply(centred, grad_gamma * self._inverse_std / -rows, out=grad_in)
+        np.dot(ones, np.multiply(grad_out, centred, out=grad_in), out=grad_gamma)
+        grad_gamma /= self._std
+        np.multiply(centred, grad_gamma / (self._std * -rows), out=grad_in)
         grad_in -= grad_beta / rows
         grad_in += grad_out
-        grad_in *= self._scale
+        grad_in *= self.params["gamma"] / self._std
         return grad_in
 
 
@@ -225,12 +224,13 @@ class Dropout(Layer):
     def __init__(self, width: int, dtype: Any, *, rate: float, rng: np.random.Generator) -> None:
         super().__init__()
         self.rate = rate
-        self._threshold = np.uint16(min(round(rate * self.LEVELS), self.LEVELS - 1))
-        self._scale = np.asarray(1 / (1 - int(self._threshold) / self.LEVELS), dtype)
+        threshold = min(round(rate * self.LEVELS), self.LEVELS - 1)
+        self._threshold = np.asarray(threshold, np.uint16)
+        self._scale = np.asarray(1 / (1 - threshold / self.LEVELS), dtype)
         self._rng = rng
         self._mask = Rows(width, dtype)
         self._out = Rows(width, dtype)
-        self._grad_in = Rows(width, dtype)
+        self.grad_in = Rows(width, dtype)
 
     def sample_mask(self, rows: int, rng: np.random.Generator | None = None) -> Array:
         """Draw a new mask of shape ``(rows, width)``: 0 (dropped) or 1/(1 − rate) (kept).
@@ -239,8 +239,8 @@ class Dropout(Layer):
         """
         mask = self._mask(rows)
         words = (rng or self._rng).bit_generator.random_raw(-(-mask.size // 4))
-        kept = words.view(np.uint16)[: mask.size].reshape(mask.shape) >= self._threshold
-        np.multiply(kept, self._scale, out=mask)
+        numbers: Array = np.ndarray(mask.shape, np.uint16, buffer=words)
+        np.multiply(numbers >= self._threshold, self._scale, out=mask)
         return mask
 
     def forward(self, x: Array, *, training: bool) -> Array:
@@ -252,4 +252,4 @@ class Dropout(Layer):
     def backward(self, grad_out: Array) -> Array:
         """∂L/∂x = g times the mask of the last training forward."""
         rows = len(grad_out)
-        return np.multiply(grad_out, self._mask(rows), out=self._grad_in(rows))
+        return np.multiply(grad_out, self._mask(rows), out=self.grad_in(rows))

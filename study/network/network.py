@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from study.network.activations import Activation
 from study.network.initializers import Initializer
-from study.network.layers import Affine, Array, BatchNorm, Dropout, Layer
+from study.network.layers import Affine, Array, BatchNorm, Dropout, Layer, Rows
 from study.network.streams import RngStreams
 
 # Rows per block in evaluation: large enough for full matrix-product speed, small enough that a
@@ -43,6 +43,7 @@ class Network:
         )
         self.parameters = self._gather(owners, "params")
         self.gradients = self._gather(owners, "grads")
+        self._share_gradient_buffers()
 
     @staticmethod
     def _gather(owners: list[tuple[Layer, str]], kind: str) -> Array:
@@ -55,6 +56,16 @@ class Network:
             arrays[name] = vector[start:stop].reshape(arrays[name].shape)
             start = stop
         return vector
+
+    def _share_gradient_buffers(self) -> None:
+        """Let layers of one width take turns with two buffers, which then stay in the cache.
+
+        Only the layer below reads ∂L/∂input, so none but neighbours must have different buffers.
+        """
+        shared: dict[tuple[int, bool], Rows] = {}
+        for place, layer in enumerate(self.layers):
+            turn = (layer.grad_in.width, place % 2 == 0)
+            layer.grad_in = shared.setdefault(turn, layer.grad_in)
 
     @classmethod
     def build(

@@ -66,10 +66,10 @@ def trace(network: Network, samples: Samples) -> list[HiddenLayer]:
             outputs[-1].append(x)
     loss.forward(x, samples.labels)
     grad: Array | None = loss.backward()
-    gradients: list[Array] = []
+    gradients: list[Floats] = []
     for block in reversed(copy.blocks):
         assert grad is not None
-        gradients.insert(0, grad)
+        gradients.insert(0, grad.astype(np.float64))  # the blocks below use the buffer again
         for layer in reversed(block):
             assert grad is not None
             grad = layer.backward(grad)
@@ -82,7 +82,7 @@ def trace(network: Network, samples: Samples) -> list[HiddenLayer]:
                 preactivation=output[0].astype(np.float64),
                 normalised=output[-2].astype(np.float64),
                 activation=output[-1].astype(np.float64),
-                gradient=gradient.astype(np.float64),
+                gradient=gradient,
                 weight_gradient=block[0].grads["weight"].astype(np.float64),
                 function=function,
             )

@@ -1,5 +1,6 @@
 """The network as a whole: layout, modes, copies, buffers, precision."""
 
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -157,6 +158,17 @@ def test_predictions_outlive_the_next_call(make_network, make_batch):
     kept = one.copy()
     network.predict(make_batch(20, seed=2).images)
     np.testing.assert_array_equal(one, kept)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+@pytest.mark.parametrize("batchnorm", [False, True])
+def test_gradient_buffers_are_two_by_width_and_no_layer_writes_what_it_reads(
+    make_network, batchnorm, dropout
+):
+    network = make_network((18, 18, 18), batchnorm=batchnorm, dropout=dropout)
+    for below, above in itertools.pairwise(network.layers):
+        assert below.grad_in is not above.grad_in
+    assert len({id(layer.grad_in) for layer in network.layers if layer.grad_in.width == 18}) == 2
 
 
 def test_copy_without_dropout_is_independent(make_network, make_batch):
