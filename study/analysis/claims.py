@@ -6,7 +6,7 @@ for the number of tests. ``to_json`` is what other programs read (``docs/claims.
 
 import math
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -97,52 +97,36 @@ class Judgement:
     reason: str | None
 
 
-@dataclass(frozen=True)
-class _Kept(Results):
-    """Results that make each frame once."""
+class _Measured:
+    """The metrics of one study, each made once."""
 
-    kept: dict[Hashable, pd.DataFrame] = field(default_factory=dict)
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        self._frames: dict[Hashable, pd.DataFrame] = {}
 
-    def runs(self, experiment: str) -> pd.DataFrame:
-        """As ``Results.runs``; not to be changed."""
-        return self._once("runs", experiment)
-
-    def points(self, experiment: str) -> pd.DataFrame:
-        """As ``Results.points``; not to be changed."""
-        return self._once("points", experiment)
-
-    def layers(self, experiment: str) -> pd.DataFrame:
-        """As ``Results.layers``; not to be changed."""
-        return self._once("layers", experiment)
-
-    def _once(self, frame: str, experiment: str) -> pd.DataFrame:
-        if (frame, experiment) not in self.kept:
-            self.kept[frame, experiment] = getattr(super(), frame)(experiment)
-        return self.kept[frame, experiment]
-
-    def metric(self, part: Part) -> pd.DataFrame:
-        """The frame of a part's metric."""
-        key = (part.metric, part.experiment, *part.options.items())
-        if key not in self.kept:
-            frame = measure(self, part.experiment, part.metric, part.options)
-            self.kept[key] = pairing.with_recommended(frame)
-        return self.kept[key]
+    def frame(self, part: Part) -> pd.DataFrame:
+        """The frame of a part's metric, with ``recommended``."""
+        key = (part.experiment, part.metric, *part.options.items())
+        if key not in self._frames:
+            frame = measure(self._results, part.experiment, part.metric, part.options)
+            self._frames[key] = pairing.with_recommended(frame)
+        return self._frames[key]
 
 
 def judge(claims: Iterable[Claim], results: Results) -> list[Judgement]:
     """The verdict on each claim, in their order; without those the study has no experiment for."""
-    kept = _Kept(results.plan, results.records)
+    measured = _Measured(results)
     table = [
-        (claim, {name: _finding(part, kept) for name, part in claim.parts.items()})
+        (claim, {name: _finding(part, measured) for name, part in claim.parts.items()})
         for claim in claims
         if any(experiment in results.plan.experiments for experiment in claim.experiments)
     ]
     return [_judgement(claim, findings) for claim, findings in _corrected(table)]
 
 
-def _finding(part: Part, results: _Kept) -> Finding:
+def _finding(part: Part, measured: _Measured) -> Finding:
     """One part, before the correction for the number of tests."""
-    sides = pairing.selected(part, results.metric(part))
+    sides = pairing.selected(part, measured.frame(part))
     table = pairing.pairs(part, sides)
     compared = pd.concat(list(sides.values())).drop_duplicates("address")
     diverged = int((compared["status"] == "diverged").sum())
@@ -152,45 +136,40 @@ def _finding(part: Part, results: _Kept) -> Finding:
 
 def _tested(part: Part, table: pd.DataFrame, *, diverged: int, censored: int) -> Finding:
     """Interval, p-value and verdict of the pairs in ``table``."""
-    treatment, control = (table[side].to_numpy(float) for side in ("treatment", "control"))
+    sides = table[["treatment", "control"]].to_numpy(float)
     ratio = part.compare == "ratio"
-    positive = bool((treatment > 0).all() and (control > 0).all())
-    if ratio and positive:
-        treatment, control = np.log(treatment), np.log(control)
-    known = positive or not ratio
-    differences = treatment - control if known else np.empty(0)
+    logarithmic = ratio and bool((sides > 0).all())
+    treatment, control = (np.log(sides) if logarithmic else sides).T
+    # A ratio of what is not positive is no number: such a pair may not just be left out.
+    valid = logarithmic or not ratio
+    differences = treatment - control if valid else np.full(len(table), np.nan)
     evidence = _evidence(part, table, differences)
     smallest = math.log(part.smallest) if ratio else part.smallest
-    effect = evidence.estimate
-    reason, uncorrected, p = None, INCONCLUSIVE, math.nan
+    p = verdicts.p_value(evidence, part.direction, smallest)
+    verdict, reason = INCONCLUSIVE, None
     if not len(table):
         reason = verdicts.MISSING
-    elif not known:
+    elif not valid:
         reason = verdicts.NOT_POSITIVE
+    elif evidence.estimate.n < verdicts.FEWEST:
+        reason = verdicts.FEW_PAIRS
     else:
-        p = verdicts.p_value(evidence, part.direction, smallest)
-        if effect.n < verdicts.FEWEST:
-            reason = verdicts.FEW_PAIRS
-        else:
-            uncorrected = verdicts.verdict(effect, part.direction, smallest)
-            reason = verdicts.WIDE if uncorrected == INCONCLUSIVE else None
-    as_ratio = _exponential if ratio and positive else _plain
-    values = table.assign(effect=np.nan)
-    if known:
-        values["effect"] = np.exp(differences) if ratio else differences
+        verdict = verdicts.verdict(evidence.estimate, part.direction, smallest)
+        reason = verdicts.WIDE if verdict == INCONCLUSIVE else None
+    shown = _exponential if logarithmic else _plain
     return Finding(
         part=part,
-        treatment=as_ratio(_evidence(part, table, treatment).estimate),
-        control=as_ratio(_evidence(part, table, control).estimate) if part.control else None,
-        effect=as_ratio(effect),
+        treatment=shown(_evidence(part, table, treatment).estimate),
+        control=None if part.control is None else shown(_evidence(part, table, control).estimate),
+        effect=shown(evidence.estimate),
         p=p,
         p_holm=math.nan,
-        verdict=uncorrected,
-        uncorrected=uncorrected,
+        verdict=verdict,
+        uncorrected=verdict,
         reason=reason,
         diverged=diverged,
         censored=censored,
-        pairs=values,
+        pairs=table.assign(effect=np.exp(differences) if logarithmic else differences),
     )
 
 
@@ -198,8 +177,9 @@ def _evidence(part: Part, table: pd.DataFrame, values: np.ndarray) -> Evidence:
     """Student's t, or the bootstrap where the part has clusters."""
     if not part.cluster_by:
         return t_evidence(values)
-    clusters = list(table[list(part.cluster_by)].itertuples(index=False, name=None))
-    return bootstrap_evidence(values, clusters[: len(values)])
+    return bootstrap_evidence(
+        values, list(table[list(part.cluster_by)].itertuples(index=False, name=None))
+    )
 
 
 def _plain(estimate: Estimate) -> Estimate:
@@ -218,31 +198,26 @@ def _corrected(
 ) -> list[tuple[Claim, dict[str, Finding]]]:
     """Holm's correction over all deciding parts that could have given a verdict.
 
-    A part with too few pairs is no test: it cannot be rejected falsely, and does not make the
-    others stricter.
+    A part with too few pairs is no test: it gives no verdict, so none that is false, and does not
+    make the others stricter.
     """
-    tests = [
-        (claim.id, name)
-        for claim, findings in table
+    tests = {
+        (index, name): finding.p
+        for index, (_, findings) in enumerate(table)
         for name, finding in findings.items()
-        if finding.part.deciding and (finding.uncorrected != INCONCLUSIVE or _wide(finding))
-    ]
-    of = {claim.id: findings for claim, findings in table}
-    corrected = dict(zip(tests, holm([of[claim][name].p for claim, name in tests]), strict=True))
+        if finding.part.deciding and finding.reason in (None, verdicts.WIDE)
+    }
+    corrected = dict(zip(tests, holm(list(tests.values())).tolist(), strict=True))
     return [
         (
             claim,
             {
-                name: _with_correction(finding, float(corrected.get((claim.id, name), math.nan)))
+                name: _with_correction(finding, corrected.get((index, name), math.nan))
                 for name, finding in findings.items()
             },
         )
-        for claim, findings in table
+        for index, (claim, findings) in enumerate(table)
     ]
-
-
-def _wide(finding: Finding) -> bool:
-    return finding.reason == verdicts.WIDE
 
 
 def _with_correction(finding: Finding, p_holm: float) -> Finding:

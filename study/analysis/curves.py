@@ -122,12 +122,13 @@ class GapCurve(NamedTuple):
 def gap_curves(results: Results, experiment: str) -> pd.DataFrame:
     """A row for each run that did not fail: config columns, ``status``, ``value`` (GapCurve)."""
     curves = accuracy_curves(results, experiment).sort_values(["address", "step"], kind="stable")
-    rows = []
-    for _, own in curves.groupby("address", sort=False):
-        row = own.iloc[0][[*CONFIG_COLUMNS, "status"]].to_dict()
-        curve = GapCurve(own["train_accuracy"].to_numpy(float), own["gap"].to_numpy(float))
-        rows.append(row | {"value": curve})
-    return pd.DataFrame(rows, columns=[*CONFIG_COLUMNS, "status", "value"])
+    first = ~curves["address"].duplicated().to_numpy(bool)
+    starts = np.flatnonzero(first)[1:]
+    columns = [curves[name].to_numpy(float) for name in ("train_accuracy", "gap")]
+    parts = zip(*(np.split(column, starts) for column in columns), strict=True)
+    rows = curves.loc[first, [*CONFIG_COLUMNS, "status"]]
+    values = [GapCurve(*part) for part in parts] if len(rows) else []
+    return rows.assign(value=pd.Series(values, index=rows.index, dtype=object))
 
 
 def gaps_at_equal_accuracy(one: GapCurve, other: GapCurve) -> tuple[float, float]:

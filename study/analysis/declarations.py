@@ -197,11 +197,13 @@ def mask(selection: Selection, frame: pd.DataFrame) -> NDArray[np.bool_]:
 
 def _equal(column: pd.Series, value: Any) -> NDArray[np.bool_]:
     if value is None:
-        return column.isna().to_numpy(bool)
-    if isinstance(value, str | bool):
-        return np.asarray(column.to_numpy(object) == value, bool)
-    numbers = column.to_numpy(float, na_value=np.nan)
-    return np.isclose(numbers, value, rtol=SAME, atol=0)
+        equal = column.isna()
+    elif isinstance(value, str | bool):
+        equal = column == value
+    else:
+        numbers = column.to_numpy(float, na_value=np.nan)
+        return np.asarray(np.isclose(numbers, value, rtol=SAME, atol=0), bool)
+    return np.asarray(equal, bool)
 
 
 # --- reading files ------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from study.analysis import curves
 from study.analysis.frames import (
@@ -129,7 +130,8 @@ def rank(results: Results, experiment: str, *, of: str) -> pd.DataFrame:
     complete = cells.groupby(runs["seed"]).nunique() == cells.nunique()
     runs = runs[runs["seed"].map(complete).astype(bool)] if len(runs) else runs
     better = runs.groupby("seed")[of].rank(method="min", ascending=of.endswith("loss")) - 1
-    return runs.assign(value=better / max(cells.nunique(), 1))[COLUMNS]
+    ranked: pd.DataFrame = runs.assign(value=better / max(cells.nunique(), 1))[COLUMNS]
+    return ranked
 
 
 # --- learning curves ----------------------------------------------------------------------------
@@ -184,22 +186,28 @@ def layer(
 
 def _wide(layers: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Values by run (address) and layer, and whether they are of a hidden layer."""
-    by = {"index": "address", "columns": "layer", "aggfunc": "first", "dropna": False}
-    wide = layers.pivot_table(values=column, **by)
-    return wide, layers.pivot_table(values="hidden", **by).eq(True)
+    wide, hidden = (
+        layers.pivot_table(
+            values=values, index="address", columns="layer", aggfunc="first", dropna=False
+        )
+        for values in (column, "hidden")
+    )
+    return wide, hidden.eq(True)
 
 
 def _pick(wide: pd.DataFrame, hidden: pd.DataFrame, layer: Any) -> pd.Series:
     """One value for each row: of layer number ``layer``, or over the hidden layers."""
     if layer not in OVER_LAYERS:
-        return wide[layer] if layer in wide else pd.Series(np.nan, index=wide.index)
+        column = wide[layer].to_numpy(float) if layer in wide else np.nan
+        return pd.Series(column, index=wide.index, dtype=float)
     own = wide.where(hidden)
     if layer == "last":
         last = hidden.to_numpy().cumsum(axis=1).argmax(axis=1) if wide.shape[1] else []
         return pd.Series(own.to_numpy()[np.arange(len(own)), last], index=own.index)
     # Of all hidden layers or not at all: what a layer lacks is not to be hidden by the others.
     complete = (own.notna() | ~hidden).all(axis=1)
-    return own.agg(layer, axis=1).where(complete)
+    over_layers: pd.Series = own.agg(layer, axis=1).where(complete)
+    return over_layers
 
 
 def _of_all_weights(layers: pd.DataFrame, column: str) -> pd.Series:
@@ -235,13 +243,10 @@ def layer_slope(
     layers = results.layers(experiment)
     layers = layers[(layers["moment"] == moment) & layers["hidden"].astype(bool)]
     wide, _ = _wide(layers, column)
-    logs = np.log(wide.where(wide > 0))
-    slopes = {
-        address: _slope(row.index.to_numpy(float), row.to_numpy(float))
-        for address, row in logs.iterrows()
-    }
-    values = pd.Series(slopes, dtype=float)
-    return _of_runs(results, experiment, np.exp(values) if factor else values)
+    logs = np.log(wide.where(wide > 0).to_numpy(float))
+    slopes = [_slope(wide.columns.to_numpy(float), row) for row in logs]
+    values = np.exp(slopes) if factor else slopes
+    return _of_runs(results, experiment, pd.Series(values, index=wide.index, dtype=float))
 
 
 def _slope(x: np.ndarray, y: np.ndarray) -> float:
@@ -324,6 +329,7 @@ def _of_histogram(
 def _pick_of(values: Sequence[float], layer: Any) -> float:
     """As ``_pick`` for a list with one value for each hidden layer."""
     if layer in OVER_LAYERS:
+        functions: dict[str, Callable[[Any], Any]]
         functions = {"last": lambda v: v[-1], "mean": np.mean, "max": np.max, "min": np.min}
         return float(functions[layer](values)) if len(values) else math.nan
     return float(values[layer - 1]) if layer <= len(values) else math.nan
@@ -340,15 +346,19 @@ def loss_slope(result: Mapping[str, Any], *, of: str) -> float:
     return _slope(np.log(np.asarray(result["sizes"], float)), np.log(_losses_by_size(result, of)))
 
 
-def _losses_by_size(result: Mapping[str, Any], of: str) -> np.ndarray:
-    means = np.asarray(result["means"]).mean(axis=1)
-    return means if of == "mean" else means * np.asarray(result["sizes"])
+def _losses_by_size(result: Mapping[str, Any], of: str) -> NDArray[np.float64]:
+    """By N, smallest first; NaN where a loss is 0, whose logarithm is none."""
+    means = np.asarray(result["means"], float).mean(axis=1)
+    means = np.where(means > 0, means, np.nan)
+    return means if of == "mean" else means * np.asarray(result["sizes"], float)
 
 
-def _draws_of(result: Mapping[str, Any], batch_size: int) -> np.ndarray:
+def _draws_of(result: Mapping[str, Any], batch_size: int) -> NDArray[np.float64]:
     """Deviations of the mini-batches' losses from that of all samples; none for other sizes."""
     chosen = np.asarray(result["batch_sizes"]) == batch_size
-    return np.asarray(result["losses"])[chosen].ravel() - result["full_loss"]
+    losses: NDArray[np.float64] = np.asarray(result["losses"], float)[chosen].ravel()
+    losses -= float(result["full_loss"])  # the selection is a copy
+    return losses
 
 
 def minibatch_bias(result: Mapping[str, Any], *, batch_size: int, relative_to: str) -> float:
@@ -563,4 +573,5 @@ def measure(
     """The frame of the metric ``name``, options that are left out at their defaults."""
     metric = METRICS[name]
     complete = {key: options.get(key, option.default) for key, option in metric.options.items()}
-    return metric.measure(results, experiment, **complete)
+    frame: pd.DataFrame = metric.measure(results, experiment, **complete)
+    return frame

@@ -67,10 +67,9 @@ def pairs(part: Part, sides: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         own = {name: grouped[name][group] for name in grouped} | {"treatment": treated}
         rows += _pairs_of_group(part, own)
     rows.sort(key=lambda row: [_order(value) for value in row[: len(part.paired_by)]])
+    rows = [row for row in rows if np.isfinite(row[-2:]).all()]
     table = pd.DataFrame(rows, columns=[*part.paired_by, "treatment", "control"])
-    numbers = table[["treatment", "control"]].astype(float)
-    table[["treatment", "control"]] = numbers
-    return table[np.isfinite(numbers).all(axis=1)].reset_index(drop=True)
+    return table.astype({"treatment": float, "control": float})
 
 
 def _by_group(part: Part, rows: pd.DataFrame) -> dict[Key, dict[Key, Cells]]:
@@ -96,7 +95,10 @@ def _cell_columns(part: Part) -> list[str]:
 
 def _tuples(rows: pd.DataFrame, columns: Sequence[str]) -> list[Key]:
     """Rows as tuples in which what is not available is None: it equals itself."""
-    lists = [rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in columns]
+    lists = []
+    for name in columns:
+        values, missing = rows[name].tolist(), rows[name].isna().tolist()
+        lists.append([None if m else v for v, m in zip(values, missing, strict=True)])
     return list(zip(*lists, strict=True)) if lists else [()] * len(rows)
 
 
