@@ -16,11 +16,12 @@ from study.analysis.figures.parts import Pooled, pool, small_share
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
-from study.analysis.intervals import log_t_interval, t_interval
+from study.analysis.intervals import Estimate, log_t_interval, t_interval
 
 EXPERIMENT = ("activations",)
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
 INITS = ("normal 1", "normal 0.01", "xavier", "glorot", "he", "xavier_doubled")
+NAMES = {"normal 1": "wide", "normal 0.01": "narrow", "xavier": "xavier", "he": "he"}  # of facts
 LIMITS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}  # where the function is flat
 
 
@@ -169,10 +170,43 @@ def table_histograms(results: Results, *, activation: str, inits: Sequence[str])
     return pd.DataFrame(rows, columns=columns)
 
 
-def _histogram_figure(figure_id: str, activation: str, *inits: str) -> FigureSpec:
+def facts_histograms(results: Results, *, activation: str, inits: Sequence[str]) -> dict[str, Any]:
+    """Numbers of the first and the last layer, as in the table, and what becomes of the sd."""
+    table = table_histograms(results, activation=activation, inits=inits)
+    if table.empty:
+        return {"case": "nothing"}
+    layers = probed(results)
+    layers = layers[layers["activation"] == activation]
+    first, last = int(table["layer"].min()), int(table["layer"].max())
+    facts: dict[str, Any] = {"case": "measured", "last": last}
+    for init in inits:
+        name, own = NAMES[init], table[table["init"] == init].set_index("layer")
+        for fact, column in (
+            ("mean", "mean"), ("sd", "sd"), ("skew", "skew"), ("flat", "saturated share"),
+            ("effective", "effective units"),
+        ):  # fmt: skip
+            for end, layer in (("first", first), ("last", last)):
+                facts[f"{name}_{fact}_{end}"] = own[column].get(layer, t_interval([]))
+        chosen = layers[layers["init"] == init]
+        facts[f"{name}_sd_change"] = relative(chosen, "activation_sd", last, first)
+    return facts
+
+
+def relative(layers: pd.DataFrame, column: str, layer: int, to: int) -> Estimate:
+    """``column`` in one layer as a multiple of what it is in another, over the seeds."""
+    values = layers.pivot_table(index="seed", columns="layer", values=column)
+    values = values.reindex(columns=sorted({layer, to}))
+    return log_t_interval(values[layer] / values[to])
+
+
+def _histogram_figure(
+    figure_id: str, activation: str, *inits: str, compared: Sequence[str] = ()
+) -> FigureSpec:
+    """``compared``: schemes of figures before it, which its sentence is about, too."""
     chosen: dict[str, Any] = {"activation": activation, "inits": inits}
+    facts = partial(facts_histograms, activation=activation, inits=(*inits, *compared))
     return FigureSpec(figure_id, EXPERIMENT, partial(draw_histograms, **chosen),
-                      partial(table_histograms, **chosen))  # fmt: skip
+                      partial(table_histograms, **chosen), facts)  # fmt: skip
 
 
 # 1.2.2-c: what is left of the gradient
@@ -219,17 +253,34 @@ def table_gradients(results: Results) -> pd.DataFrame:
             norms = own.pivot_table(index="seed", columns="layer", values="gradient_norm")
             row: dict[str, Any] = {"activation": activation, "init": init}
             row |= {f"layer {number}": log_t_interval(norms[number]) for number in norms.columns}
-            row["first / last"] = log_t_interval(norms[norms.columns[0]] / norms[norms.columns[-1]])
+            row["first / last"] = relative(own, "gradient_norm", numbers[0], numbers[-1])
             rows.append(row)
     columns = ["activation", "init", *(f"layer {number}" for number in numbers), "first / last"]
     return pd.DataFrame(rows, columns=columns)
 
 
+def facts_gradients(results: Results) -> dict[str, Any]:
+    """What is left of the gradient in the first layer, by activation and scheme."""
+    table = table_gradients(results)
+    if table.empty:
+        return {"case": "nothing"}
+    left = table.set_index(["activation", "init"])["first / last"]
+    return {
+        "case": "measured",
+        "last": int(probed(results)["layer"].max()),
+        **{
+            f"{activation}_{name}": left.get((activation, init), t_interval([]))
+            for activation in ACTIVATIONS
+            for init, name in NAMES.items()
+        },
+    }
+
+
 FIGURES = (
     _histogram_figure("1.2.2-a", "sigmoid", "normal 1"),
     _histogram_figure("1.2.2-b", "sigmoid", "normal 0.01"),
-    FigureSpec("1.2.2-c", EXPERIMENT, draw_gradients, table_gradients),
-    _histogram_figure("1.2.3-a", "sigmoid", "xavier"),
+    FigureSpec("1.2.2-c", EXPERIMENT, draw_gradients, table_gradients, facts_gradients),
+    _histogram_figure("1.2.3-a", "sigmoid", "xavier", compared=("normal 1", "normal 0.01")),
     _histogram_figure("1.2.3-b", "tanh", "normal 1", "normal 0.01", "xavier"),
     _histogram_figure("1.2.4-a", "relu", "normal 0.01"),
     _histogram_figure("1.2.4-b", "relu", "xavier"),

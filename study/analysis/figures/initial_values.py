@@ -1,6 +1,7 @@
 """Last figures of section 1.2.4: what the initial values do to learning, and the erratum on He."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.analysis.figures import style
-from study.analysis.figures.activations import ACTIVATIONS, INITS, probed
+from study.analysis.figures.activations import ACTIVATIONS, INITS, NAMES, probed
 from study.analysis.figures.parts import end_labels
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
@@ -68,11 +69,16 @@ def _plain_numbers(axes: Axes) -> None:
 
 
 def _chance_line(axes: Axes, runs: pd.DataFrame, tr: Translate) -> None:
-    """Loss of a network that gives every class the same probability: ln(number of classes)."""
-    loss = -float(np.log(runs["chance"].iloc[0]))
+    """A line at the loss of a network that knows nothing."""
+    loss = _chance_loss(runs)
     axes.axhline(loss, color="0.5", linewidth=0.9, linestyle=":")
     axes.annotate(tr("chance"), (0.99, loss), xycoords=("axes fraction", "data"), xytext=(0, 3),
                   textcoords="offset points", ha="right", fontsize=9.5)  # fmt: skip
+
+
+def _chance_loss(runs: pd.DataFrame) -> float:
+    """Loss of a network that gives every class the same probability: ln(number of classes)."""
+    return -float(np.log(runs["chance"].iloc[0]))
 
 
 def _legend(
@@ -111,6 +117,27 @@ def table_loss(results: Results) -> pd.DataFrame:
             diverged = int((cell["status"] == "diverged").sum())
             rows.append([activation, init, *losses, accuracy, diverged])
     return pd.DataFrame(rows, columns=columns)
+
+
+def facts_loss(results: Results) -> dict[str, Any]:
+    """Training loss at the end by activation and scheme; ``diverged`` where all runs did."""
+    table = table_loss(results)
+    if table.empty:
+        return {"case": "nothing"}
+    cells = table.set_index(["activation", "init"])
+    facts: dict[str, Any] = {
+        "case": "measured",
+        "updates": int(results.points("init_loss")["step"].max()),
+        "chance": _chance_loss(results.runs("init_loss")),
+        "diverged": int(table["diverged"].sum()),
+    }
+    for activation in ("relu", "sigmoid"):
+        for init, name in NAMES.items():
+            key = (activation, init)
+            loss = cells["loss at end"].get(key, t_interval([]))
+            lost = not loss.n and cells["diverged"].get(key, 0) > 0
+            facts[f"{activation}_{name}"] = "diverged" if lost else loss
+    return facts
 
 
 # 1.2.4-e: each scheme at its own best learning rate
@@ -217,6 +244,27 @@ def table_rates(results: Results) -> pd.DataFrame:
     )
 
 
+def facts_rates(results: Results) -> dict[str, Any]:
+    """He and Xavier at the best learning rate of each, and their difference by seed."""
+    table, runs = by_rate(results), count_diverged(results.runs("learning_rates"))
+    if table.empty:
+        return {"case": "nothing"}
+    facts: dict[str, Any] = {"case": "measured"}
+    for activation in ACTIVATIONS:
+        accuracies = []
+        for init in ("he", "xavier"):
+            cells = table[(table["activation"] == activation) & (table["init"] == init)]
+            means = [cell.mean for cell in cells["accuracy"]]
+            rate = cells["lr"].iloc[int(np.argmax(means))] if means else np.nan
+            chosen = (runs["activation"] == activation) & (runs["init"] == init)
+            own = runs[chosen & (runs["lr"] == rate)].set_index("seed")["test_accuracy"]
+            accuracies.append(own)
+            facts[f"{activation}_{init}"] = t_interval(own)
+            facts[f"{activation}_{init}_rate"] = rate if cells["best"].any() else np.nan
+        facts[f"{activation}_difference"] = t_interval(accuracies[0] - accuracies[1])
+    return facts
+
+
 # 1.2.4-f: the erratum. He is √2 times Xavier's standard deviation, not twice
 
 # With weights of variance s/n, n inputs to each unit, a pre-activation has the variance s·E[a²] of
@@ -281,8 +329,27 @@ def table_erratum(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["init", "std", "layer", "mean square", "theory"])
 
 
+def facts_erratum(results: Results) -> dict[str, Any]:
+    """By scheme: the mean square in the last layer, and its change from layer to layer."""
+    table = table_erratum(results)
+    if table.empty:
+        return {"case": "nothing"}
+    layers = probed(results)
+    depth = int(table["layer"].max())
+    last = layers[(layers["activation"] == "relu") & (layers["layer"] == depth)]
+    facts: dict[str, Any] = {"case": "measured", "last": depth}
+    for init, factor in FACTORS.items():
+        square = last.loc[last["init"] == init, "activation_mean_square"]
+        facts |= {
+            f"{init}_last": log_t_interval(square),
+            f"{init}_step": log_t_interval(square ** (1 / depth)),
+            f"{init}_theory": factor / 2,
+        }
+    return facts
+
+
 FIGURES = (
-    FigureSpec("1.2.4-d", ("init_loss",), draw_loss, table_loss),
-    FigureSpec("1.2.4-e", ("learning_rates",), draw_rates, table_rates),
-    FigureSpec("1.2.4-f", ("activations",), draw_erratum, table_erratum),
+    FigureSpec("1.2.4-d", ("init_loss",), draw_loss, table_loss, facts_loss),
+    FigureSpec("1.2.4-e", ("learning_rates",), draw_rates, table_rates, facts_rates),
+    FigureSpec("1.2.4-f", ("activations",), draw_erratum, table_erratum, facts_erratum),
 )

@@ -22,7 +22,6 @@ TARGET = 0.9  # training accuracy that figure 1.1-c waits for
 DEVIATION_RANGE = (-1.5, 1.5)  # of the histograms of figure 1.1-b, in nats
 WORK = ["step", "samples_seen", "seconds"]
 TYPICAL = 100  # the batch size that the sentences speak of
-NOTHING = {"case": "nothing"}
 
 
 # 1.1-a: the loss of N samples, summed and averaged
@@ -96,7 +95,7 @@ def facts_loss_by_size(results: Results) -> dict[str, Any]:
     """How many times the sum and the mean change from the smallest N to the largest."""
     frame = loss_by_size(results)
     if frame.empty:
-        return NOTHING
+        return {"case": "nothing"}
     smallest, largest = int(frame["N"].min()), int(frame["N"].max())
     ends = frame.pivot_table(index="seed", columns=["moment", "N"], values=["mean", "sum"])
     values = {
@@ -254,7 +253,7 @@ def facts_minibatch_noise(results: Results) -> dict[str, Any]:
     frame = deviations(results)
     frame = frame[frame["moment"] == "end"]
     if frame.empty:
-        return NOTHING
+        return {"case": "nothing"}
     sizes = sorted(frame["batch_size"].unique())
     typical = min(sizes, key=lambda size: abs(np.log(size / TYPICAL)))
     own = {size: frame[frame["batch_size"] == size] for size in sizes}
@@ -367,14 +366,11 @@ def table_work(results: Results) -> pd.DataFrame:
 
 def facts_work(results: Results) -> dict[str, Any]:
     """Work of mini-batches of ``TYPICAL`` samples and of full batches until ``TARGET``."""
-    runs = until_target(results)
-    if runs.empty:
-        return NOTHING
-    points = results.points("minibatch")
+    runs, points = until_target(results), results.points("minibatch")
     points = points[points["status"] == "completed"]
     last = points.sort_values("step").groupby("address").last()
     facts: dict[str, Any] = {
-        "target": TARGET,
+        "target": round(100 * TARGET),
         "size": TYPICAL,
         "start": t_interval(points[points["step"] == 0].groupby("seed")["train_loss"].mean()),
     }

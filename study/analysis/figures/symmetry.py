@@ -17,9 +17,8 @@ from study.analysis.frames import Results, count_diverged
 from study.analysis.intervals import paired_difference, t_interval
 
 INITS = ("constant 0", "constant 0.01", "xavier", "he")
+# in the names of facts
 NAMES = {"constant 0": "zero", "constant 0.01": "constant", "xavier": "xavier", "he": "he"}
-UNKNOWN = t_interval([])
-NOTHING = {"case": "nothing"}
 PALETTE = "RdBu_r"  # diverging, and colour-blind safe
 
 
@@ -123,13 +122,13 @@ def facts_weights(results: Results) -> dict[str, Any]:
     """Distinct units of the first two layers by scheme, as in the table."""
     table = table_weights(results)
     if table.empty:
-        return NOTHING
+        return {"case": "nothing"}
     first = table[table["layer"] == table["layer"].min()]
     facts: dict[str, Any] = {"case": "measured", "units": int(first["units"].iloc[0].mean)}
     for init in INITS:
         own = table[table["init"] == init].set_index("layer")["distinct units"]
         name = NAMES[init]
-        facts |= {f"{name}_{layer}": own.get(layer, UNKNOWN) for layer in (1, 2)}
+        facts |= {f"{name}_{layer}": own.get(layer, t_interval([])) for layer in (1, 2)}
     return facts
 
 
@@ -189,7 +188,7 @@ def facts_width(results: Results) -> dict[str, Any]:
     """Test accuracy of the narrowest and the widest layer, and what the width changes, by seed."""
     runs = count_diverged(results.runs("width"))
     if runs.empty:
-        return NOTHING
+        return {"case": "nothing"}
     low, high = int(runs["width"].min()), int(runs["width"].max())
     facts: dict[str, Any] = {
         "case": "measured" if high > low else "one_width",
