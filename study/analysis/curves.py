@@ -29,15 +29,14 @@ def accuracy_curves(results: Results, experiment: str) -> pd.DataFrame:
     """
     points, runs = results.points(experiment), results.runs(experiment)
     schedule = points[[*SCHEDULE, "step", "epoch"]].drop_duplicates([*SCHEDULE, "step"])
-    parts = [points[points["status"] == "completed"]]
-    diverged = runs[runs["status"] == "diverged"]
-    config = [*CONFIG_COLUMNS, "status"]
-    for index, run in diverged.iterrows():
-        own = points[(points["address"] == run["address"]) & (points["step"] < run["diverged_at"])]
-        planned = diverged.loc[[index], [*config, "chance"]].merge(schedule, on=SCHEDULE)
-        after = planned[~planned["step"].isin(own["step"])]
-        parts += [own, after.assign(**dict.fromkeys(ACCURACIES, run["chance"]))]
-    curves = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    end = points["address"].map(runs.set_index("address")["diverged_at"]).astype(float)
+    before = points[points["step"] < end.fillna(np.inf)]
+    columns = [*CONFIG_COLUMNS, "status", "diverged_at", "chance"]
+    planned = runs.loc[runs["status"] == "diverged", columns].merge(schedule, on=SCHEDULE)
+    after = planned[planned["step"] >= planned["diverged_at"].astype(float)]
+    after = after.assign(**dict.fromkeys(ACCURACIES, after["chance"]))
+    parts = [part for part in (before, after) if len(part)] or [before]
+    curves = pd.concat(parts, ignore_index=True)
     return curves.assign(gap=curves["train_accuracy"] - curves["test_accuracy"])[CURVE_COLUMNS]
 
 

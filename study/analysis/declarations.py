@@ -287,15 +287,17 @@ def load_claim(
 def _read(path: Path) -> Any:
     """The content of a YAML file, whatever it is; a key that stands twice is an error."""
     try:
-        text = path.read_text(encoding="utf-8")
-        repeated = _repeated_key(yaml.compose(text, Loader=yaml.SafeLoader))
-        content = yaml.safe_load(text)
+        # What yaml.safe_load does, with a look at the nodes on the way.
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        repeated = _repeated_key(node)
+        content = None if node is None else loader.construct_document(node)
     # PyYAML raises also what its constructors do: ValueError for the date 2001-99-99, and so on.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(str(path), f"a YAML file ({reason})", path.name) from None
     if repeated is not None:
-        raise ConfigError(f"{path}: {repeated}", "each key once", "the same key twice")
+        raise ConfigError(f"{path}: {repeated}", "each key once", "the same key again")
     return content
 
 

@@ -37,10 +37,10 @@ _SPREADS: dict[str, Callable[[np.ndarray], Any]] = {
 
 def with_recommended(frame: pd.DataFrame) -> pd.DataFrame:
     """``frame`` with the column ``recommended``: whether a run follows the lecture's recipe."""
-    needed = ["activation", "init", "batchnorm", "dropout", "weight_decay"]
-    rows = frame[needed].to_dict("records")
-    values = [is_recommended({str(name): value for name, value in row.items()}) for row in rows]
-    return frame.assign(**{RECOMMENDED: np.array(values, bool)})
+    names = ["activation", "init", "batchnorm", "dropout", "weight_decay"]
+    configs = list(zip(*(frame[name].tolist() for name in names), strict=True))
+    follows = {config: is_recommended(dict(zip(names, config, strict=True))) for config in configs}
+    return frame.assign(**{RECOMMENDED: np.array([follows[each] for each in configs], bool)})
 
 
 def selected(part: Part, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
