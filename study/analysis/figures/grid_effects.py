@@ -113,15 +113,16 @@ def table_main_effects(results: Results) -> pd.DataFrame:
 def facts_main_effects(results: Results) -> dict[str, Any]:
     """The largest effect; the effect of each switch; the ends of each graded factor's effects.
 
-    Cases: ``full``, ``some`` (a factor of the grid does not vary), ``nothing``.
+    Cases: ``full``, ``some`` (a factor does not vary, or a switch has further levels), ``nothing``.
     """
     effects = rows_of(main_effects(count_diverged(results.runs(EXPERIMENT)), METRIC))
     if not effects:
         return {"case": "nothing"}
     largest = max(effects, key=lambda row: abs(row["effect"].mean))
     by_factor = {name: [row for row in effects if row["factor"] == name] for name in NAMES}
+    switches = all(len(by_factor[name]) == 1 for name in ("batchnorm", "dropout", "weight_decay"))
     facts: dict[str, Any] = {
-        "case": "full" if all(by_factor.values()) else "some",
+        "case": "full" if switches and all(by_factor.values()) else "some",
         "largest": largest["effect"],
         "largest_factor": NAMES[largest["factor"]],
         "largest_level": plain(largest["level"]),

@@ -216,7 +216,7 @@ def facts_ranking(results: Results) -> dict[str, Any]:
     if not recipe:
         return facts
     of_cell = dict(by_cell(count_diverged(results.runs(EXPERIMENT))))
-    own, other = (of_cell[cell_of(row)].set_index("seed")[METRIC] for row in (recipe[0], best))
+    own, other = (of_cell[cell_of(row)].groupby("seed")[METRIC].mean() for row in (recipe[0], best))
     ranks = [int(row["rank"]) for row in recipe]
     return facts | {
         "case": "first" if ranks[0] == 1 else "ranked",

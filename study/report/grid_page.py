@@ -1,0 +1,162 @@
+"""The grid's interactive parts in the language of the page: ranking table and explorer."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from study.analysis.effects import FACTORS
+from study.analysis.figures.grid_cells import METRIC, NAMES, plain
+from study.analysis.frames import Results
+from study.analysis.grid_data import ACCURACIES, explorer_data, hundredths, ranking_data
+from study.analysis.intervals import Estimate
+from study.report.text import Text
+
+STATUSES = ("completed", "diverged", "failed", "missing")
+WORDS = "explorer_"
+
+
+@dataclass(frozen=True)
+class RankingCell:
+    """A cell of the table: its text, and what it is sorted and filtered by."""
+
+    text: str
+    value: str
+
+
+@dataclass(frozen=True)
+class RankingRow:
+    """A row of the ranking: a cell of the grid.
+
+    Attributes:
+        cell: its number in the heat map.
+        rank, n, mean, interval, status: as their columns.
+        factors: a level of each of ``FACTORS``.
+        recommended: whether it is the lecture's recipe.
+        statuses: what can be said of its runs, of ``STATUSES``; ``completed`` only of all.
+    """
+
+    cell: int
+    rank: RankingCell
+    factors: list[RankingCell]
+    recommended: bool
+    n: int
+    mean: RankingCell
+    interval: RankingCell
+    status: str
+    statuses: list[str]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A factor or a status to filter by: id, name, and its values with their texts."""
+
+    id: str
+    name: str
+    options: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class RankingView:
+    """What the template shows of the ranking."""
+
+    factors: list[tuple[str, str]]
+    filters: list[Filter]
+    rows: list[RankingRow]
+    count: str
+
+
+def ranking_view(results: Results, text: Text) -> RankingView | None:
+    """All cells by rank; None where there are none."""
+    rows = [_ranking_row(row, text) for row in ranking_data(results)]
+    if not rows:
+        return None
+    page = text.page
+    factors = [(factor, text.label(NAMES[factor])) for factor in FACTORS]
+    filters = []
+    for index, (factor, name) in enumerate(factors):
+        own = [row.factors[index] for row in sorted(rows, key=lambda row: row.cell)]
+        filters.append(Filter(factor, name, list({cell.value: cell.text for cell in own}.items())))
+    recipe = [(value, page[f"ranking_recipe_{value}"]) for value in ("yes", "no")]
+    filters.append(Filter("recipe", page["ranking_recipe"], recipe))
+    present = {status for row in rows for status in row.statuses}
+    statuses = [(name, page[f"ranking_{name}"]) for name in STATUSES if name in present]
+    filters.append(Filter("status", page["ranking_status"], statuses))
+    count = page["ranking_count"].format(shown=len(rows), all=len(rows))
+    return RankingView(factors, filters, rows, count)
+
+
+def _ranking_row(row: Mapping[str, Any], text: Text) -> RankingRow:
+    estimate: Estimate = row[METRIC]
+    unranked = not row["n"]
+    low, mean, high = (_one_decimal(v) for v in (estimate.low, estimate.mean, estimate.high))
+    interval = text.page["ranking_to"].format(low=low, high=high) if low != "–" else "–"
+    counts = [(name, row[name]) for name in STATUSES if row[name]]
+    statuses = [name for name, _ in counts if name != "completed" or len(counts) == 1]
+    return RankingRow(
+        cell=row["cell"],
+        rank=RankingCell("–", "") if unranked else RankingCell(str(row["rank"]), str(row["rank"])),
+        factors=[
+            RankingCell(text.label(plain(row[factor])), plain(row[factor])) for factor in FACTORS
+        ],
+        recommended=row["recommended"],
+        n=row["n"],
+        mean=RankingCell(mean, "" if unranked else f"{estimate.mean:.6f}"),
+        interval=RankingCell(interval, "" if low == "–" else f"{estimate.half_width:.6f}"),
+        status=", ".join(f"{count} {text.page[name]}" for name, count in counts) or "–",
+        statuses=statuses,
+    )
+
+
+def _one_decimal(share: float) -> str:
+    known = hundredths(share)
+    return "–" if known is None else f"{known:.1f}".replace("-", "−")
+
+
+def explorer_json(results: Results, text: Text, command: str) -> Markup:
+    """The explorer's data and all words of the page's script.
+
+    It is safe inside ``<script type="application/json">``, whatever the labels contain.
+
+    Args:
+        command: repeats the runs of the whole grid.
+    """
+    data = explorer_data(results)
+    page = text.page
+    low, high = data["gaps"]
+    ends = {METRIC: (0, 100), "train_accuracy": (0, 100), "gap": (low, high)}
+    data["metrics"] = [
+        {
+            "id": name,
+            "name": page[f"{WORDS}metric_{name}"],
+            "unit": page[f"{WORDS}{'points' if name == 'gap' else 'percent'}"],
+            "ends": ends[name],
+        }
+        for name in ACCURACIES
+    ]
+    diverged = {"id": "diverged", "name": page[f"{WORDS}metric_diverged"], "unit": page[f"{WORDS}percent"]}
+    data["metrics"].append(diverged | {"ends": (0, 100)})
+    for factor in data["factors"]:
+        factor["name"] = text.label(factor["name"])
+        for level in factor["levels"]:
+            level["id"], level["name"] = level["name"], text.label(level["name"])
+    for cell in data["cells"]:
+        cell["means"] = [hundredths(cell[name].mean) for name in ACCURACIES]
+        cell["means"].append(hundredths(cell["diverged"] / cell["n"]) if cell["n"] else None)
+        cell["texts"] = [_estimate_text(cell.pop(name), name, text) for name in ACCURACIES]
+    data["command"] = command
+    data["words"] = {
+        key.removeprefix(WORDS): value for key, value in page.items() if key.startswith(WORDS)
+    } | {"count": page["ranking_count"]}
+    content = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        content = content.replace(character, f"\\u{ord(character):04x}")
+    return Markup(content)
+
+
+def _estimate_text(estimate: Estimate, name: str, text: Text) -> str:
+    if not estimate.n:
+        return "–"
+    return text.fill("{value:points}" if name == "gap" else "{value:percent}", {"value": estimate})
