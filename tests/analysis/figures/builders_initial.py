@@ -8,6 +8,7 @@ from study.analysis.frames import Results
 from study.records.config import RunConfig
 from study.records.plan import StudyPlan
 from study.records.record import RunRecord
+from study.report.text import load_text
 
 _MODULE = "study.network.initializers"
 INITS: dict[str, dict[str, Any]] = {
@@ -77,3 +78,18 @@ def texts(figure: Any) -> list[str]:
     from matplotlib.text import Text
 
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def sentences(spec: Any, study: Results) -> dict[str, str]:
+    """Alternative text and measured sentence in both languages, all filled."""
+    facts = spec.facts(study)
+    filled = {
+        f"{language} {key}": text.fill(text.figures[spec.id][key], facts)
+        for language, text in (("en", load_text("en")), ("ko", load_text("ko")))
+        for key in ("alt", "measured")
+    }
+    for sentence in filled.values():
+        assert sentence
+        assert "nan" not in sentence
+        assert "{" not in sentence
+    return filled

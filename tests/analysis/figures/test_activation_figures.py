@@ -138,3 +138,51 @@ def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
     results = make.results("activations")
     assert "«no runs»" in make.texts(spec.draw(results, make.translated))
     assert spec.table(results).empty
+
+
+def test_facts_of_the_histograms_are_those_of_the_table_and_the_change_with_depth():
+    runs = [run("xavier", "relu", seed=seed) for seed in range(2)]
+    for each in runs:
+        each.layers["init"][1]["activation_sd"] = 0.05  # 0.25 in layer 1
+    results = make.results("activations", *runs)
+    facts = FIGURES["1.2.4-b"].facts(results)
+    assert facts["last"] == 2
+    assert (facts["xavier_sd_first"].mean, facts["xavier_sd_last"].mean) == (0.25, 0.05)
+    assert (facts["xavier_sd_change"].mean, facts["xavier_sd_change"].n) == (pytest.approx(0.2), 2)
+    assert facts["xavier_flat_last"].mean == 0.5
+
+
+def test_facts_of_xavier_compare_with_the_figures_before_it_where_they_are_there():
+    results = make.results("activations", run("xavier", "sigmoid"), run("normal 1", "sigmoid"))
+    facts = FIGURES["1.2.3-a"].facts(results)
+    assert facts["wide_sd_last"].mean == 0.25
+    assert facts["narrow_sd_last"].n == 0
+    assert "– with std 0.01" in make.sentences(FIGURES["1.2.3-a"], results)["en measured"]
+
+
+def test_facts_of_the_gradients_are_what_is_left_in_the_first_layer():
+    results = make.results(
+        "activations",
+        run("normal 0.01", "sigmoid", gradients=(1e-9, 1e-3)),
+        run("he", "relu", gradients=(2.0, 1.0)),
+    )
+    facts = FIGURES["1.2.2-c"].facts(results)
+    assert facts["sigmoid_narrow"].mean == pytest.approx(1e-6)
+    assert facts["relu_he"].mean == pytest.approx(2)
+    assert facts["tanh_wide"].n == 0
+    sentence = make.sentences(FIGURES["1.2.2-c"], results)["en measured"]
+    assert "by × 1.00·10⁻⁶ with std 0.01, by – with std 1" in sentence
+
+
+@pytest.mark.parametrize("spec", activations.FIGURES, ids=lambda spec: spec.id)
+def test_sentences_fill_with_one_seed_and_with_no_run_at_all(spec):
+    runs = [
+        run(init, activation)
+        for init in ("normal 1", "normal 0.01", "xavier", "he")
+        for activation in ("sigmoid", "tanh", "relu")
+    ]
+    filled = make.sentences(spec, make.results("activations", *runs))
+    assert not any(sign in sentence for sentence in filled.values() for sign in "±–")
+    assert (
+        make.sentences(spec, make.results("activations"))["en alt"] == "There are no runs to show."
+    )

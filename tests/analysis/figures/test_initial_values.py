@@ -140,3 +140,84 @@ def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
     results = make.results(spec.experiments[0])
     assert "«no runs»" in make.texts(spec.draw(results, make.translated))
     assert spec.table(results).empty
+
+
+LOSS, RATES_FIGURE, ERRATUM = initial_values.FIGURES
+
+
+def test_facts_of_the_loss_say_where_every_run_diverged():
+    runs = (
+        curve_run("he", [2.0, 1.0, 0.5]),
+        curve_run("normal 1", [9e4], status="diverged"),
+        curve_run("xavier", [2.0, 1.0, 0.7]),
+        curve_run("xavier", [9e4], seed=1, status="diverged"),
+    )
+    results = make.results("init_loss", *runs)
+    facts = LOSS.facts(results)
+    assert facts["relu_he"].mean == 0.5
+    assert facts["relu_wide"] == "diverged"
+    assert (facts["relu_xavier"].mean, facts["relu_xavier"].n) == (
+        0.7,
+        1,
+    )  # of the one that did not
+    assert facts["sigmoid_he"].n == 0
+    assert (facts["updates"], facts["diverged"]) == (100, 2)
+    assert facts["chance"] == pytest.approx(np.log(10))
+    filled = make.sentences(LOSS, results)
+    assert "std 1 diverged" in filled["en measured"]
+    assert "std 1 발산" in filled["ko measured"]
+
+
+def test_facts_of_the_rates_compare_each_scheme_at_its_own_best_rate_by_seed():
+    runs = [
+        rate_run(init, lr, accuracy + 0.01 * seed, seed=seed)
+        for init, lr, accuracy in (
+            ("he", 0.01, 0.6), ("he", 0.1, 0.9), ("xavier", 0.01, 0.8), ("xavier", 0.1, 0.5),
+        )
+        for seed in range(3)
+    ]  # fmt: skip
+    results = make.results("learning_rates", *runs)
+    facts = RATES_FIGURE.facts(results)
+    assert (facts["relu_he_rate"], facts["relu_xavier_rate"]) == (0.1, 0.01)
+    assert facts["relu_difference"].mean == pytest.approx(0.1)
+    assert facts["relu_difference"].n == 3
+    assert facts["tanh_difference"].n == 0
+    assert "+10.0 ± 0.0 points with ReLU" in make.sentences(RATES_FIGURE, results)["en measured"]
+
+
+def test_where_no_rate_is_best_the_sentence_names_none():
+    runs = [rate_run("he", lr, np.nan, status="diverged") for lr in (0.1, 1.0)]
+    results = make.results("learning_rates", *runs)
+    facts = RATES_FIGURE.facts(results)
+    assert np.isnan(facts["relu_he_rate"])
+    assert facts["relu_he"].mean == 0.1
+    make.sentences(RATES_FIGURE, results)
+
+
+def test_facts_of_the_erratum_are_the_change_from_layer_to_layer():
+    results = make.results("activations", probe_run("xavier_doubled", (2.0, 9.0)))
+    facts = ERRATUM.facts(results)
+    assert facts["xavier_doubled_step"].mean == pytest.approx(3)
+    assert facts["xavier_doubled_last"].mean == pytest.approx(9)
+    assert facts["xavier_doubled_theory"] == 2
+    assert facts["he_step"].n == 0
+
+
+ONE = {
+    "init_loss": curve_run("he", [2.0, 1.0]),
+    "learning_rates": rate_run("he", 0.1, 0.9),
+    "activations": probe_run("he", (1.0, 1.0)),
+}
+LOST = {
+    "init_loss": curve_run("he", [9e4], status="diverged"),
+    "learning_rates": rate_run("he", 0.1, np.nan, status="diverged"),
+}
+
+
+@pytest.mark.parametrize("spec", initial_values.FIGURES, ids=lambda spec: spec.id)
+def test_sentences_fill_with_one_seed_with_diverged_runs_only_and_with_none(spec):
+    (name,) = spec.experiments
+    assert "±" not in "".join(make.sentences(spec, make.results(name, ONE[name])).values())
+    if name in LOST:
+        make.sentences(spec, make.results(name, LOST[name]))
+    assert make.sentences(spec, make.results(name))["en alt"] == "There are no runs to show."

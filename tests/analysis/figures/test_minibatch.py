@@ -11,6 +11,9 @@ def _house_style():
         yield
 
 
+A, B, C = minibatch.FIGURES
+
+
 def noise_run(seed=0, *, scale=1.0):
     """Batch losses that are 2 ± scale/√B exactly, around a full loss of 2."""
     sizes = np.array([1, 100, 1000])
@@ -134,3 +137,80 @@ def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
     results = make.results(spec.experiments[0])
     assert "«no runs»" in make.texts(spec.draw(results, make.translated))
     assert spec.table(results).empty
+
+
+def test_facts_of_the_losses_are_ratios_by_seed():
+    facts = A.facts(make.results("minibatch_noise", noise_run(), noise_run(1)))
+    assert (facts["smallest"], facts["largest"]) == (10, 1000)
+    assert facts["sum_change"].mean == pytest.approx(100)
+    assert facts["mean_change"].mean == pytest.approx(1)
+    assert facts["training_change"].mean == pytest.approx(1)
+    assert (facts["end"].mean, facts["end"].n) == (2, 2)
+
+
+def test_facts_of_the_noise_divide_the_finite_population_correction_out():
+    runs = [noise_run(seed) for seed in range(3)]
+    for run in runs:  # sd of the mean of B out of 1001 values, as in theory
+        noise = run.measurements["end"]["minibatch_noise"]
+        correction = np.sqrt((1001 - noise["batch_sizes"]) / 1000)
+        noise["losses"] = 2.5 + (noise["losses"] - 2) * correction[:, None]
+    facts = B.facts(make.results("minibatch_noise", *runs))
+    assert facts["tenfold"].mean == pytest.approx(10**-0.5)
+    assert facts["size"] == 100
+    assert (facts["bias"].mean, facts["bias"].n) == (pytest.approx(0.5), 3)  # planted
+    assert facts["sd_smallest"].mean == pytest.approx(1, rel=0.01)
+    assert facts["cosine_largest"].mean == pytest.approx(0.9)
+
+
+def test_one_batch_size_has_no_slope():
+    run = noise_run()
+    noise = run.measurements["end"]["minibatch_noise"]
+    noise.update({key: noise[key][:1] for key in ("batch_sizes", "losses", "cosines")})
+    results = make.results("minibatch_noise", run)
+    assert B.facts(results)["tenfold"].n == 0
+    assert "change that scatter by –, theory" in make.sentences(B, results)["en measured"]
+
+
+FAST, SLOW, NEVER = [0.1, 0.95, 0.97], [0.1, 0.5, 0.92], [0.1, 0.2, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("mini", "full", "case", "words"),
+    [
+        (FAST, SLOW, "both", "take 10 samples (2 of 2 runs get there) and full batches 20"),
+        (FAST, NEVER, "mini_only", "full batches in none of 2 runs; they end at 30.0 %"),
+        (NEVER, FAST, "full_only", "batches of 100 in none of 2 runs; they end at 30.0 %"),
+        (NEVER, NEVER, "neither", "they end at 30.0 % and 30.0 %"),
+        (FAST, None, "missing", "not both there"),
+        (None, None, "missing", "not both there"),
+    ],
+)
+def test_the_sentence_says_who_gets_to_the_target(mini, full, case, words):
+    runs = [
+        work_run(size, accuracies, seed=seed)
+        for size, accuracies in ((100, mini), ("full", full))
+        for seed in range(2)
+        if accuracies is not None
+    ]
+    results = make.results("minibatch", *runs)
+    facts = C.facts(results)
+    assert facts["case"] == case
+    sentence = make.sentences(C, results)["en measured"]
+    assert words in sentence.replace(" ± 0.0", "").replace(" ± 0", "")
+    if case == "both":
+        assert facts["samples_ratio"].mean == pytest.approx(2)
+        assert facts["seconds_ratio"].n == 2
+
+
+def test_diverged_runs_never_get_there_and_count_at_chance():
+    runs = (work_run(100, FAST), work_run("full", NEVER, status="diverged"))
+    facts = C.facts(make.results("minibatch", *runs))
+    assert facts["case"] == "mini_only"
+    assert facts["full_accuracy"].mean == 0.1
+
+
+@pytest.mark.parametrize("spec", minibatch.FIGURES, ids=lambda spec: spec.id)
+def test_sentences_fill_with_one_seed_and_with_no_run_at_all(spec):
+    one = noise_run() if spec.experiments == ("minibatch_noise",) else work_run(100, FAST)
+    assert "±" not in "".join(make.sentences(spec, make.results(spec.experiments[0], one)).values())
+    make.sentences(spec, make.results(spec.experiments[0]))

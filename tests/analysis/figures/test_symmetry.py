@@ -107,3 +107,49 @@ def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
     results = make.results(spec.experiments[0])
     assert "«no runs»" in make.texts(spec.draw(results, make.translated))
     assert spec.table(results).empty
+
+
+WEIGHTS, WIDTH = symmetry.FIGURES
+
+
+def test_facts_of_the_weights_are_distinct_units_by_scheme():
+    runs = (run("he", distinct=4), run("he", seed=1, distinct=2), run("constant 0.01"))
+    results = make.results("symmetry", *runs)
+    facts = WEIGHTS.facts(results)
+    assert (facts["he_1"].mean, facts["constant_1"].mean, facts["units"]) == (3, 1, 4)
+    assert facts["xavier_1"].n == facts["zero_1"].n == 0  # not stored
+    assert "– and – with Xavier" in make.sentences(WEIGHTS, results)["en measured"]
+
+
+def test_facts_of_the_width_are_paired_by_seed():
+    runs = [
+        width_run(init, width, accuracy + 0.1 * seed, seed=seed)
+        for init, width, accuracy in (
+            ("constant 0.01", 10, 0.2), ("constant 0.01", 1000, 0.2),
+            ("he", 10, 0.5), ("he", 1000, 0.8),
+        )
+        for seed in range(2)
+    ]  # fmt: skip
+    results = make.results("width", *runs, width_run("he", 1000, 0.9, seed=5))
+    facts = WIDTH.facts(results)
+    assert (facts["low"], facts["high"]) == (10, 1000)
+    assert (facts["he_gain"].mean, facts["he_gain"].n) == (pytest.approx(0.3), 2)
+    assert facts["constant_gain"].mean == pytest.approx(0)
+    assert "by +30.0 ± 0.0 points with He" in make.sentences(WIDTH, results)["en measured"]
+
+
+def test_widths_that_all_diverged_are_at_chance_and_one_width_has_no_gain():
+    runs = [width_run("he", width, np.nan, status="diverged") for width in (10, 1000)]
+    results = make.results("width", *runs)
+    assert WIDTH.facts(results)["he_gain"].mean == 0
+    make.sentences(WIDTH, results)
+    results = make.results("width", runs[0])
+    assert WIDTH.facts(results)["case"] == "one_width"
+    assert "With 10 neurons" in make.sentences(WIDTH, results)["en measured"]
+
+
+@pytest.mark.parametrize("spec", symmetry.FIGURES, ids=lambda spec: spec.id)
+def test_sentences_fill_with_one_seed_and_with_no_run_at_all(spec):
+    one = run("he") if spec is WEIGHTS else width_run("he", 10, 0.5)
+    assert "±" not in "".join(make.sentences(spec, make.results(spec.experiments[0], one)).values())
+    make.sentences(spec, make.results(spec.experiments[0]))
