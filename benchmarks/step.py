@@ -23,7 +23,7 @@ from study.network.trainer import Trainer
 
 WIDTHS = [784, 100, 100, 100, 100, 100, 10]
 BATCH, LR, DECAY = 100, 0.01, 1e-3
-ROUNDS, STEPS = 40, 25
+ROUNDS, STEPS = 150, 6
 VARIANTS = {
     "plain": (False, 0.0),
     "dropout": (False, 0.2),

@@ -240,7 +240,8 @@ class Dropout(Layer):
         mask = self._mask(rows)
         words = (rng or self._rng).bit_generator.random_raw(-(-mask.size // 4))
         numbers: Array = np.ndarray(mask.shape, np.uint16, buffer=words)
-        np.multiply(numbers >= self._threshold, self._scale, out=mask)
+        np.greater_equal(numbers, self._threshold, out=mask)
+        mask *= self._scale
         return mask
 
     def forward(self, x: Array, *, training: bool) -> Array:
