@@ -14,7 +14,8 @@ import hydra
 import pandas as pd
 
 from study.analysis.frames import layers_frame, points_frame, runs_frame
-from study.edge.schema import conf_folder, register, run_config
+from study.edge.schema import register, run_config
+from study.paths import conf_folder
 from study.records.record import RunRecord
 from study.records.store import RunStore
 from study.run import run as run_one

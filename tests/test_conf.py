@@ -15,7 +15,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from study.data import NAMES
-from study.edge.schema import conf_folder, register, run_config
+from study.edge.schema import register, run_config
+from study.paths import conf_folder
 from study.edge.sweep import plan_study
 from study.network.activations import Activation
 from study.records.config import RunConfig, build
@@ -23,7 +24,7 @@ from study.records.plan import StudyPlan
 
 CONF = conf_folder()
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
-PRESETS = {"default": (6, 3), "full": (10, 5), "quick": (2, 1)}
+PRESETS = {"default": (6, 3), "full": (10, 6), "quick": (2, 1)}
 OPTIONS = [
     (group, path.stem)
     for group in ("init", "activation", "data", "study")
@@ -68,7 +69,7 @@ def values(configs: list[RunConfig], key: str) -> set[Any]:
 
 def test_every_file_of_a_group_is_known_here() -> None:
     groups = {path.parent.name for path in CONF.rglob("*.yaml")} - {CONF.name}
-    assert groups == {"init", "activation", "data", "study", "experiment"}
+    assert groups == {"init", "activation", "data", "study", "experiment", "claims"}
 
 
 @pytest.mark.parametrize(("group", "name"), OPTIONS)

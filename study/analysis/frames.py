@@ -31,8 +31,8 @@ Statistics of activations and gradients are NaN for the output layer. Metrics of
 diverged or failed are NaN; ``count_diverged`` says what to count them as.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import chain
 from typing import Any
 
@@ -179,6 +179,9 @@ class Results:
 
     plan: StudyPlan
     records: Mapping[str, RunRecord]
+    _frames: dict[tuple[str, str], pd.DataFrame] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def has(self, *experiments: str) -> bool:
         """Whether each of ``experiments`` has at least one run that did not fail."""
@@ -197,15 +200,24 @@ class Results:
 
     def runs(self, experiment: str) -> pd.DataFrame:
         """``runs_frame`` of ``experiment``."""
-        return runs_frame(self.of(experiment))
+        return self._frame(runs_frame, experiment)
 
     def points(self, experiment: str) -> pd.DataFrame:
         """``points_frame`` of ``experiment``."""
-        return points_frame(self.of(experiment))
+        return self._frame(points_frame, experiment)
 
     def layers(self, experiment: str) -> pd.DataFrame:
         """``layers_frame`` of ``experiment``."""
-        return layers_frame(self.of(experiment))
+        return self._frame(layers_frame, experiment)
+
+    def _frame(
+        self, make: Callable[[Iterable[RunRecord]], pd.DataFrame], experiment: str
+    ) -> pd.DataFrame:
+        """Each frame is made once: ten figures and as many claims may look at the same runs."""
+        key = make.__name__, experiment
+        if key not in self._frames:
+            self._frames[key] = make(self.of(experiment))
+        return self._frames[key].copy()
 
     def measured(
         self, experiment: str, measurement: str, moment: str = "end"

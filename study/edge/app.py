@@ -13,8 +13,9 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from study.edge.schema import check_execution, conf_folder, register, run_config
-from study.errors import StudyError
+from study.edge.schema import check_execution, register, run_config
+from study.errors import ConfigError, StudyError
+from study.paths import conf_folder
 from study.records.config import RunConfig, label
 from study.records.record import RunRecord
 from study.records.reuse import NEW, inspect, keep_measurements
@@ -32,6 +33,10 @@ def execute(config: DictConfig) -> None:
     alone = HydraConfig.get().mode != RunMode.MULTIRUN
     try:
         check_execution(config)
+        if alone and config.claim is not None:
+            raise ConfigError(
+                "claim", "null in a single run; with -m, the name of a claim", config.claim
+            )
         chosen = run_config(config)
         store = RunStore(config.store)
         if alone and _show_stored(store, chosen):

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import study
 from study.errors import ConfigError
+from study.paths import templates_folder
 from study.records.config import RunConfig
 from study.records.plan import check_name
 
@@ -20,10 +19,17 @@ RUN_KEYS = tuple(item.name for item in fields(RunConfig))
 
 @dataclass
 class ReportConfig:
-    """Where the report goes: ``<folder>/<name>/index.html``; null derives the name."""
+    """Where the report goes, ``<folder>/<name>/index.html``, and in which language it is.
+
+    Attributes:
+        folder: of all reports.
+        name: of this one; null derives it from the study.
+        lang: of ``index.html``; the pages in the other languages lie beside it.
+    """
 
     folder: str = "reports"
     name: str | None = None
+    lang: str = "en"
 
 
 @dataclass
@@ -32,6 +38,7 @@ class AppConfig(RunConfig):
 
     Attributes:
         study: preset of sizes for the experiments (``conf/study``).
+        claim: run only what this claim (``conf/claims``) compares; null for all.
         store: folder of the run records.
         workers: worker processes, >= 1; null for one on each core.
         timeout: seconds one run may take, > 0; null for no limit.
@@ -39,17 +46,11 @@ class AppConfig(RunConfig):
     """
 
     study: dict[str, Any] = field(default_factory=dict)
+    claim: str | None = None
     store: str = "runs"
     workers: int | None = None
     timeout: float | None = None
     report: ReportConfig = field(default_factory=ReportConfig)
-
-
-def conf_folder() -> Path:
-    """The configuration files: in the installed package, or at the top of the checkout."""
-    package = Path(study.__file__).parent
-    installed = package / "conf"
-    return installed if installed.is_dir() else package.parent / "conf"
 
 
 def register() -> None:
@@ -106,3 +107,6 @@ def check_execution(config: DictConfig) -> None:
             raise ConfigError(key, "a number > 0 or null", value)
     if config.report.name is not None:
         check_name(config.report.name)
+    known = sorted(file.stem for file in (templates_folder() / "text").glob("*.yaml"))
+    if config.report.lang not in known:
+        raise ConfigError("report.lang", "a language", config.report.lang, known)

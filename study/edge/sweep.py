@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -18,12 +19,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from study.analysis.claims import Claim, load_claims, selects
 from study.edge.grids import Composer, Grid, Option, expand, narrow
 from study.edge.pool import run_cells
 from study.edge.progress import StoreProgress
 from study.edge.schema import RUN_KEYS, AppConfig, check_execution, plain
 from study.errors import ConfigError, StudyError
-from study.records.config import RunConfig, hydra_string, label, overrides
+from study.paths import conf_folder
+from study.records.config import RunConfig, columns, hydra_string, label, overrides
 from study.records.plan import NAME_BYTES, StudyPlan, check_name
 from study.records.record import RunRecord
 from study.records.reuse import FAILED, NEW, inspect, keep_measurements
@@ -32,6 +35,8 @@ from study.run import check_data
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+# Keys that name several things of their own, not values of a run's key.
+LISTS = ("experiment", "claim")
 SHOWN = 5  # how many failures are named; the report lists them all
 
 
@@ -72,7 +77,8 @@ def sweep(
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
         check_execution(config)
-        cells, plan = plan_study(config, arguments, grids, config_loader)
+        claims = load_claims(claim_folders(config))
+        cells, plan = plan_study(config, arguments, grids, config_loader, claims)
         store = RunStore(config.store)
         store.check_writable()
         stock = take_stock(store, cells)
@@ -97,7 +103,7 @@ def sweep(
             for address, reason in after.reasons.items()
             if reason not in (NEW, FAILED)
         ]
-        raise SystemExit(_finish(console, plan, records, config, problems))
+        raise SystemExit(_finish(console, plan, records, claims, config, problems))
     except KeyboardInterrupt:
         good = sum(progress.counts[status] for status in ("completed", "diverged"))
         done = len(cells) - len(pending) + good
@@ -105,10 +111,25 @@ def sweep(
         raise SystemExit(EXIT_INTERRUPTED) from None
 
 
+def claim_folders(config: DictConfig) -> list[Path]:
+    """``claims`` in the study's own configuration, and in each that the command line adds."""
+    sources = (Path(each.path) for each in config.hydra.runtime.config_sources if each.path)
+    added = [source / "claims" for source in sources if (source / "claims").is_dir()]
+    own = conf_folder().resolve() / "claims"
+    return [own, *(folder for folder in added if folder.resolve() != own)]
+
+
 def plan_study(
-    config: DictConfig, arguments: Sequence[str], grids: Mapping[str, Any], config_loader: Any
+    config: DictConfig,
+    arguments: Sequence[str],
+    grids: Mapping[str, Any],
+    config_loader: Any,
+    claims: Sequence[Claim] = (),
 ) -> tuple[dict[str, RunConfig], StudyPlan]:
     """The cells of the selected experiments, each once, by address; and the plan of the study.
+
+    Args:
+        claims: those that ``claim=…`` can name; only the cells that they compare are left.
 
     Raises:
         ConfigError: a value cannot be used, or nothing is left to run.
@@ -134,7 +155,12 @@ def plan_study(
         ]
 
     composer = Composer(base, load_options)
-    wanted, selection, experiments = _asked(parsed, composer)
+    wanted, selection, lists = _asked(parsed, composer)
+    asked_claims = _chosen(claims, lists.get("claim", []))
+    experiments = lists.get("experiment", [])
+    if asked_claims and not any(words.startswith("experiment") for words in selection):
+        parts = (part for claim in asked_claims for part in claim.parts.values())
+        experiments = list(dict.fromkeys(part.experiment for part in parts))
     if experiments:  # experiment=a,b like experiment=[a,b]
         known = config_loader.get_group_options("experiment")
         for name in set(experiments) - set(known):
@@ -156,11 +182,17 @@ def plan_study(
                 run_config = composer.config(cell, grid.measure)
             except ConfigError as error:
                 raise StudyError(f"experiment {grid.experiment}: {error}") from None
+            if asked_claims:
+                row = columns(run_config.to_dict())
+                if not any(selects(claim, grid.experiment, row) for claim in asked_claims):
+                    continue
             address = run_config.address
             same = cells.setdefault(address, run_config)
             # a cell that two experiments want is run once, with the measurements of both
             same.measure = sorted({*same.measure, *run_config.measure})
             addresses[grid.experiment].append(address)
+    if not cells:
+        raise ConfigError("claim", "a claim about cells of the study", lists.get("claim"))
     plan = StudyPlan(
         name=config.report.name or study_name(config, selection),
         command=shlex.join(["python", "-m", "study", "-m", *arguments]),
@@ -199,23 +231,23 @@ def _without_narrowing(
 
 def _asked(
     parsed: list[Override], composer: Composer
-) -> tuple[dict[str, list[Any]], list[str], list[str]]:
+) -> tuple[dict[str, list[Any]], list[str], dict[str, list[str]]]:
     """What the command line asks for.
 
     Returns:
-        Values by key of a run; the overrides that make the study another one; the experiments,
-        where they are given as a sweep.
+        Values by key of a run; the overrides that make the study another one; the names of the
+        claims, and those of the experiments where they are given as a sweep.
     """
     wanted: dict[str, list[Any]] = {}
     selection: list[str] = []
-    experiments: list[str] = []
+    lists: dict[str, list[str]] = {}
     for override in parsed:
         key, top = override.key_or_group, override.key_or_group.split(".")[0]
         words = override.input_line or key
         narrows = _narrows(override)
-        if narrows or key == "experiment" or key.startswith("study."):
+        if narrows or key in LISTS or key.startswith("study."):
             selection.append(words)
-        if override.is_sweep_override() and not narrows and key != "experiment":
+        if override.is_sweep_override() and not narrows and key not in LISTS:
             known = top in AppConfig.__dataclass_fields__ or top == "hydra"
             expected = "one value, not a list" if known else "a key of the configuration"
             raise ConfigError(key, expected, words)
@@ -223,9 +255,18 @@ def _asked(
             raise ConfigError(key, "a value", words)
         if narrows:
             wanted[key] = [composer.typed(key, value) for value in _values(override)]
-        elif override.is_sweep_override():
-            experiments = [str(value) for value in _values(override)]
-    return wanted, selection, experiments
+        elif override.is_sweep_override() or (key == "claim" and override.value() is not None):
+            lists[key] = [str(value) for value in _values(override)]
+    return wanted, selection, lists
+
+
+def _chosen(claims: Sequence[Claim], names: Sequence[str]) -> list[Claim]:
+    """The claims called ``names``."""
+    by_id = {claim.id: claim for claim in claims}
+    for name in names:
+        if name not in by_id:
+            raise ConfigError("claim", "one of the choices", name, by_id)
+    return [by_id[name] for name in names]
 
 
 def _values(override: Override) -> list[Any]:
@@ -343,6 +384,7 @@ def _finish(
     console: Console,
     plan: StudyPlan,
     records: Mapping[str, RunRecord],
+    claims: Sequence[Claim],
     config: DictConfig,
     problems: Sequence[str],
 ) -> int:
@@ -362,11 +404,19 @@ def _finish(
             if counts[status] or status != "missing"
         )
     )
-    # pandas and what draws the figures take a second to import: the runs do not wait for them
+    # what draws the figures takes a second to import: the runs do not wait for it
     from study.report.render import render_study
 
     try:
-        page = render_study(plan, records, folder=config.report.folder, console=console)
+        page = render_study(
+            plan,
+            records,
+            claims,
+            folder=config.report.folder,
+            console=console,
+            language=config.report.lang,
+            workers=config.workers,
+        )
     except StudyError as error:
         console.print(f"the report was not written: {error}")
         return EXIT_FAILED

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from study.analysis.claims import load_claims
 from study.analysis.frames import Results
 from study.errors import StoreError, StudyError
+from study.paths import conf_folder
 from study.records.plan import read_plan
 from study.records.record import RunRecord
 from study.records.store import RunStore
@@ -23,11 +25,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", default="reports", help="where reports go (default: reports)")
     parser.add_argument("--lang", default=DEFAULT_LANGUAGE, help="language of the report")
     parser.add_argument(
+        "--claims", metavar="FOLDER", action="append", default=[], help="more claims to judge"
+    )
+    parser.add_argument(
         "--figure", metavar="ID", help="write just this figure, as <folder>/<name>/<ID>.png"
     )
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     try:
+        folders = [conf_folder() / "claims", *map(Path, options.claims)]
+        claims = load_claims(folders)
         store = RunStore(options.store)
         plan = read_plan(store, options.name)
         records: dict[str, RunRecord] = {}
@@ -45,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"figure: {path}")
             return 0
         page = render_study(
-            plan, records, folder=options.folder, console=console, language=options.lang
+            plan, records, claims, folder=options.folder, console=console, language=options.lang
         )
     except StudyError as error:
         print(error, file=sys.stderr)

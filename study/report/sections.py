@@ -29,3 +29,8 @@ SECTIONS: dict[str, tuple[FigureSpec, ...]] = {
     )
     for name in NAMES
 }
+
+# every figure by its id, in the order of the page
+FIGURES: dict[str, FigureSpec] = {
+    spec.id: spec for section in SECTIONS.values() for spec in section
+}

@@ -23,6 +23,8 @@ def inline_svg(figure: Figure, figure_id: str, description: str) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     prefix = re.sub(r"\W", "_", f"f{figure_id}")
+    # the cells of a heat map, for the page's script
+    text = re.sub(r' id="cell-(\d+)"', r' data-cell="\1"', text)
     # of its ids only those that something refers to matter, and they have to be the figure's own
     wanted = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
     text = re.sub(
@@ -34,8 +36,12 @@ def inline_svg(figure: Figure, figure_id: str, description: str) -> str:
     # the page scales the drawing to the column; the view box keeps its proportions
     text = re.sub(r'(<svg[^>]*?) width="[^"]+"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]+"', r"\1", text, count=1)
+    width = re.search(r'viewBox="0 0 ([\d.]+)', text)
+    assert width is not None
+    # how wide it was meant to be: the page does not shrink its letters beyond reading
+    style = f'style="--points:{float(width[1]):g}"'
     label = _attribute(description)
-    return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+    return text.replace("<svg", f'<svg role="img" {style} aria-label="{label}"', 1)
 
 
 def png(figure: Figure, *, background: str = "none") -> bytes:

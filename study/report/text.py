@@ -11,24 +11,16 @@ import math
 import re
 import string
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-import study
 from study.analysis.intervals import Estimate
 from study.errors import ConfigError
+from study.paths import templates_folder
 from study.report import tables
 
 DEFAULT_LANGUAGE = "en"
-
-
-def templates_folder() -> Path:
-    """The templates: in the installed package, or at the top of the checkout."""
-    package = Path(study.__file__).parent
-    installed = package / "templates"
-    return installed if installed.is_dir() else package.parent / "templates"
 
 
 class Text:
@@ -68,8 +60,33 @@ class Text:
             KeyError: a name or a case that is not there; AttributeError, ValueError: an attribute
                 or a format that is not there.
         """
-        chosen = template if isinstance(template, str) else template[str(facts["case"])]
-        return " ".join(_Filler(self).vformat(chosen, (), facts).split())
+        return " ".join(_Filler(self).vformat(_chosen(template, facts), (), facts).split())
+
+    def names(self, template: str | Mapping[str, str], facts: Mapping[str, Any]) -> list[str]:
+        """What ``fill`` would take from ``facts``."""
+        fields = (field for _, field, _, _ in string.Formatter().parse(_chosen(template, facts)))
+        return list(dict.fromkeys(re.split(r"[.\[]", field)[0] for field in fields if field))
+
+    def quantity(self, value: float | Estimate, unit: str) -> str:
+        """A number, with its interval if it has one, in a format of ``fill``; a dash for NaN."""
+        mean = value.mean if isinstance(value, Estimate) else value
+        return "–" if math.isnan(mean) else _FORMATS[unit](value, self.label)
+
+    def interval(self, estimate: Estimate, unit: str) -> str:
+        """The two ends, in the unit of ``quantity``; empty where there are none."""
+        if not math.isfinite(estimate.half_width):
+            return ""
+        factor = 100 if unit in ("points", "percent") else 1
+        decimals = 2 if factor == 1 or estimate.half_width < 0.001 else 1
+        low, high = (
+            f"{factor * end:.{decimals}f}" if factor == 100 else _three_digits(end)
+            for end in (estimate.low, estimate.high)
+        )
+        return _typeset(f"{low} {self.label('to')} {high}")
+
+
+def _chosen(template: str | Mapping[str, str], facts: Mapping[str, Any]) -> str:
+    return template if isinstance(template, str) else template[str(facts["case"])]
 
 
 class _Filler(string.Formatter):
@@ -90,6 +107,8 @@ class _Filler(string.Formatter):
             return self._text.label("never")
         if isinstance(value, str):
             return self._text.label(value)
+        if math.isnan(value.mean if isinstance(value, Estimate) else value):
+            return "–"
         return _FORMATS[format_spec](value, self._text.label)
 
 
@@ -147,6 +166,12 @@ _FORMATS: dict[str, Callable[[Any, Callable[[str], str]], str]] = {
 }
 
 
+def languages() -> list[str]:
+    """The languages there are texts in, the default one first."""
+    found = sorted(file.stem for file in (templates_folder() / "text").glob("*.yaml"))
+    return sorted(found, key=lambda language: language != DEFAULT_LANGUAGE)
+
+
 @functools.cache
 def load_text(language: str = DEFAULT_LANGUAGE) -> Text:
     """Read the strings of ``language``.
@@ -154,9 +179,7 @@ def load_text(language: str = DEFAULT_LANGUAGE) -> Text:
     Raises:
         ConfigError: there is no such language; names those there are.
     """
-    folder = templates_folder() / "text"
-    path = folder / f"{language}.yaml"
-    choices = sorted(file.stem for file in folder.glob("*.yaml"))
-    if language not in choices:
-        raise ConfigError("report.lang", "a language", language, choices)
+    if language not in languages():
+        raise ConfigError("report.lang", "a language", language, languages())
+    path = templates_folder() / "text" / f"{language}.yaml"
     return Text(language, yaml.safe_load(path.read_text(encoding="utf-8")))

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from study.edge.schema import conf_folder, register, run_config
+from study.edge.schema import register, run_config
+from study.paths import conf_folder
 from study.errors import ConfigError
 from study.network.probes import PROBES
 from study.records.config import (

@@ -1,0 +1,92 @@
+"""All figures of the report, drawn in parallel: a figure needs a second, a page has thirty."""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+
+from study.analysis.figures.spec import FigureSpec
+from study.analysis.figures.style import house_style
+from study.analysis.frames import Results
+from study.report.sections import FIGURES
+from study.report.svg import inline_svg
+from study.report.text import load_text
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is drawn and computed for a figure.
+
+    Attributes:
+        table: its numbers.
+        facts: what its sentences are filled with.
+        pictures: SVG by language.
+    """
+
+    table: pd.DataFrame
+    facts: dict[str, Any]
+    pictures: dict[str, str] = field(default_factory=dict)
+
+
+def draw_all(
+    results: Results,
+    languages: Sequence[str],
+    *,
+    workers: int | None = None,
+    console: Console | None = None,
+) -> dict[str, Drawing]:
+    """Every figure that ``results`` has runs for, by id.
+
+    Args:
+        languages: in which to write the labels.
+        workers: processes; None for one on each core.
+        console: shows the progress on a terminal.
+    """
+    specs = [spec for spec in FIGURES.values() if results.has(*spec.experiments)]
+    count = min(workers or os.cpu_count() or 1, len(specs))
+    shows = console is not None and console.is_terminal
+    if count <= 1:
+        ours = track(specs, "drawing", console=console, transient=True, disable=not shows)
+        return {spec.id: draw(spec, results, languages) for spec in ours}
+    # A forked process has the results and the libraries already; elsewhere they are sent to it.
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    with ProcessPoolExecutor(count, context, _keep, (results, tuple(languages))) as pool:
+        # All are handed in before the progress starts a thread, which a fork would not survive.
+        waiting: dict[str, Future[Drawing]] = {
+            spec.id: pool.submit(_draw_kept, spec.id) for spec in specs
+        }
+        theirs = track(waiting, "drawing", console=console, transient=True, disable=not shows)
+        return {figure_id: waiting[figure_id].result() for figure_id in theirs}
+
+
+def draw(spec: FigureSpec, results: Results, languages: Sequence[str]) -> Drawing:
+    """One figure, in each language."""
+    facts = spec.facts(results)
+    drawing = Drawing(spec.table(results), facts)
+    for language in languages:
+        text = load_text(language)
+        description = text.fill(text.figures[spec.id].get("alt", ""), facts)
+        with house_style():
+            figure = spec.draw(results, text.label)
+            drawing.pictures[language] = inline_svg(figure, spec.id, description)
+    return drawing
+
+
+_kept: tuple[Results, tuple[str, ...]]
+
+
+def _keep(results: Results, languages: tuple[str, ...]) -> None:
+    """In a drawing process: what it draws from."""
+    global _kept
+    _kept = results, languages
+
+
+def _draw_kept(figure_id: str) -> Drawing:
+    return draw(FIGURES[figure_id], *_kept)

@@ -1,0 +1,110 @@
+"""Where the results of a report come from, and which of the runs diverged or failed."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
+
+import pandas as pd
+
+from study.analysis.frames import Results
+from study.records.config import columns, overrides
+from study.records.record import RunRecord, Status
+from study.report import tables
+from study.report.text import Text
+
+# What tells one cell from another.
+CELL = (
+    "init", "activation", "batchnorm", "dropout", "weight_decay", "lr", "momentum", "batch_size",
+    "train_size", "width", "depth",
+)  # fmt: skip
+
+
+def origin(results: Results, text: Text) -> dict[str, Any]:
+    """Where the results come from: data, code, machines, counts and times, over all records."""
+    records = list(results.records.values())
+    good = [record for record in records if record.status != "failed"]
+    main = [record for record in good if record.config["data"]["name"] != "gaussian"]
+    return {
+        "counts": count_outcomes(records, len(results.plan.addresses) - len(records)),
+        "data": _distinct(record.provenance["data"] for record in main),
+        "gaussian": len(main) < len(good),
+        "seeds": len({record.config["seed"] for record in records}),
+        "started": min(record.provenance["started"] for record in records),
+        "finished": max(record.provenance["started"] for record in records),
+        "data_name": text.label(results.plan.data),
+        "runs": len(results.plan.addresses),
+        "threads": 1,  # of BLAS, in every run
+        "seconds": sum(record.timing["total"] for record in records),
+        "code": _distinct(
+            {key: record.provenance[key] for key in ("study", "commit", "code")}
+            for record in records
+        ),
+        "libraries": _distinct(record.provenance["libraries"] for record in records),
+        "machines": _distinct(record.provenance["machine"] for record in records),
+    }
+
+
+def _distinct(items: Any) -> list[dict[str, Any]]:
+    """``items`` without repeats, in a fixed order."""
+    unique: dict[str, dict[str, Any]] = {repr(item): item for item in items}
+    return [unique[key] for key in sorted(unique)]
+
+
+def count_outcomes(records: Iterable[RunRecord], missing: int) -> dict[str, int]:
+    """How many runs completed, diverged, failed, and are missing."""
+    counts = Counter(record.status for record in records)
+    return {status: counts[status] for status in get_args(Status)} | {"missing": missing}
+
+
+def failures(results: Results, text: Text) -> Sequence[Mapping[str, str]]:
+    """The failed runs: address, what they were, error, and the command that repeats each."""
+    return [
+        {
+            "address": record.address,
+            "cell": _cell(columns(record.config), text),
+            "error": record.error or "",
+            "command": "python -m study " + " ".join(overrides(record.run_config)),
+        }
+        for record in results.records.values()
+        if record.status == "failed"
+    ]
+
+
+def divergences(results: Results, text: Text) -> Sequence[Mapping[str, Any]]:
+    """The cells of each experiment in which runs diverged: how many, of how many."""
+    found = []
+    for experiment in results.plan.experiments:
+        runs = results.runs(experiment)
+        varied = {name for name in CELL if len(runs[name].unique()) > 1}
+        for key, cell in runs.groupby(list(CELL), dropna=False, sort=False):
+            count = int((cell["status"] == "diverged").sum())
+            if count:
+                named = {n: v for n, v in zip(CELL, key, strict=True) if n in varied}
+                words = _cell(named, text)
+                found.append(
+                    {"experiment": experiment, "cell": words, "count": count, "total": len(cell)}
+                )
+    return found
+
+
+def _cell(values: Mapping[str, Any], text: Text) -> str:
+    """What a run or a cell was, in words."""
+    return ", ".join(
+        f"{text.label(name)} {text.label(tables.cell_text(values[name]))}"
+        for name in CELL
+        if name in values and not pd.isna(values[name])
+    )
+
+
+def citation(results: Results, text: Text) -> dict[str, str]:
+    """How to cite these results: as a sentence and as BibTeX."""
+    facts = origin(results, text)
+    code = facts["code"][0]
+    version = f"{code['study']}, {(code['commit'] or code['code'])[:12]}"
+    year = facts["started"][:4]
+    words = {"name": results.plan.name, "version": version, "year": year}
+    bibtex = (
+        f"@misc{{study-{results.plan.name},\n  title = {{{text.page['title']}}},\n"
+        f"  howpublished = {{study {version}, {results.plan.command}}},\n  year = {{{year}}}\n}}"
+    )
+    return {"text": text.page["cite_as"].format(**words), "bibtex": bibtex}

@@ -1,0 +1,207 @@
+"""What the page shows of sections and figures, in one language: templates format, views compute."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import latex2mathml.converter
+import pandas as pd
+from markupsafe import Markup
+
+from study.analysis.claims import Claim, Judgement
+from study.analysis.figures.spec import FigureSpec
+from study.analysis.frames import Results, runs_frame
+from study.report import tables
+from study.report.claim_views import ClaimView, claim_view, interval_note
+from study.report.drawing import Drawing
+from study.report.origin import count_outcomes
+from study.report.sections import SECTIONS
+from study.report.text import Text
+
+# What a reader wants to know of the runs behind a figure, in the order to say it.
+SETTINGS = (
+    "data", "train_size", "depth", "width", "init", "activation", "batchnorm", "dropout",
+    "weight_decay", "lr", "momentum", "batch_size", "num_epochs", "num_steps", "seed",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """What the template shows of a figure.
+
+    Attributes:
+        id: e.g. ``1.4.1-b``; also its anchor.
+        title, look: from the language's texts.
+        picture: the figure as HTML, or None where it could not be drawn.
+        problem: why it could not be drawn.
+        alt: its alternative text, made from its data.
+        measured: what was found, one sentence; ``note`` says what its intervals are.
+        table: its numbers.
+        claims: those that it shows.
+        settings: configuration that all its runs share, as pairs.
+        varied: configuration that differs, with the values.
+        command: the command that repeats its runs.
+        counts: runs by outcome, ``missing`` among them.
+    """
+
+    id: str
+    title: str
+    look: str
+    picture: Markup | None
+    problem: str | None
+    alt: str
+    measured: str
+    note: str
+    table: tables.TableView | None
+    claims: list[ClaimView]
+    settings: list[tuple[str, str]]
+    varied: list[tuple[str, str]]
+    command: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class SectionView:
+    """A section of the lecture with its claims, and its figures by id."""
+
+    id: str
+    text: Mapping[str, Any]
+    formulas: list[Markup]
+    claims: list[ClaimView]
+    figures: dict[str, FigureView]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a page is made of, whatever its language.
+
+    Attributes:
+        results: the stored runs.
+        drawings: of the figures that have runs, by id.
+        judgements: the verdicts on the claims.
+    """
+
+    results: Results
+    drawings: Mapping[str, Drawing]
+    judgements: Sequence[Judgement]
+
+
+def claim_views(report: Report, text: Text) -> list[ClaimView]:
+    """The claims with their verdicts."""
+    return [
+        claim_view(judgement, text, _claim_command(judgement.claim, report.results))
+        for judgement in report.judgements
+    ]
+
+
+def section_views(report: Report, text: Text, claims: Sequence[ClaimView]) -> list[SectionView]:
+    """The sections of which the study has a figure, in the lecture's order."""
+    return [
+        SectionView(
+            name,
+            text.sections[name],
+            [_formula(latex) for latex in text.sections[name].get("formulas", ())],
+            [view for view in claims if view.section == name],
+            {
+                spec.id: figure_view(
+                    spec, report, text, [view for view in claims if view.figure == spec.id]
+                )
+                for spec in section
+                if planned(spec, report.results)
+            },
+        )
+        for name, section in SECTIONS.items()
+        if any(planned(spec, report.results) for spec in section)
+    ]
+
+
+def planned(spec: FigureSpec, results: Results) -> bool:
+    """Whether the study is one in which the figure has runs, stored or missing."""
+    return all(results.plan.experiments.get(name) for name in spec.experiments)
+
+
+def figure_view(
+    spec: FigureSpec, report: Report, text: Text, claims: list[ClaimView]
+) -> FigureView:
+    """Everything that the page shows of one figure."""
+    results, words = report.results, text.figures[spec.id]
+    records = {r.address: r for name in spec.experiments for r in results.of(name)}
+    missing = sum(results.missing(name) for name in spec.experiments)
+    settings, varied = describe_settings(runs_frame(records.values()), text)
+    drawing = report.drawings.get(spec.id)
+    facts = drawing.facts if drawing else {}
+    return FigureView(
+        id=spec.id,
+        title=words["title"],
+        look=words["look"],
+        picture=Markup(drawing.pictures[text.language]) if drawing else None,
+        problem=None if drawing else text.page["nothing_yet"],
+        alt=text.fill(words.get("alt", ""), facts) if drawing else "",
+        measured=text.fill(words.get("measured", ""), facts) if drawing else "",
+        note=interval_note(words.get("measured", ""), facts, text) if drawing else "",
+        table=tables.view(drawing.table, text.label) if drawing else None,
+        claims=claims,
+        settings=settings,
+        varied=varied,
+        command=_figure_command(spec, results),
+        counts=count_outcomes(records.values(), missing),
+    )
+
+
+def _figure_command(spec: FigureSpec, results: Results) -> str:
+    chosen = ",".join(spec.experiments)
+    if len(spec.experiments) > 1:
+        chosen = f"[{chosen}]"
+    return study_command(f"experiment={chosen}", results)
+
+
+def _claim_command(claim: Claim, results: Results) -> str:
+    return study_command(f"claim={claim.id}", results)
+
+
+def study_command(words: str, results: Results) -> str:
+    """The command line that asks for ``words`` of a study like this one."""
+    preset = f"study={results.plan.preset}"
+    return f"python -m study -m {' '.join([words, *_data_words(results), preset])}"
+
+
+def _data_words(results: Results) -> list[str]:
+    """Overrides that choose the study's data set; where its files lie is the reader's to say."""
+    sets = (record.config["data"] for record in results.records.values())
+    data = next((data for data in sets if data["name"] != "gaussian"), None)
+    if data is None:
+        return [f"data={results.plan.data}"]
+    if data["label"] is None:
+        return [f"data={data['name']}"]
+    return [f"data={data['name']}", "data.root=…", f"data.label={data['label']}"]
+
+
+def describe_settings(
+    runs: pd.DataFrame, text: Text
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """What the runs have in common, and what differs, as pairs of a name and its values."""
+    shared: list[tuple[str, str]] = []
+    varied: list[tuple[str, str]] = []
+    for column in SETTINGS:
+        values = list(dict.fromkeys(runs[column].dropna().tolist()))
+        values = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
+        if len(values) == 1 and column != "seed" and runs[column].notna().all():
+            shared.append((text.label(column), text.label(tables.cell_text(values[0]))))
+        elif values:
+            shown = ", ".join(
+                text.label(tables.cell_text(value)) for value in sorted(values, key=_order)
+            )
+            varied.append((text.label(column), shown))
+    return shared, varied
+
+
+def _order(value: object) -> tuple[bool, float, str]:
+    """Numbers by size, then words."""
+    try:
+        return False, float(str(value)), ""
+    except ValueError:
+        return True, 0.0, str(value)
+
+
+def _formula(latex: str) -> Markup:
+    return Markup(latex2mathml.converter.convert(latex, display="block"))
