@@ -22,6 +22,7 @@ LEVELS = (0.5, 0.8, 0.9)
 SIDES = {False: "off", True: "on"}
 NAMES = {False: "without batch norm", True: "with batch norm"}
 SHOWN = (-4.0, 4.0)  # part of the pre-activations' histogram that is drawn; the rest is counted
+LEARNED = 0.8  # training accuracy from which a scale counts as one at which the network learns
 COLUMNS = 4
 _TARGET: dict[str, Any] = {"linewidth": 1.2, "linestyle": (0, (4, 2))}
 
@@ -160,18 +161,36 @@ def table_placement(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["layer", *columns.values(), *without.values()])
 
 
+def facts_placement(results: Results) -> dict[str, Any]:
+    """The layer where the variance after batch norm is furthest from 1, and the range before it."""
+    table = table_placement(results)
+    if not len(table) or not table["mean after"].iloc[0].n:
+        return {"case": "missing"}
+    off = [abs(estimate.mean - 1) for estimate in table["variance after"]]
+    worst = table.iloc[int(np.argmax(off))]
+    before = [estimate.mean for estimate in table["variance before"]]
+    return {
+        "case": "measured",
+        "layers": len(table),
+        "layer": int(worst["layer"]),
+        "mean": worst["mean after"],
+        "variance": worst["variance after"],
+        "mean_before": worst["mean before"],
+        "variance_before": worst["variance before"],
+        "least": min(before),
+        "most": max(before),
+    }
+
+
 # --- 1.3.1-a: speed of learning -----------------------------------------------------------------
 
 
 def draw_speed(results: Results, tr: Translate) -> Figure:
     """Training accuracy by epoch, with and without batch norm."""
     curves = parts.accuracy_curves(results, "batchnorm")
-    figure, grid = style.new_figure(height=3.6)
-    axes = grid[0, 0]
-    if curves.empty:
-        style.empty(axes, tr("no finished run"))
+    figure, axes = parts.epoch_axes(curves, tr, "training accuracy")
+    if axes is None:
         return figure
-    style.percent(axes, limits=(0, 1.02))
     labels = []
     for side, name in SIDES.items():
         own = curves[curves["batchnorm"] == side]
@@ -180,38 +199,41 @@ def draw_speed(results: Results, tr: Translate) -> Figure:
         style.curve(axes, own, "epoch", "train_accuracy", name=name)
         last = own[own["epoch"] == own["epoch"].max()]["train_accuracy"].mean()
         labels.append((last, f"{tr(NAMES[side])}\n{last:.0%}", style.colour(name)))
-    axes.set(xlim=(0, curves["epoch"].max()), xlabel=tr("epoch"), ylabel=tr("training accuracy"))
-    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     parts.end_labels(axes, labels, spacing=0.16)
-    _mark_levels(axes, results, tr)
-    parts.diverged_note(axes, results.runs("batchnorm"), tr, 0.02, 0.95)
+    _mark_levels(axes, curves, tr)
     return figure
 
 
-def _mark_levels(axes: Axes, results: Results, tr: Translate) -> None:
+def _mark_levels(axes: Axes, curves: pd.DataFrame, tr: Translate) -> None:
     """Mark on the mean curve when the runs reach each level, as far as all of them do."""
-    curves = parts.accuracy_curves(results, "batchnorm")
     for side, name in SIDES.items():
         own = curves[curves["batchnorm"] == side].groupby("epoch")["train_accuracy"].mean()
         for level in LEVELS:
-            epochs = epochs_to(results, level, side)
-            if len(epochs) == 0 or epochs.isna().any():
+            epochs = epochs_to(curves, level, side)
+            if not _all_reach(epochs):
                 continue
             when = float(epochs.mean())
             at = (when, float(np.interp(when, own.index, own)))
             axes.plot(*at, "o", color=style.colour(name), markersize=5)
             axes.annotate(
-                f"{level:.0%}: {tr('epoch')} {when:.0f}", at, xytext=(-7, 6),
-                textcoords="offset points", ha="right", va="center", color=style.colour(name),
+                f"{level:.0%}: {tr('epoch')} {when:.3g}", at, xytext=(7, -3),
+                textcoords="offset points", va="top", color=style.colour(name),
             )  # fmt: skip
 
 
-def epochs_to(results: Results, level: float, batchnorm: bool) -> pd.Series:
+def epochs_to(curves: pd.DataFrame, level: float, batchnorm: bool) -> pd.Series:
     """First evaluated epoch with training accuracy ≥ ``level``, by seed; NaN where never."""
-    curves = parts.accuracy_curves(results, "batchnorm")
     own = curves[curves["batchnorm"] == batchnorm]
     reached = own[own["train_accuracy"] >= level].groupby("seed")["epoch"].min()
     return reached.reindex(sorted(own["seed"].unique())).astype(float)
+
+
+def _level(level: float) -> str:
+    return f"{100 * level:.0f} %"
+
+
+def _all_reach(epochs: pd.Series) -> bool:
+    return bool(len(epochs) and epochs.notna().all())
 
 
 def table_speed(results: Results) -> pd.DataFrame:
@@ -228,7 +250,7 @@ def table_speed(results: Results) -> pd.DataFrame:
         ]
         rows.append(["training accuracy at epoch", epoch, *estimates, "", ""])
     for level in LEVELS if len(curves) else ():
-        epochs = [epochs_to(results, level, side) for side in SIDES]
+        epochs = [epochs_to(curves, level, side) for side in SIDES]
         reached = [f"{int(e.notna().sum())}/{len(e)}" for e in epochs]
         rows.append(
             ["epochs to training accuracy", level, *(t_interval(e) for e in epochs), *reached]
@@ -236,34 +258,82 @@ def table_speed(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def facts_speed(results: Results) -> dict[str, Any]:
+    """Final accuracies, and epochs to the highest level that all runs of one side reach.
+
+    ``case``: which of the sides that is; of the other, how many of its runs get there.
+    """
+    curves = parts.accuracy_curves(results, "batchnorm")
+    runs = parts.final_runs(results, "batchnorm")
+    off, on = (runs[runs["batchnorm"] == side] for side in SIDES)
+    if off.empty or on.empty:
+        return {"case": "missing"}
+    facts: dict[str, Any] = {
+        "case": "neither",
+        "epochs": int(curves["epoch"].max()),
+        "level": _level(LEVELS[0]),
+        "without": t_interval(off["train_accuracy"]),
+        "with": t_interval(on["train_accuracy"]),
+    }
+    for level in LEVELS:
+        epochs = dict(
+            zip(
+                ("without", "with"), (epochs_to(curves, level, side) for side in SIDES), strict=True
+            )
+        )
+        reached = [name for name, each in epochs.items() if _all_reach(each)]
+        if not reached:
+            break
+        facts |= {"level": _level(level), "case": reached[0] if len(reached) == 1 else "both"}
+        for name, each in epochs.items():
+            facts[f"epochs_{name}"] = t_interval(each) if name in reached else None
+            facts |= {f"reached_{name}": int(each.notna().sum()), f"runs_{name}": len(each)}
+    return facts
+
+
 # --- 1.3.1-b: the same at 16 initial scales -----------------------------------------------------
 
 
 def draw_scales(results: Results, tr: Translate) -> Figure:
-    """Training accuracy by epoch at each initial scale, one panel each."""
+    """Final training accuracy against the initial scale, and by epoch at each, a panel each.
+
+    In the corner of a panel: what batch norm adds in the end.
+    """
     curves = parts.accuracy_curves(results, "batchnorm_scales")
     runs = parts.final_runs(results, "batchnorm_scales")
-    scales = sorted(runs["init_std"].dropna().unique(), reverse=True)
-    rows = max(-(-len(scales) // COLUMNS), 1)
+    table = table_scales(results)
+    rows = -(-len(table) // COLUMNS)
     figure, grid = style.new_figure(
-        rows, COLUMNS, height=0.7 + 1.45 * rows, sharex=True, sharey=True
-    )
-    panels = grid.ravel()
-    if not scales:
-        style.empty(panels[0], tr("no finished run"))
-    for axes, scale in zip(panels, scales, strict=False):
+        1 + rows, COLUMNS, height=3.2 + 1.2 * rows, height_ratios=[2.2] + [1] * rows,
+        width=style.PHONE,
+    )  # fmt: skip
+    for axes in grid[0]:
+        axes.remove()
+    above = figure.add_subplot(grid[0, 0].get_gridspec()[0, :])
+    panels = grid[1:].ravel()
+    if table.empty:
+        style.empty(above, tr("no finished run"))
+        return figure
+    _draw_final(above, runs, tr)
+    for index, (axes, row) in enumerate(zip(panels, table.to_dict("records"), strict=False)):
         for side, name in SIDES.items():
-            own = curves[(curves["init_std"] == scale) & (curves["batchnorm"] == side)]
+            own = curves[(curves["init_std"] == row["scale"]) & (curves["batchnorm"] == side)]
             style.curve(axes, own, "epoch", "train_accuracy", name=name)
-            mine = runs[(runs["init_std"] == scale) & (runs["batchnorm"] == side)]
-            parts.diverged_note(axes, mine, tr, 0.08, 0.28 if side else 0.72, name)
-        axes.set_title(f"{tr('std')} {scale:.2g}", pad=3)
+            mine = runs[(runs["init_std"] == row["scale"]) & (runs["batchnorm"] == side)]
+            parts.diverged_note(axes, mine, tr, 0.06, 0.3 if side else 0.8, name, short=True)
+        axes.set_title(f"{row['scale']:.2g}", pad=3, loc="left", fontsize=9)
+        winner = _WINNER[parts.direction(row["difference"])]
+        axes.set_title(_gain(row["difference"]), pad=3, loc="right", fontsize=9,
+                       fontweight="bold", color=winner)  # fmt: skip
         style.percent(axes, limits=(0, 1.04))
-        axes.set_yticks([0, 0.5, 1])
-        axes.margins(x=0.02)
-    for axes in panels[len(scales) :]:
+        end = curves["epoch"].max()
+        axes.set(yticks=[0, 0.5, 1], xlim=(0, end), xticks=[0, end])
+        axes.tick_params(labelleft=index % COLUMNS == 0, labelbottom=index + COLUMNS >= len(table))
+    for axes in panels[len(table) :]:
         axes.set_axis_off()
-    figure.supxlabel(tr("epoch"), fontsize=10)
+    notes = ("above each: standard deviation of the initial weights",
+             "bold: what batch norm adds in the end, in points")  # fmt: skip
+    figure.supxlabel("\n".join([tr("epoch"), *map(tr, notes)]), fontsize=9.5)
     figure.supylabel(tr("training accuracy"), fontsize=10)
     handles = [
         mpl.lines.Line2D([], [], color=style.colour(name), linestyle=style.line_style(name))
@@ -274,6 +344,39 @@ def draw_scales(results: Results, tr: Translate) -> Figure:
         fontsize=10,
     )  # fmt: skip
     return figure
+
+
+# whose colour the difference between the two sides has
+_WINNER = {"higher": style.colour("on"), "lower": style.colour("off"), "unclear": style.INK}
+
+
+def _gain(difference: Estimate) -> str:
+    if math.isnan(difference.mean):
+        return ""
+    text = f"{100 * difference.mean:+.0f}".replace("-", "−")
+    return "0" if text[1:] == "0" else text
+
+
+def _draw_final(axes: Axes, runs: pd.DataFrame, tr: Translate) -> None:
+    """Final training accuracy against the scale; a cross where every run diverged."""
+    style.percent(axes, limits=(0, 1.04))
+    axes.set_xscale("log")
+    for side, name in SIDES.items():
+        own = runs[runs["batchnorm"] == side]
+        if own.empty:
+            continue
+        style.curve(axes, own, "init_std", "train_accuracy", name=name)
+        means = own.groupby("init_std")["train_accuracy"].mean()
+        lost = own["status"].eq("diverged").groupby(own["init_std"]).all()
+        axes.plot(means[~lost].index, means[~lost], "o", color=style.colour(name), markersize=5)
+        axes.plot(means[lost].index, means[lost], "X", color=style.colour(name), markersize=8)
+        if lost.any():
+            place = (means[lost].index[-1], means[lost].iloc[-1])
+            axes.annotate(tr("all diverged"), place, xytext=(-4, 9), textcoords="offset points",
+                          color=style.colour(name))  # fmt: skip
+    axes.set_xlabel(tr("standard deviation of the initial weights"))
+    axes.set_title(tr("after the last epoch"), loc="left", fontsize=9.5)
+    axes.invert_xaxis()  # as the panels below go: from large to small
 
 
 def table_scales(results: Results) -> pd.DataFrame:
@@ -293,8 +396,43 @@ def table_scales(results: Results) -> pd.DataFrame:
     return table.sort_values("scale", ascending=False, ignore_index=True)
 
 
+def facts_scales(results: Results) -> dict[str, Any]:
+    """How many scales each side learns at, what batch norm adds, and the scatter over scales."""
+    table = table_scales(results)
+    table = table[[estimate.n > 0 for estimate in table["difference"]]]  # scales with both sides
+    if table.empty:
+        return {"case": "missing"}
+    gains = list(table["difference"])
+    scales = [float(f"{scale:.2g}") for scale in table["scale"]]
+    least, most = (int(choose([gain.mean for gain in gains])) for choose in (np.argmin, np.argmax))
+    runs = parts.final_runs(results, "batchnorm_scales")
+    runs = runs[runs["init_std"].isin(table["scale"])]
+    by_seed = runs.groupby(["batchnorm", "seed"])["train_accuracy"].std()
+    without, with_it = (
+        t_interval(by_seed[by_seed.index.get_level_values("batchnorm") == side]) for side in SIDES
+    )
+    learned = {
+        name: sum(estimate.mean >= LEARNED for estimate in table[name]) for name in NAMES.values()
+    }
+    return {
+        "case": "measured" if len(table) > 1 else "one",
+        "scales": len(table),
+        "level": _level(LEARNED),
+        "learned_without": learned[NAMES[False]],
+        "learned_with": learned[NAMES[True]],
+        "helps": sum(parts.direction(gain) == "higher" for gain in gains),
+        "harms": sum(parts.direction(gain) == "lower" for gain in gains),
+        "least": gains[least],
+        "least_scale": scales[least],
+        "most": gains[most],
+        "most_scale": scales[most],
+        "scatter_without": without,
+        "scatter_with": with_it,
+    }
+
+
 FIGURES = (
-    FigureSpec("1.3-a", ("batchnorm",), draw_placement, table_placement),
-    FigureSpec("1.3.1-a", ("batchnorm",), draw_speed, table_speed),
-    FigureSpec("1.3.1-b", ("batchnorm_scales",), draw_scales, table_scales),
+    FigureSpec("1.3-a", ("batchnorm",), draw_placement, table_placement, facts_placement),
+    FigureSpec("1.3.1-a", ("batchnorm",), draw_speed, table_speed, facts_speed),
+    FigureSpec("1.3.1-b", ("batchnorm_scales",), draw_scales, table_scales, facts_scales),
 )

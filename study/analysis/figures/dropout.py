@@ -1,6 +1,7 @@
 """Section 1.4.2: a network after dropout, over-fitting, voting, and co-adaptation."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -14,18 +15,15 @@ from study.analysis.figures import overfitting, parts, style
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
-from study.analysis.intervals import Estimate, t_interval
+from study.analysis.intervals import Estimate, paired_difference, t_interval
 
-EXPERIMENT = "dropout"
-LECTURE_RATE = 0.2
+DROPOUT = overfitting.Remedy(
+    "dropout", "dropout", name="dropout rate", symbol="p", lecture=0.2, log=False
+)
+EXPERIMENT = DROPOUT.experiment
 UNITS_DRAWN, LAYERS_DRAWN = 8, 3
 INPUTS_DRAWN, OUTPUTS_DRAWN = 6, 4
-COLUMNS = 3
-
-
-def rate_of(results: Results) -> float | None:
-    """The lecture's dropout rate, or the one stored that is closest to it."""
-    return parts.closest(results.runs(EXPERIMENT)["dropout"], LECTURE_RATE)
+COLUMNS = 2
 
 
 # --- 1.4.2-a: the network before and after ------------------------------------------------------
@@ -106,36 +104,62 @@ def table_mask(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["layer", "units", "kept", "dropped", "share dropped"])
 
 
+def facts_mask(results: Results) -> dict[str, Any]:
+    """Units of the mask that is drawn, and the share that the first masks of all runs drop."""
+    masks = first_masks(results)
+    if not masks:
+        return {"case": "missing"}
+    table = table_mask(results)
+    everything = table[table["layer"] == "all"].iloc[0]
+    dropped = [
+        1 - np.concatenate([np.ravel(mask) for mask in result["masks"]]).mean()
+        for _, result in results.measured("voting", "voting")
+    ]
+    rates = results.runs("voting")["dropout"]
+    return {
+        "case": "measured",
+        "layers": len(masks),
+        "units": int(everything["units"]),
+        "kept": int(everything["kept"]),
+        "dropped": int(everything["dropped"]),
+        "drawn": sum(int(min(UNITS_DRAWN, len(mask))) for mask in masks[:LAYERS_DRAWN]),
+        "crossed": sum(int((mask[:UNITS_DRAWN] == 0).sum()) for mask in masks[:LAYERS_DRAWN]),
+        "rate": overfitting.dose_text(float(rates.iloc[0])),
+        "share": t_interval(dropped),
+    }
+
+
 # --- 1.4.2-b and 1.4.2-c: over-fitting ----------------------------------------------------------
 
 
 def draw_dropout(results: Results, tr: Translate) -> Figure:
     """Train and test accuracy by epoch with dropout, the curves without it as thin lines."""
-    return overfitting.draw_gap(
-        overfitting.curves_at(results, EXPERIMENT, "dropout", rate_of(results)),
-        tr,
-        without=overfitting.curves_at(results, EXPERIMENT, "dropout", 0.0),
-        without_label=f"{tr('without dropout')} (p = 0)",
-    )
+    return overfitting.draw_gap(results, DROPOUT, DROPOUT.dose(results), tr)
 
 
 def table_dropout(results: Results) -> pd.DataFrame:
     """The numbers of figure 1.4.2-b."""
-    return overfitting.table_gap(
-        overfitting.curves_at(results, EXPERIMENT, "dropout", rate_of(results))
-    )
+    return overfitting.table_gap(results, DROPOUT, DROPOUT.dose(results))
+
+
+def facts_dropout(results: Results) -> dict[str, Any]:
+    """What figure 1.4.2-b says."""
+    return overfitting.facts_gap(results, DROPOUT, DROPOUT.dose(results))
 
 
 def draw_doses(results: Results, tr: Translate) -> Figure:
     """Accuracies and gap against the dropout rate."""
-    runs = parts.final_runs(results, EXPERIMENT)
-    label = f"{tr('dropout rate')} p"
-    return overfitting.draw_doses(runs, "dropout", tr, label=label, log=False)
+    return overfitting.draw_doses(results, DROPOUT, tr)
 
 
 def table_doses(results: Results) -> pd.DataFrame:
     """Dropout rate, accuracies and gap."""
-    return overfitting.table_doses(parts.final_runs(results, EXPERIMENT), "dropout", "p")
+    return overfitting.table_doses(results, DROPOUT)
+
+
+def facts_doses(results: Results) -> dict[str, Any]:
+    """What figure 1.4.2-c says."""
+    return overfitting.facts_doses(results, DROPOUT)
 
 
 # --- 1.4.2-d: voting ----------------------------------------------------------------------------
@@ -166,6 +190,7 @@ def draw_votes(results: Results, tr: Translate) -> Figure:
         ("scaled", tr("scaled full network"), [t_interval(full)] * len(voters)),
     ]
     labels = []
+    ends = {}
     for name, text, values in lines:
         look = {"color": style.colour(name), "linestyle": style.line_style(name)}
         means = [value.mean for value in values]
@@ -175,6 +200,7 @@ def draw_votes(results: Results, tr: Translate) -> Figure:
                               [value.high for value in values], color=look["color"], alpha=0.15,
                               linewidth=0)  # fmt: skip
         labels.append((means[-1], f"{text}\n{means[-1]:.1%}", style.colour(name)))
+        ends[name] = means[-1]
     axes.set_xscale("log")
     axes.set(xlabel=f"{tr('number of voters')} K", ylabel=tr("test accuracy"),
              xlim=(1, max(len(voters), 2)))  # fmt: skip
@@ -182,8 +208,20 @@ def draw_votes(results: Results, tr: Translate) -> Figure:
     axes.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%d"))
     axes.minorticks_off()
     style.percent(axes, limits=_vote_limits([values for _, _, values in lines]))
+    axes.yaxis.set_major_locator(mpl.ticker.MaxNLocator(6, steps=[1, 2, 5, 10], min_n_ticks=2))
+    _gain(axes, len(voters), ends["thinned"], ends["vote"], tr)
     parts.end_labels(axes, labels, spacing=0.16)
     return figure
+
+
+def _gain(axes: Axes, voters: int, one: float, vote: float, tr: Translate) -> None:
+    """An arrow from one thinned network to the vote, and how many points it is long."""
+    place = voters**0.85
+    arrow = {"arrowstyle": "-|>", "color": mpl.rcParams["text.color"], "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", (place, vote), (place, one), arrowprops=arrow)
+    text = f"{100 * (vote - one):+.1f}\n{tr('points')}".replace("-", "−")
+    axes.annotate(text, (place, (one + vote) / 2), xytext=(-6, 0), textcoords="offset points",
+                  ha="right", va="center")  # fmt: skip
 
 
 def _vote_limits(lines: list[list[Estimate]]) -> tuple[float, float]:
@@ -210,6 +248,24 @@ def table_votes(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def facts_votes(results: Results) -> dict[str, Any]:
+    """What the vote of all networks gains on one of them and on the full one, paired by run."""
+    ensemble, single, full = votes(results)
+    if not ensemble.size:
+        return {"case": "missing"}
+    vote = ensemble[:, -1]
+    gain = t_interval(vote - single)
+    return {
+        "case": parts.direction(gain),
+        "voters": ensemble.shape[1],
+        "vote": t_interval(vote),
+        "one": t_interval(single),
+        "full": t_interval(full),
+        "gain": gain,
+        "against_full": t_interval(vote - full),
+    }
+
+
 # --- 1.4.2-e: co-adaptation ---------------------------------------------------------------------
 
 
@@ -230,16 +286,17 @@ def draw_correlations(results: Results, tr: Translate) -> Figure:
         return figure
     rows = -(-depth // COLUMNS)
     figure, grid = style.new_figure(
-        rows, COLUMNS, height=0.9 + 1.9 * rows, sharex=True, sharey=True
+        rows, COLUMNS, height=0.9 + 1.7 * rows, sharex=True, sharey=True, width=style.PHONE
     )
-    table = table_correlations(results).set_index("layer")
-    means = {
-        column: {layer: estimate.mean for layer, estimate in table[column].items()}
-        for column in table
-    }
+    table = table_correlations(results)
+    means = {column: dict(zip(table["layer"], table[column], strict=True)) for column in table}
     panels = grid.ravel()
     for index, axes in enumerate(panels[:depth]):
-        axes.set_title(f"{tr('layer')} {index + 1}", pad=3)
+        axes.set_title(f"{tr('layer')} {index + 1}", pad=3, loc="left")
+        shift = means[DIFFERENCE].get(index + 1)
+        if shift is not None and shift.n:
+            weight = "normal" if parts.direction(shift) == "unclear" else "bold"
+            axes.set_title(_signed(shift), pad=3, loc="right", fontsize=9, fontweight=weight)
         for line, (name, _) in enumerate(_sides(results)):
             pooled = parts.pool([run[index] for run in histograms[name] if index < len(run)])
             if pooled is None:
@@ -248,7 +305,7 @@ def draw_correlations(results: Results, tr: Translate) -> Figure:
             axes.stairs(pooled.shares, pooled.edges, fill=True, color=colour, alpha=0.13)
             axes.stairs(pooled.shares, pooled.edges, color=colour, linestyle=linestyle,
                         linewidth=1.5)  # fmt: skip
-            mean = means[f"mean |r| {WITH[name]} dropout"].get(index + 1, math.nan)
+            mean = means[f"mean |r| {WITH[name]} dropout"].get(index + 1, NOTHING).mean
             axes.text(0.97, 0.97 - 0.14 * line, f"{mean:.3f}", transform=axes.transAxes,
                       ha="right", va="top", color=colour)  # fmt: skip
         axes.text(0.03, 0.97, tr("mean |r|"), transform=axes.transAxes, va="top", fontsize=9.5)
@@ -259,7 +316,8 @@ def draw_correlations(results: Results, tr: Translate) -> Figure:
     panels[0].set_ylim(0, 1.2 * panels[0].get_ylim()[1])
     style.percent(panels[0], limits=None)
     panels[0].yaxis.set_major_locator(mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
-    figure.supxlabel(tr("correlation of two hidden units"), fontsize=10)
+    note = tr("at the right: change of the mean |r| by dropout, bold where clear")
+    figure.supxlabel(f"{tr('correlation of two hidden units')}\n{note}", fontsize=9.5)
     figure.supylabel(tr("share of the pairs"), fontsize=10)
     shown = [(name, rate) for name, rate in _sides(results) if histograms[name]]
     figure.legend(
@@ -271,18 +329,27 @@ def draw_correlations(results: Results, tr: Translate) -> Figure:
     return figure
 
 
+def _signed(estimate: Estimate) -> str:
+    half = "" if math.isnan(estimate.half_width) else f" ± {estimate.half_width:.3f}"
+    return f"{estimate.mean:+.3f}{half}".replace("-", "−")
+
+
 WITH = {"off": "without", "on": "with"}
+DIFFERENCE = "difference of mean |r|"
+NOTHING = t_interval([])
 
 
 def _sides(results: Results) -> list[tuple[str, float]]:
-    rate = rate_of(results)
+    rate = DROPOUT.dose(results)
     return [("off", 0.0)] + ([("on", rate)] if rate is not None else [])
 
 
 def table_correlations(results: Results) -> pd.DataFrame:
-    """Layer, mean absolute correlation and effective number of units, with and without."""
-    layers = parts.trained_layers(results, EXPERIMENT)
-    layers = layers[layers["effective_units"].notna()]
+    """Layer, mean absolute correlation and effective number of units, with and without.
+
+    The difference, with minus without, is paired by seed.
+    """
+    layers = _correlated_layers(results)
     rate = dict(_sides(results))
     rows = []
     for layer, group in layers.groupby("layer"):
@@ -292,16 +359,56 @@ def table_correlations(results: Results) -> pd.DataFrame:
             for name, word in WITH.items():
                 own = overfitting.pick(group, "dropout", rate.get(name))
                 row[f"{text} {word} dropout"] = t_interval(own[metric])
+        row[DIFFERENCE] = _difference(group, rate)
         rows.append(row)
     columns = [f"{text} {word} dropout" for text in ("mean |r|", "effective units")
                for word in WITH.values()]  # fmt: skip
-    return pd.DataFrame(rows, columns=["layer", *columns])
+    return pd.DataFrame(rows, columns=["layer", *columns, DIFFERENCE])
+
+
+def _correlated_layers(results: Results) -> pd.DataFrame:
+    layers = parts.trained_layers(results, EXPERIMENT)
+    return layers[layers["effective_units"].notna()]
+
+
+def _difference(frame: pd.DataFrame, rate: Mapping[str, float]) -> Estimate:
+    return paired_difference(frame, "mean_abs_correlation", "dropout", rate.get("on"), 0.0)
+
+
+def facts_correlations(results: Results) -> dict[str, Any]:
+    """What dropout does to the mean |r|, averaged over layers and in each.
+
+    ``case``: whether the average is clearly ``lower``, ``higher``, or neither (``unclear``).
+    """
+    rate = dict(_sides(results))
+    table = table_correlations(results)
+    shifts = [shift for shift in table[DIFFERENCE] if shift.n]
+    if not shifts or "on" not in rate:
+        return {"case": "missing"}
+    layers = _correlated_layers(results)
+    networks = layers.groupby(["dropout", "seed"])["mean_abs_correlation"].mean().reset_index()
+    average = _difference(networks, rate)  # over layers first, so that a run counts once
+    directions = [parts.direction(shift) for shift in shifts]
+    return {
+        "case": parts.direction(average),
+        "dose": overfitting.dose_text(rate["on"]),
+        "layers": len(shifts),
+        "lower": directions.count("lower"),
+        "higher": directions.count("higher"),
+        "average": average,
+        **{
+            word: t_interval(
+                overfitting.pick(networks, "dropout", rate[name])["mean_abs_correlation"]
+            )
+            for name, word in WITH.items()
+        },
+    }
 
 
 FIGURES = (
-    FigureSpec("1.4.2-a", ("voting",), draw_mask, table_mask),
-    FigureSpec("1.4.2-b", (EXPERIMENT,), draw_dropout, table_dropout),
-    FigureSpec("1.4.2-c", (EXPERIMENT,), draw_doses, table_doses),
-    FigureSpec("1.4.2-d", ("voting",), draw_votes, table_votes),
-    FigureSpec("1.4.2-e", (EXPERIMENT,), draw_correlations, table_correlations),
+    FigureSpec("1.4.2-a", ("voting",), draw_mask, table_mask, facts_mask),
+    FigureSpec("1.4.2-b", (EXPERIMENT,), draw_dropout, table_dropout, facts_dropout),
+    FigureSpec("1.4.2-c", (EXPERIMENT,), draw_doses, table_doses, facts_doses),
+    FigureSpec("1.4.2-d", ("voting",), draw_votes, table_votes, facts_votes),
+    FigureSpec("1.4.2-e", (EXPERIMENT,), draw_correlations, table_correlations, facts_correlations),
 )

@@ -1,10 +1,10 @@
 """What the figures of section 1.4 share: the gap between train and test, and dose–response."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,102 +13,199 @@ from matplotlib.figure import Figure
 from study.analysis.figures import parts, style
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
-from study.analysis.intervals import summarise, t_interval
+from study.analysis.intervals import Estimate, paired_difference, summarise, t_interval
 
 TABLE_ROWS = 10
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 CURVES = {"train": "train_accuracy", "test": "test_accuracy"}
+COLUMNS = {**CURVES, "gap": "gap"}
 METRICS = {"train_accuracy": "train accuracy", "test_accuracy": "test accuracy", "gap": "gap"}
 
 
-def draw_gap(curves: pd.DataFrame, tr: Translate, *, without: pd.DataFrame | None = None,
-             without_label: str = "") -> Figure:  # fmt: skip
-    """Train and test accuracy by epoch, the gap between them shaded and its size written beside.
+@dataclass(frozen=True)
+class Remedy:
+    """Something against over-fitting that comes in doses.
 
-    Args:
-        curves: of one setting.
-        without: of the same without what is under study, as thin lines to compare with.
-        without_label: what the thin lines are.
+    Attributes:
+        experiment: whose runs vary its dose.
+        factor: the column of the dose; 0 is none.
+        name: in English.
+        symbol: of the dose.
+        lecture: the lecture's dose.
+        log: whether doses are spaced by their logarithm, with a place of its own for 0.
     """
-    figure, grid = style.new_figure(height=3.6)
-    axes = grid[0, 0]
-    if curves.empty:
-        style.empty(axes, tr("no finished run"))
+
+    experiment: str
+    factor: str
+    name: str
+    symbol: str
+    lecture: float
+    log: bool
+
+    def dose(self, results: Results) -> float | None:
+        """The lecture's dose, or the one stored that is closest to it; None where there is none."""
+        return parts.closest(results.runs(self.experiment)[self.factor], self.lecture)
+
+    def runs(self, results: Results, dose: float | None) -> pd.DataFrame:
+        """Final metrics at this dose, diverged runs counted."""
+        return pick(parts.final_runs(results, self.experiment), self.factor, dose)
+
+    def curves(self, results: Results, dose: float | None) -> pd.DataFrame:
+        """Learning curves at this dose."""
+        return pick(parts.accuracy_curves(results, self.experiment), self.factor, dose)
+
+
+# --- learning curves at one dose ----------------------------------------------------------------
+
+
+def draw_gap(results: Results, remedy: Remedy, dose: float | None, tr: Translate) -> Figure:
+    """Train and test accuracy by epoch at ``dose``, the gap shaded; without the remedy: thin lines.
+
+    The curves are of as many test images as each evaluation takes; the numbers at their ends are
+    the final accuracies, of all.
+    """
+    curves = remedy.curves(results, dose)
+    figure, axes = parts.epoch_axes(curves, tr, "accuracy")
+    if axes is None:
         return figure
-    style.percent(axes, limits=(0, 1.02))
-    if without is not None and len(without):
+    labels: list[tuple[float, str, str]] = []
+    if dose:
+        without, final = remedy.curves(results, 0.0), remedy.runs(results, 0.0)
+        grey = style.colour("without")
         for name, metric in CURVES.items():
             style.curve(axes, without, "epoch", metric, name=name, label="_", band=False,
-                        linewidth=1.0, color=style.colour("without"))  # fmt: skip
-        thin = mpl.lines.Line2D([], [], linewidth=1.0, color=style.colour("without"))
-        axes.legend([thin], [without_label], loc="lower right", fontsize=10)
+                        linewidth=1.0, color=grey)  # fmt: skip
+            if len(final):
+                mean = float(final[metric].mean())
+                labels.append((mean, f"{remedy.symbol} = 0: {mean:.0%}", grey))
     for name, metric in CURVES.items():
         style.curve(axes, curves, "epoch", metric, name=name)
-    means = curves.groupby("epoch")[list(METRICS)].mean()
+    means = curves.groupby("epoch")[list(CURVES.values())].mean()
     train, test = means["train_accuracy"], means["test_accuracy"]
     axes.fill_between(means.index, test, train, color=style.colour("gap"), alpha=0.22, linewidth=0)
+    final = remedy.runs(results, dose)
+    ends = {name: float(final[metric].mean()) for name, metric in CURVES.items()}
     end = means.index[-1]
-    axes.plot([end, end], [test.iloc[-1], train.iloc[-1]], color=style.colour("gap"), linewidth=3,
+    axes.plot([end, end], list(ends.values()), color=style.colour("gap"), linewidth=3,
               solid_capstyle="butt", clip_on=False)  # fmt: skip
-    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
-    axes.set(xlim=(0, end), xlabel=tr("epoch"), ylabel=tr("accuracy"))
-    gap = t_interval(curves[curves["epoch"] == end]["gap"])
-    labels = [
-        (float(values.iloc[-1]), f"{tr(name)} {values.iloc[-1]:.0%}", style.colour(name))
-        for name, values in (("train", train), ("test", test))
-    ]
-    middle = float((train.iloc[-1] + test.iloc[-1]) / 2)
-    labels.append((middle, f"{tr('gap')} {parts.points_text(gap, tr)}", style.colour("gap")))
+    labels += [(ends[name], f"{tr(name)} {ends[name]:.0%}", style.colour(name)) for name in CURVES]
+    gap = f"{tr('gap')} {parts.points_text(t_interval(final['gap']), tr)}"
+    labels.append((sum(ends.values()) / 2, gap, style.colour("gap")))
     parts.end_labels(axes, labels)
-    last = curves[curves["epoch"] == end]
-    parts.diverged_note(axes, last, tr, 0.02, 0.95)
     return figure
 
 
-def table_gap(curves: pd.DataFrame) -> pd.DataFrame:
-    """Epoch, both accuracies and the gap, at about ten epochs and the last."""
+def table_gap(results: Results, remedy: Remedy, dose: float | None) -> pd.DataFrame:
+    """Epoch, both accuracies and the gap, at about ten epochs, the last, and in the end.
+
+    The last row is of all test images, those above of as many as an evaluation takes.
+    """
     columns = ["epoch", *METRICS.values()]
+    curves = remedy.curves(results, dose)
     epochs = sorted(curves["epoch"].unique())
     if not epochs:
         return pd.DataFrame(columns=columns)
     chosen = np.linspace(0, len(epochs) - 1, min(TABLE_ROWS + 1, len(epochs))).round().astype(int)
     rows = curves[curves["epoch"].isin([epochs[i] for i in chosen])].sort_values("epoch")
-    return summarise(rows, "epoch", list(METRICS)).rename(columns=METRICS)
+    final = remedy.runs(results, dose).assign(epoch="end, all test images")
+    tables = [summarise(each, "epoch", list(METRICS)) for each in (rows, final)]
+    return pd.concat([each.astype(object) for each in tables], ignore_index=True).rename(
+        columns=METRICS
+    )
 
 
-def draw_doses(runs: pd.DataFrame, factor: str, tr: Translate, *, label: str, log: bool) -> Figure:
-    """Accuracies (above) and gap (below) of the finished runs against the strength ``factor``.
+def facts_gap(results: Results, remedy: Remedy, dose: float | None) -> dict[str, Any]:
+    """Final accuracies and gap at ``dose``, and what changed against none, paired by seed.
 
-    Args:
-        runs: final metrics, diverged runs counted.
-        label: of the horizontal axis.
-        log: whether doses are spaced by their logarithm, with a place of its own for 0.
+    ``case`` names what made the gap smaller, if it is (``reason``); without a dose to compare it
+    is ``measured``.
     """
-    figure, grid = style.new_figure(2, height=4.8, sharex=True, height_ratios=[3, 2])
+    runs = remedy.runs(results, dose)
+    sides = [runs, remedy.runs(results, 0.0)] if dose else [runs]
+    case = parts.absent(*sides)
+    if case == "missing" or dose is None:
+        return {"case": "missing"}
+    facts: dict[str, Any] = {
+        "case": case or "measured",
+        "symbol": remedy.symbol,
+        "dose": dose_text(dose),
+        "epochs": int(remedy.curves(results, dose)["epoch"].max()),
+        "runs": len(runs),
+        **{name: t_interval(runs[metric]) for name, metric in COLUMNS.items()},
+    }
+    if dose:
+        changes = change(pd.concat(sides), remedy, dose)
+        facts |= {f"{name}_without": t_interval(sides[1][m]) for name, m in COLUMNS.items()}
+        facts |= {f"{name}_change": changes[name] for name in COLUMNS}
+        facts["case"] = case or reason(changes)
+    return facts
+
+
+def change(runs: pd.DataFrame, remedy: Remedy, dose: float) -> dict[str, Estimate]:
+    """What ``dose`` changes of train and test accuracy and of the gap, paired by seed."""
+    return {
+        name: paired_difference(runs, metric, remedy.factor, dose, 0.0)
+        for name, metric in COLUMNS.items()
+    }
+
+
+def reason(changes: Mapping[str, Estimate]) -> str:
+    """What became of the gap, and why; a change counts where its interval excludes 0.
+
+    Returns:
+        ``wider``; ``same``: no clear change; smaller because ``test_improved``, because
+        ``training_worse`` (under-fitting), for ``both`` reasons, or for no clear one (``smaller``).
+    """
+    train, test, gap = (parts.direction(changes[name]) for name in ("train", "test", "gap"))
+    if gap != "lower":
+        return "wider" if gap == "higher" else "same"
+    if test == "higher":
+        return "both" if train == "lower" else "test_improved"
+    return "training_worse" if train == "lower" else "smaller"
+
+
+# --- dose and response --------------------------------------------------------------------------
+
+
+def draw_doses(results: Results, remedy: Remedy, tr: Translate) -> Figure:
+    """Final accuracies (above) and gap (below) against the dose; dotted: the level without."""
+    runs, factor = parts.final_runs(results, remedy.experiment), remedy.factor
+    figure, grid = style.new_figure(2, height=5.2, sharex=True, height_ratios=[3, 2])
     above, below = grid[:, 0]
     if runs.empty:
         above.set_axis_off()
         style.empty(below, tr("no finished run"))
         return figure
     doses = sorted(runs[factor].unique())
-    places = dict(zip(doses, positions(doses) if log else doses, strict=True))
-    labels: dict[str, float] = {}
+    places = dict(zip(doses, positions(doses) if remedy.log else doses, strict=True))
+    means = runs.groupby(factor)[list(COLUMNS.values())].mean()
+    best = means["test_accuracy"].idxmax()
     for axes, names in ((above, ("train", "test")), (below, ("gap",))):
         for name in names:
-            labels[name] = _dots(axes, runs, factor, CURVES.get(name, "gap"), name, places)
-    lowest = runs.groupby(factor)[list(CURVES.values())].mean().to_numpy().min()
-    style.percent(above, limits=(max(math.floor(10 * lowest - 1) / 10, 0.0), 1.02))
+            _dots(axes, runs, factor, COLUMNS[name], name, places)
+            if 0 in places:
+                axes.axhline(means.loc[0, COLUMNS[name]], color=style.colour(name), linewidth=1,
+                             linestyle=":")  # fmt: skip
+    lowest = means[list(CURVES.values())].to_numpy().min()
+    style.percent(above, limits=(max(math.floor(10 * lowest - 1) / 10, 0.0), 1.06))
     below.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
-    below.set_ylim(*gap_limits(runs.groupby(factor)["gap"].mean()))
+    below.set_ylim(*gap_limits(means["gap"]))
     above.set_ylabel(tr("accuracy"))
-    below.set(ylabel=f"{tr('gap')} ({tr('points')})", xlabel=label)
-    parts.end_labels(
-        above, [(labels[name], tr(name), style.colour(name)) for name in CURVES], spacing=0.1
-    )
-    parts.end_labels(below, [(labels["gap"], tr("gap"), style.colour("gap"))])
+    below.set(ylabel=f"{tr('gap')} ({tr('points')})", xlabel=f"{tr(remedy.name)} {remedy.symbol}")
+    labels = [
+        (float(means[metric].iloc[-1]), tr(name), style.colour(name))
+        for name, metric in COLUMNS.items()
+    ]
+    parts.end_labels(above, labels[:2], spacing=0.1)
+    parts.end_labels(below, labels[2:])
+    for dose, place in places.items():
+        own = pick(runs, factor, dose)
+        weight = "bold" if dose == best else "normal"
+        _number(above, place, t_interval(own["test_accuracy"]), "test", -1, weight)
+        _number(below, place, t_interval(own["gap"]), "gap", 1)
     below.set_xticks(list(places.values()), [dose_text(dose) for dose in doses])
     below.minorticks_off()
-    if log and doses[0] == 0 and len(doses) > 1:
+    if remedy.log and doses[0] == 0 and len(doses) > 1:
         _break(figure, (above, below), (places[0.0] + places[doses[1]]) / 2)
     for dose, place in places.items():
         mine = runs[runs[factor] == dose]
@@ -120,9 +217,22 @@ def draw_doses(runs: pd.DataFrame, factor: str, tr: Translate, *, label: str, lo
     return figure
 
 
+def _number(
+    axes: Axes, x: float, estimate: Estimate, name: str, side: int, weight: str = "normal"
+) -> None:
+    """A mean in per cent, above (``side`` 1) or below (−1) its interval, within the axes."""
+    end = estimate.high if side > 0 else estimate.low
+    y = float(np.clip(estimate.mean if math.isnan(end) else end, *axes.get_ylim()))
+    axes.annotate(
+        f"{100 * estimate.mean:.1f}".replace("-", "−"), (x, y), xytext=(0, 9 * side), ha="center",
+        va="center", textcoords="offset points", color=style.colour(name), fontsize=9,
+        fontweight=weight,
+    )  # fmt: skip
+
+
 def _dots(axes: Axes, runs: pd.DataFrame, factor: str, metric: str, name: str,
-          places: dict[float, float]) -> float:  # fmt: skip
-    """Means with intervals, joined by a line; return the last mean."""
+          places: Mapping[float, float]) -> None:  # fmt: skip
+    """Means with intervals, joined by a line."""
     table = summarise(runs.sort_values(factor), factor, [metric])
     estimates = list(table[metric])
     half = [0.0 if math.isnan(e.half_width) else e.half_width for e in estimates]
@@ -132,7 +242,6 @@ def _dots(axes: Axes, runs: pd.DataFrame, factor: str, metric: str, name: str,
         color=style.colour(name), linestyle=style.line_style(name), marker=style.MARKERS[name],
         markersize=6, capsize=4, elinewidth=1.2, label=name,
     )  # fmt: skip
-    return float(estimates[-1].mean)
 
 
 def positions(doses: Sequence[float]) -> list[float]:
@@ -171,19 +280,46 @@ def pick(frame: pd.DataFrame, factor: str, value: float | None) -> pd.DataFrame:
     return frame[frame[factor] == value] if value is not None else frame.iloc[:0]
 
 
-def table_doses(runs: pd.DataFrame, factor: str, name: str) -> pd.DataFrame:
+def table_doses(results: Results, remedy: Remedy) -> pd.DataFrame:
     """Dose, both accuracies, the gap, and how many runs diverged."""
-    columns = [name, *METRICS.values(), "diverged"]
+    runs = parts.final_runs(results, remedy.experiment)
     if runs.empty:
-        return pd.DataFrame(columns=columns)
-    table = summarise(runs.sort_values(factor), factor, list(METRICS)).rename(
-        columns={factor: name, **METRICS}
+        return pd.DataFrame(columns=[remedy.symbol, *METRICS.values(), "diverged"])
+    table = summarise(runs.sort_values(remedy.factor), remedy.factor, list(METRICS)).rename(
+        columns={remedy.factor: remedy.symbol, **METRICS}
     )
-    groups = runs.groupby(factor)["status"]
+    groups = runs.groupby(remedy.factor)["status"]
     diverged = groups.agg(lambda status: f"{(status == 'diverged').sum()}/{len(status)}")
     return table.assign(diverged=list(diverged))
 
 
-def curves_at(results: Results, experiment: str, factor: str, value: Any) -> pd.DataFrame:
-    """Learning curves of one experiment at one dose."""
-    return pick(parts.accuracy_curves(results, experiment), factor, value)
+def facts_doses(results: Results, remedy: Remedy) -> dict[str, Any]:
+    """The dose with the best test accuracy, and what the strongest changes, against none.
+
+    ``case``: whether the best dose gains over none (``gain``, ``unclear``), or none is best
+    (``none``), and with ``_worse`` if the strongest has a smaller gap by worse training only.
+    """
+    runs = parts.final_runs(results, remedy.experiment)
+    strongest = runs[remedy.factor].max()
+    if runs.empty or not strongest or parts.absent(runs, pick(runs, remedy.factor, 0.0)):
+        return {"case": "missing"}
+    means = runs.groupby(remedy.factor)["test_accuracy"].mean()
+    best = float(means.index[int(means.argmax())])
+    gain = change(runs, remedy, best)["test"]
+    changes = change(runs, remedy, strongest)
+    case = "none" if best == 0 else "gain" if gain.low > 0 else "unclear"
+    worse = "_worse" if reason(changes) == "training_worse" else ""
+    at = {"none": pick(runs, remedy.factor, 0.0), "best": pick(runs, remedy.factor, best)}
+    at["strongest"] = pick(runs, remedy.factor, strongest)
+    facts: dict[str, Any] = {
+        "case": case + worse,
+        "symbol": remedy.symbol,
+        "doses": len(means) - 1,
+        "best": dose_text(best),
+        "best_gain": gain,
+        "strongest": dose_text(strongest),
+        **{f"{name}_change": estimate for name, estimate in changes.items()},
+    }
+    for side, own in at.items():
+        facts |= {f"{side}_{name}": t_interval(own[metric]) for name, metric in COLUMNS.items()}
+    return facts

@@ -4,9 +4,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from study.analysis.figures import style
@@ -58,6 +60,24 @@ def closest(values: Iterable[float], wanted: float) -> float | None:
     """The positive one of ``values`` that is closest to ``wanted``."""
     positive = sorted({float(value) for value in values if value > 0})
     return min(positive, key=lambda value: abs(value - wanted)) if positive else None
+
+
+def direction(difference: Estimate) -> str:
+    """``higher`` or ``lower`` where the interval says so, else ``unclear``; so without interval."""
+    if difference.low > 0:
+        return "higher"
+    return "lower" if difference.high < 0 else "unclear"
+
+
+def absent(*sides: pd.DataFrame) -> str | None:
+    """Why there is nothing to say of the runs on each side: ``missing``, ``diverged`` or None.
+
+    Args:
+        sides: final metrics; the first is what is under study, and may have diverged altogether.
+    """
+    if any(side.empty for side in sides):
+        return "missing"
+    return "diverged" if (sides[0]["status"] == "diverged").all() else None
 
 
 class Pooled(NamedTuple):
@@ -116,6 +136,27 @@ def points_text(estimate: Estimate, tr: Translate) -> str:
     return f"{100 * estimate.mean:.1f}{interval} {tr('points')}"
 
 
+def epoch_axes(curves: pd.DataFrame, tr: Translate, label: str) -> tuple[Figure, Axes | None]:
+    """A figure for accuracies by epoch, with the diverged runs of ``curves`` noted.
+
+    Args:
+        label: of the vertical axis, in English.
+
+    Returns:
+        The figure and its axes; where there are no runs the figure says so, and None.
+    """
+    figure, grid = style.new_figure(height=3.6)
+    axes = grid[0, 0]
+    if curves.empty:
+        style.empty(axes, tr("no finished run"))
+        return figure, None
+    style.percent(axes, limits=(0, 1.02))
+    axes.set(xlim=(0, curves["epoch"].max()), xlabel=tr("epoch"), ylabel=tr(label))
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+    diverged_note(axes, curves.drop_duplicates("address"), tr, 0.02, 0.95)
+    return figure, axes
+
+
 def end_labels(
     axes: Axes, labels: Sequence[tuple[float, str, str]], *, spacing: float = 0.075
 ) -> None:
@@ -147,11 +188,16 @@ def spread(heights: Sequence[float], spacing: float) -> list[float]:
 
 
 def diverged_note(
-    axes: Axes, frame: pd.DataFrame, tr: Translate, x: float, y: float, name: str = ""
-) -> None:
-    """Say at ``(x, y)`` of ``axes`` how many runs of ``frame``, of the thing ``name``, diverged."""
+    axes: Axes, frame: pd.DataFrame, tr: Translate, x: float, y: float, name: str = "",
+    *, short: bool = False,
+) -> None:  # fmt: skip
+    """Say at ``(x, y)`` of ``axes`` how many runs of ``frame``, of the thing ``name``, diverged.
+
+    Args:
+        short: only the cross and the count, where another panel says what it means.
+    """
     diverged = int((frame["status"] == "diverged").sum())
     if diverged:
-        text = f"✕ {diverged}/{len(frame)} {tr('diverged')}"
+        text = f"✕ {diverged}/{len(frame)}" + ("" if short else f" {tr('diverged')}")
         axes.text(x, y, text, transform=axes.transAxes, va="center", fontsize=9.5,
                   color=style.colour(name))  # fmt: skip

@@ -1,5 +1,8 @@
 """Sections 1.4 and 1.4.1: over-fitting, and what weight decay does to it and to the weights."""
 
+from typing import Any
+
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -7,16 +10,13 @@ from study.analysis.figures import overfitting, parts, style
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
-from study.analysis.intervals import t_interval
+from study.analysis.intervals import log_t_interval, pairs, t_interval
 
-EXPERIMENT = "weight_decay"
-LECTURE_DECAY = 0.1
+WEIGHT_DECAY = overfitting.Remedy(
+    "weight_decay", "weight_decay", name="weight decay", symbol="λ", lecture=0.1, log=True
+)
+EXPERIMENT = WEIGHT_DECAY.experiment
 WEIGHTS = ["weight_norm", "weight_mean_square", "weight_kurtosis", "weight_max"]
-
-
-def decay_of(results: Results) -> float | None:
-    """The lecture's λ, or the one stored that is closest to it."""
-    return parts.closest(results.runs(EXPERIMENT)["weight_decay"], LECTURE_DECAY)
 
 
 # --- 1.4-a and 1.4.1-a: learning curves ---------------------------------------------------------
@@ -24,31 +24,32 @@ def decay_of(results: Results) -> float | None:
 
 def draw_unregularised(results: Results, tr: Translate) -> Figure:
     """Train and test accuracy by epoch without any remedy."""
-    return overfitting.draw_gap(_curves(results, 0.0), tr)
+    return overfitting.draw_gap(results, WEIGHT_DECAY, 0.0, tr)
 
 
 def table_unregularised(results: Results) -> pd.DataFrame:
     """The numbers of figure 1.4-a."""
-    return overfitting.table_gap(_curves(results, 0.0))
+    return overfitting.table_gap(results, WEIGHT_DECAY, 0.0)
+
+
+def facts_unregularised(results: Results) -> dict[str, Any]:
+    """What figure 1.4-a says."""
+    return overfitting.facts_gap(results, WEIGHT_DECAY, 0.0)
 
 
 def draw_decay(results: Results, tr: Translate) -> Figure:
     """The same with weight decay, the curves without it as thin lines."""
-    return overfitting.draw_gap(
-        _curves(results, decay_of(results)),
-        tr,
-        without=_curves(results, 0.0),
-        without_label=f"{tr('without weight decay')} (λ = 0)",
-    )
+    return overfitting.draw_gap(results, WEIGHT_DECAY, WEIGHT_DECAY.dose(results), tr)
 
 
 def table_decay(results: Results) -> pd.DataFrame:
     """The numbers of figure 1.4.1-a."""
-    return overfitting.table_gap(_curves(results, decay_of(results)))
+    return overfitting.table_gap(results, WEIGHT_DECAY, WEIGHT_DECAY.dose(results))
 
 
-def _curves(results: Results, decay: float | None) -> pd.DataFrame:
-    return overfitting.curves_at(results, EXPERIMENT, "weight_decay", decay)
+def facts_decay(results: Results) -> dict[str, Any]:
+    """What figure 1.4.1-a says."""
+    return overfitting.facts_gap(results, WEIGHT_DECAY, WEIGHT_DECAY.dose(results))
 
 
 # --- 1.4.1-b: dose and response -----------------------------------------------------------------
@@ -56,18 +57,20 @@ def _curves(results: Results, decay: float | None) -> pd.DataFrame:
 
 def draw_doses(results: Results, tr: Translate) -> Figure:
     """Accuracies and gap against λ."""
-    runs = parts.final_runs(results, EXPERIMENT)
-    label = f"{tr('weight decay')} λ"
-    return overfitting.draw_doses(runs, "weight_decay", tr, label=label, log=True)
+    return overfitting.draw_doses(results, WEIGHT_DECAY, tr)
 
 
 def table_doses(results: Results) -> pd.DataFrame:
     """λ, accuracies, gap, and ‖W‖ of all weight matrices together."""
-    runs = parts.final_runs(results, EXPERIMENT)
-    table = overfitting.table_doses(runs, "weight_decay", "λ")
+    table = overfitting.table_doses(results, WEIGHT_DECAY)
     norms = weight_norms(results)
     table["‖W‖"] = [t_interval(norms[norms["weight_decay"] == dose]["norm"]) for dose in table["λ"]]
     return table
+
+
+def facts_doses(results: Results) -> dict[str, Any]:
+    """What figure 1.4.1-b says."""
+    return overfitting.facts_doses(results, WEIGHT_DECAY)
 
 
 def weight_norms(results: Results) -> pd.DataFrame:
@@ -83,10 +86,11 @@ def weight_norms(results: Results) -> pd.DataFrame:
 
 def draw_weights(results: Results, tr: Translate) -> Figure:
     """Distribution of all trained weights with and without decay, on a logarithmic axis."""
-    figure, grid = style.new_figure(height=3.8)
+    figure, grid = style.new_figure(height=4.2)
     axes = grid[0, 0]
-    notes = []
-    for decay, name in ((0.0, "off"), (decay_of(results), "on")):
+    table = table_weights(results)
+    handles, texts = [], []
+    for decay, name in ((0.0, "off"), (WEIGHT_DECAY.dose(results), "on")):
         pooled = parts.pool(
             [
                 result
@@ -96,45 +100,85 @@ def draw_weights(results: Results, tr: Translate) -> Figure:
         )
         if pooled is None or decay is None:
             continue
-        colour = style.colour(name)
-        axes.stairs(pooled.shares, pooled.edges, fill=True, color=colour, alpha=0.15)
-        axes.stairs(pooled.shares, pooled.edges, color=colour, linewidth=1.8,
-                    linestyle=style.line_style(name), label=f"λ = {decay:g}")  # fmt: skip
-        limit = pooled.edges[-1]
-        outside = parts.small_share(pooled.outside)
-        notes.append((f"|w| > {limit:g}: {outside}", colour))
-    if not notes:
+        look = {"color": style.colour(name), "linestyle": style.line_style(name)}
+        axes.stairs(pooled.shares, pooled.edges, fill=True, color=look["color"], alpha=0.15)
+        axes.stairs(pooled.shares, pooled.edges, linewidth=1.8, **look)
+        handles.append(mpl.lines.Line2D([], [], **look))
+        texts.append(_description(pooled, table, decay, tr))
+    if not handles:
         style.empty(axes, tr("no finished run"))
         return figure
     axes.set_yscale("log")
     axes.set(xlabel=tr("weight"), ylabel=tr("share of the weights"))
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     axes.margins(x=0)
-    axes.legend(loc="upper left", fontsize=10)
-    for index, (text, colour) in enumerate(notes):
-        axes.text(0.99, 0.96 - 0.08 * index, text, transform=axes.transAxes, ha="right", va="top",
-                  color=colour)  # fmt: skip
+    figure.legend(handles, texts, loc="outside upper center", ncols=2, fontsize=9.5)
     return figure
 
 
-def table_weights(results: Results) -> pd.DataFrame:
-    """Mean square, kurtosis and largest weight by layer, and of all layers together.
+def _description(pooled: parts.Pooled, table: pd.DataFrame, decay: float, tr: Translate) -> str:
+    """The numbers of one distribution: mean square and kurtosis, and what lies outside."""
+    lines = [f"λ = {overfitting.dose_text(decay)}"]
+    own = table[(table["λ"] == decay) & (table["layer"] == "all")]
+    for square, kurtosis in own[["mean square", "kurtosis"]].itertuples(index=False):
+        lines += [f"{tr('mean square')} {square.mean:.2g}", f"{tr('kurtosis')} {kurtosis.mean:.2f}"]
+    return "\n".join([*lines, f"|w| > {pooled.edges[-1]:g}: {parts.small_share(pooled.outside)}"])
 
-    Of all layers: the mean square is that of all weights, the kurtosis the mean of the layers'
-    own (each weight counting once): layers of different spread, thrown together, would look
-    heavy-tailed even if each were normal.
-    """
+
+def table_weights(results: Results) -> pd.DataFrame:
+    """Mean square, kurtosis and largest weight by layer, and of all layers together."""
     columns = ["λ", "layer", "mean square", "kurtosis", "largest weight"]
     layers = parts.trained_layers(results, EXPERIMENT)
+    whole = whole_networks(results)
     rows = []
-    for decay in (0.0, decay_of(results)):
+    for decay in (0.0, WEIGHT_DECAY.dose(results)):
         own = overfitting.pick(layers, "weight_decay", decay)
         for layer, group in own.groupby("layer"):
             rows.append([decay, str(layer), *(t_interval(group[name]) for name in WEIGHTS[1:])])
         if len(own):
-            runs = own.groupby("address", sort=False)[WEIGHTS].apply(_all_layers)
+            runs = overfitting.pick(whole, "weight_decay", decay)
             rows.append([decay, "all", *(t_interval(runs[name]) for name in WEIGHTS[1:])])
     return pd.DataFrame(rows, columns=columns)
+
+
+def whole_networks(results: Results) -> pd.DataFrame:
+    """Statistics of the weights of all layers together, a row for each run.
+
+    The mean square is that of all weights, the kurtosis the mean of the layers' own (each weight
+    counting once): layers of different spread, thrown together, would look heavy-tailed even if
+    each were normal.
+    """
+    layers = parts.trained_layers(results, EXPERIMENT)
+    by = ["weight_decay", "seed", "address"]
+    if layers.empty:
+        return pd.DataFrame(columns=[*by, *WEIGHTS[1:]])
+    return layers.groupby(by, sort=False)[WEIGHTS].apply(_all_layers).reset_index()
+
+
+def facts_weights(results: Results) -> dict[str, Any]:
+    """What decay does to the mean square and the kurtosis of the weights, paired by seed.
+
+    ``case``: whether the kurtosis is clearly ``lower``, ``higher``, or neither (``unclear``).
+    """
+    decay = WEIGHT_DECAY.dose(results)
+    whole = whole_networks(results)
+    if decay is None:
+        return {"case": "missing"}
+    squares = pairs(whole, "weight_mean_square", "weight_decay", decay, 0.0)
+    if squares.empty:
+        return {"case": "missing"}
+    kurtosis = pairs(whole, "weight_kurtosis", "weight_decay", decay, 0.0)
+    difference = t_interval(kurtosis["difference"])
+    return {
+        "case": parts.direction(difference),
+        "dose": overfitting.dose_text(decay),
+        "square_without": t_interval(squares["control"]),
+        "square": t_interval(squares["treatment"]),
+        "ratio": log_t_interval(squares["treatment"] / squares["control"]),
+        "kurtosis_without": t_interval(kurtosis["control"]),
+        "kurtosis": t_interval(kurtosis["treatment"]),
+        "difference": difference,
+    }
 
 
 def _all_layers(layers: pd.DataFrame) -> pd.Series:
@@ -152,8 +196,10 @@ def _all_layers(layers: pd.DataFrame) -> pd.Series:
 
 
 FIGURES = (
-    FigureSpec("1.4-a", (EXPERIMENT,), draw_unregularised, table_unregularised),
-    FigureSpec("1.4.1-a", (EXPERIMENT,), draw_decay, table_decay),
-    FigureSpec("1.4.1-b", (EXPERIMENT,), draw_doses, table_doses),
-    FigureSpec("1.4.1-c", (EXPERIMENT,), draw_weights, table_weights),
+    FigureSpec(
+        "1.4-a", (EXPERIMENT,), draw_unregularised, table_unregularised, facts_unregularised
+    ),
+    FigureSpec("1.4.1-a", (EXPERIMENT,), draw_decay, table_decay, facts_decay),
+    FigureSpec("1.4.1-b", (EXPERIMENT,), draw_doses, table_doses, facts_doses),
+    FigureSpec("1.4.1-c", (EXPERIMENT,), draw_weights, table_weights, facts_weights),
 )

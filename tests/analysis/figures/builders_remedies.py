@@ -9,6 +9,7 @@ from study.analysis.frames import Results
 from study.records.config import RunConfig
 from study.records.plan import StudyPlan
 from study.records.record import RunRecord
+from study.report.text import load_text
 
 EPOCHS = (0, 1, 2, 3, 4)
 
@@ -88,3 +89,24 @@ def histogram(
 def seeds(build: Callable[..., RunRecord], n: int, **config: Any) -> list[RunRecord]:
     """``n`` runs that differ in their seed."""
     return [build(seed=seed, **config) for seed in range(n)]
+
+
+def sentences(figure_id: str, facts: Mapping[str, Any]) -> dict[str, str]:
+    """The figure's alternative text and its sentence, filled in every language (``en alt``, …)."""
+    return {
+        f"{language} {key}": text.fill(text.figures[figure_id][key], facts)
+        for language in ("en", "ko")
+        for text in [load_text(language)]
+        for key in ("alt", "measured")
+    }
+
+
+def cases(figure_id: str) -> set[str]:
+    """The cases of a figure's texts, which have to be the same everywhere."""
+    found = [
+        set(load_text(language).figures[figure_id][key])
+        for language in ("en", "ko")
+        for key in ("alt", "measured")
+    ]
+    assert all(each == found[0] for each in found), figure_id
+    return found[0]

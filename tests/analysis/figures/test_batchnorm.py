@@ -127,13 +127,31 @@ def scales():
 def test_each_scale_has_a_panel_and_diverged_runs_are_marked_and_drawn_at_chance(scales):
     with style.house_style():
         figure = batchnorm.draw_scales(scales, str)
-    panels = [axes for axes in figure.axes if axes.axison]
-    assert [axes.get_title() for axes in panels] == ["std 1", "std 0.1", "std 0.01"]
-    assert [[text.get_text() for text in axes.texts] for axes in panels] == [
-        ["✕ 2/2 diverged"], [], [],
-    ]  # fmt: skip
+    panels = [axes for axes in figure.axes if axes.axison][:-1]
+    assert [axes.get_title("left") for axes in panels] == ["1", "0.1", "0.01"]
+    assert [[text.get_text() for text in axes.texts] for axes in panels] == [["✕ 2/2"], [], []]
     off = next(line for line in panels[0].lines if line.get_label() == "off")
     np.testing.assert_allclose(off.get_ydata()[1:], 0.1)
+
+
+def test_what_batch_norm_adds_is_written_over_each_panel_in_the_colour_of_the_better(scales):
+    with style.house_style():
+        figure = batchnorm.draw_scales(scales, str)
+    gains = [axes._right_title for axes in figure.axes if axes.axison][:-1]
+    assert [gain.get_text() for gain in gains] == ["+85", "0", "0"]
+    assert [gain.get_color() for gain in gains] == [style.colour("on"), style.INK, style.INK]
+
+
+def test_the_panel_above_shows_the_end_of_all_scales_and_where_all_runs_diverged(scales):
+    with style.house_style():
+        axes = batchnorm.draw_scales(scales, str).axes[-1]
+    assert axes.get_xscale() == "log"
+    lines = {line.get_label(): line for line in axes.lines}
+    np.testing.assert_allclose(lines["on"].get_ydata(), 0.95)
+    np.testing.assert_allclose(lines["off"].get_ydata(), [0.95, 0.95, 0.1])  # by scale
+    crosses = [line for line in axes.lines if line.get_marker() == "X" and len(line.get_xdata())]
+    assert [line.get_xdata().tolist() for line in crosses] == [[1.0]]
+    assert [text.get_text() for text in axes.texts] == ["all diverged"]
 
 
 def test_the_difference_of_final_accuracies_is_paired_and_counts_diverged_runs(scales):
@@ -144,6 +162,114 @@ def test_the_difference_of_final_accuracies_is_paired_and_counts_diverged_runs(s
     assert table.loc[0, "diverged without"] == "2/2"
     assert table.loc[1, "difference"].mean == 0
     assert table.loc[1, "diverged with"] == "0/2"
+
+
+def facts_of(figure_id, study):
+    return next(spec for spec in batchnorm.FIGURES if spec.id == figure_id).facts(study)
+
+
+def test_the_layer_furthest_from_its_aim_is_named():
+    off = [layer(1, before=(0.5, 4.0)), layer(2, before=(0.1, 0.3), after=(0.01, 1.2))]
+    runs = [make.record(seed=seed, batchnorm=True, layers=off) for seed in (0, 1)]
+    facts = facts_of("1.3-a", make.results("batchnorm", runs))
+    assert (facts["layer"], facts["layers"]) == (2, 2)
+    assert facts["variance"].mean == pytest.approx(1.2)
+    assert (facts["least"], facts["most"]) == (0.3, 4.0)
+    words = make.sentences("1.3-a", facts)
+    assert "In layer 2" in words["en measured"]
+    assert "0.3 to 4" in words["en alt"]
+
+
+def test_the_sides_are_compared_at_the_highest_level_that_all_runs_of_one_reach(study):
+    facts = facts_of("1.3.1-a", study)
+    assert (facts["case"], facts["level"], facts["reached_without"]) == ("with", "90 %", 0)
+    assert facts["epochs_with"].mean == 4
+    words = make.sentences("1.3.1-a", facts)["en measured"]
+    assert "90 % training accuracy takes 4 ± 0 epochs; without it 0 of 3 runs" in words
+
+
+@pytest.mark.parametrize(
+    ("on", "off", "case"),
+    [
+        (FAST, SLOW, "with"),
+        (SLOW, FAST, "without"),
+        (FAST, FAST, "both"),
+        (SLOW, SLOW, "neither"),
+    ],
+)
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_speed_is_told_from_the_curves_whoever_is_faster(on, off, case, seeds):
+    runs = [
+        make.record(batchnorm=side, seed=seed, train=train)
+        for side, train in ((True, on), (False, off))
+        for seed in range(seeds)
+    ]
+    facts = facts_of("1.3.1-a", make.results("batchnorm", runs))
+    assert facts["case"] == case
+    make.sentences("1.3.1-a", facts)
+
+
+def test_a_level_that_only_some_runs_reach_is_not_compared():
+    runs = [make.record(batchnorm=True, seed=0, train=FAST)]
+    runs.append(make.record(batchnorm=True, seed=1, train=[0.1, 0.2, 0.6, 0.7, 0.7]))
+    runs += [make.record(batchnorm=False, seed=seed, train=SLOW) for seed in (0, 1)]
+    facts = facts_of("1.3.1-a", make.results("batchnorm", runs))
+    assert (facts["level"], facts["epochs_with"].mean) == ("50 %", 2)
+
+
+def scale(std, on, off, seeds=3):
+    return [
+        make.record(
+            batchnorm=side, seed=seed, init=make.normal(std), train=[end - 0.001 * seed * side] * 5
+        )
+        for side, end in ((True, on), (False, off))
+        for seed in range(seeds)
+    ]
+
+
+def test_scales_are_counted_by_who_learns_and_by_who_is_better():
+    runs = [*scale(1.0, 0.9, 0.1), *scale(0.1, 0.85, 0.95), *scale(0.01, 0.4, 0.4)]
+    facts = facts_of("1.3.1-b", make.results("batchnorm_scales", runs))
+    assert facts["case"] == "measured"
+    assert (facts["scales"], facts["learned_with"], facts["learned_without"]) == (3, 2, 1)
+    assert (facts["helps"], facts["harms"]) == (1, 1)
+    assert (facts["least_scale"], facts["most_scale"]) == (0.1, 1.0)
+    assert facts["most"].mean == pytest.approx(0.8, abs=0.002)
+    assert facts["scatter_without"].mean == pytest.approx(np.std([0.1, 0.95, 0.4], ddof=1))
+    make.sentences("1.3.1-b", facts)
+
+
+def test_a_scale_without_its_pair_is_left_out_of_the_scatter():
+    runs = [*scale(1.0, 0.9, 0.9), *scale(0.1, 0.9, 0.9), *scale(0.01, 0.1, 0.1)[:3]]
+    facts = facts_of("1.3.1-b", make.results("batchnorm_scales", runs))
+    assert facts["scales"] == 2
+    assert facts["scatter_with"].mean == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("runs", [scale(0.1, 0.9, 0.5), scale(0.1, 0.9, 0.5, seeds=1)])
+def test_one_scale_has_no_scatter(runs):
+    facts = facts_of("1.3.1-b", make.results("batchnorm_scales", runs))
+    assert facts["case"] == "one"
+    assert "standard deviation 0.1" in make.sentences("1.3.1-b", facts)["en measured"]
+
+
+@pytest.mark.parametrize("spec", batchnorm.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [make.failed(batchnorm=True)],
+        [run(batchnorm=True), make.failed(batchnorm=False)],
+        [run(batchnorm=False)],
+        [run(batchnorm=False), make.diverged(batchnorm=True)],
+        [make.diverged(batchnorm=side, init=make.normal(1.0)) for side in (False, True)],
+    ],
+)
+def test_whatever_is_missing_or_diverged_there_is_a_sentence(spec, runs):
+    facts = spec.facts(make.results(spec.experiments[0], runs, missing=2))
+    assert facts["case"] in make.cases(spec.id)
+    words = make.sentences(spec.id, facts)
+    assert all(words.values())
+    assert "nan" not in " ".join(words.values())
 
 
 @pytest.mark.parametrize("spec", batchnorm.FIGURES, ids=lambda spec: spec.id)

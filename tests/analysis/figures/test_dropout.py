@@ -99,6 +99,15 @@ def test_gains_of_the_vote_are_paired_by_run(voting):
     assert table.loc[4, "vote"].half_width > 0.01
 
 
+def test_the_gain_is_drawn_and_ticks_are_whole_per_cent(voting):
+    with style.house_style():
+        figure = dropout.draw_votes(voting, str)
+        figure.draw_without_rendering()
+    axes = figure.axes[0]
+    assert "+20.0\npoints" in [text.get_text() for text in axes.texts]
+    np.testing.assert_allclose(axes.get_yticks() * 100, np.round(axes.get_yticks() * 100))
+
+
 def test_one_run_votes_without_bands():
     study = make.results("voting", [voter()])
     with style.house_style():
@@ -111,12 +120,14 @@ def test_correlations_are_drawn_by_layer_with_and_without(study):
     with style.house_style():
         figure = dropout.draw_correlations(study, str)
     panels = [axes for axes in figure.axes if axes.axison]
-    assert [axes.get_title() for axes in panels] == ["layer 1", "layer 2"]
+    assert [axes.get_title("left") for axes in panels] == ["layer 1", "layer 2"]
     for axes in panels:
         without, _, with_dropout, _ = (patch.get_data().values for patch in axes.patches)
         np.testing.assert_allclose(without, 0.25)
         np.testing.assert_allclose(with_dropout, [0, 0.75, 0.25, 0])
     assert [text.get_text() for text in panels[1].texts] == ["0.600", "0.200", "mean |r|"]
+    assert panels[1].get_title("right") == "−0.400 ± 0.000"
+    assert panels[1]._right_title.get_fontweight() == "bold"
 
 
 def test_correlation_and_effective_units_by_layer(study):
@@ -131,8 +142,8 @@ def test_correlation_and_effective_units_by_layer(study):
 def test_the_lectures_rate_is_compared_with_none(study):
     with style.house_style():
         axes = dropout.draw_dropout(study, str).axes[0]
-    assert axes.get_legend().texts[0].get_text() == "without dropout (p = 0)"
-    assert dropout.rate_of(study) == 0.2
+    assert {"p = 0: 95%", "p = 0: 75%"} <= {text.get_text() for text in axes.texts}
+    assert dropout.DROPOUT.dose(study) == 0.2
     assert dropout.table_dropout(study)["gap"].iloc[-1].mean == pytest.approx(0.2)
     assert dropout.table_doses(study)["p"].tolist() == [0, 0.1, 0.2]
 
@@ -144,6 +155,93 @@ def test_a_rate_whose_runs_all_diverged_does_not_break_the_correlations():
         figure = dropout.draw_correlations(study, str)
     assert [text.get_text() for text in figure.legends[0].texts] == ["without dropout (p = 0)"]
     assert dropout.table_correlations(study).loc[0, "mean |r| with dropout"].n == 0
+
+
+def facts_of(figure_id, study):
+    return next(spec for spec in dropout.FIGURES if spec.id == figure_id).facts(study)
+
+
+def test_the_mask_is_counted_and_so_are_those_of_all_runs(voting):
+    facts = facts_of("1.4.2-a", voting)
+    assert (facts["units"], facts["kept"], facts["dropped"]) == (40, 25, 15)
+    assert (facts["drawn"], facts["crossed"]) == (24, 4)
+    assert (facts["share"].mean, facts["share"].n) == (pytest.approx(15 / 40), 3)
+    words = make.sentences("1.4.2-a", facts)
+    assert "drops 15 of 40" in words["en measured"]
+    assert "p is 0.2" in words["en measured"]
+
+
+@pytest.mark.parametrize(
+    ("offsets", "case"),
+    [((0.2, 0.21, 0.22), "higher"), ((-0.2, -0.21, -0.22), "lower"), ((-0.2, 0, 0.2), "unclear")],
+)
+def test_the_vote_is_judged_against_one_network(offsets, case):
+    runs = []
+    for seed, offset in enumerate(offsets):
+        run = voter(seed)
+        run.measurements["end"]["voting"]["ensemble"] = np.array([0.55, 0.55 + offset])
+        runs.append(run)
+    facts = facts_of("1.4.2-d", make.results("voting", runs))
+    assert (facts["case"], facts["voters"]) == (case, 2)
+    assert facts["gain"].mean == pytest.approx(np.mean(offsets))
+    assert facts["against_full"].mean == pytest.approx(np.mean(offsets) - 0.25)
+    make.sentences("1.4.2-d", facts)
+
+
+def test_one_run_is_no_evidence_for_the_vote():
+    facts = facts_of("1.4.2-d", make.results("voting", [voter()]))
+    assert facts["case"] == "unclear"
+    assert "(+20.0 points)" in make.sentences("1.4.2-d", facts)["en measured"]
+
+
+@pytest.mark.parametrize(
+    ("shifts", "case"),
+    [
+        ((-0.1, -0.11, -0.12), "lower"),
+        ((0.1, 0.11, 0.12), "higher"),
+        ((-0.1, 0.0, 0.12), "unclear"),
+        ((-0.1,), "unclear"),
+    ],
+)
+def test_correlations_are_judged_by_seed_over_all_layers(shifts, case):
+    runs = []
+    for seed, shift in enumerate(shifts):
+        without, with_it = run(0, seed), run(0.2, seed)
+        for before, after in zip(without.layers["end"], with_it.layers["end"], strict=True):
+            if before["hidden"]:
+                after["mean_abs_correlation"] = before["mean_abs_correlation"] + shift
+        runs += [without, with_it]
+    facts = facts_of("1.4.2-e", make.results("dropout", runs))
+    assert (facts["case"], facts["layers"]) == (case, 2)
+    assert facts["average"].mean == pytest.approx(np.mean(shifts))
+    assert facts["average"].n == len(shifts)
+    assert (facts["lower"], facts["higher"]) == (2 * (case == "lower"), 2 * (case == "higher"))
+    make.sentences("1.4.2-e", facts)
+
+
+def test_dropout_is_told_from_its_own_runs(study):
+    for figure_id in ("1.4.2-b", "1.4.2-c"):
+        facts = facts_of(figure_id, study)
+        assert facts["symbol"] == "p"
+        assert "p" in make.sentences(figure_id, facts)["en alt"]
+    assert facts["strongest"] == "0.2"
+
+
+@pytest.mark.parametrize("spec", dropout.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [make.failed(dropout=0.2)],
+        [run(0.0), make.failed(dropout=0.2)],
+        [run(0.2)],
+        [run(0.0), make.diverged(dropout=0.2)],
+        [make.diverged(dropout=rate) for rate in (0.0, 0.2)],
+    ],
+)
+def test_whatever_is_missing_or_diverged_there_is_a_sentence(spec, runs):
+    facts = spec.facts(make.results(spec.experiments[0], runs, missing=2))
+    assert facts["case"] in make.cases(spec.id)
+    assert all(make.sentences(spec.id, facts).values())
 
 
 @pytest.mark.parametrize("spec", dropout.FIGURES, ids=lambda spec: spec.id)

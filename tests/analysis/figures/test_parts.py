@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from study.analysis.figures import parts
+from study.analysis.figures import parts, style
 from study.analysis.intervals import Estimate
 
 
@@ -93,4 +93,44 @@ def test_diverged_runs_are_noted_and_others_are_not():
     parts.diverged_note(axes, runs[runs["status"] == "completed"], str, 0, 0)
     assert not axes.texts
     parts.diverged_note(axes, runs, str, 0, 0)
-    assert axes.texts[0].get_text() == "✕ 1/2 diverged"
+    parts.diverged_note(axes, runs, str, 0, 0, short=True)
+    assert [text.get_text() for text in axes.texts] == ["✕ 1/2 diverged", "✕ 1/2"]
+
+
+def test_axes_by_epoch_end_with_the_last_epoch_and_note_each_diverged_run_once():
+    curves = parts.accuracy_curves(make.results("e", [make.record(), make.diverged(seed=1)]), "e")
+    with style.house_style():
+        _, axes = parts.epoch_axes(curves, str, "accuracy")
+    assert axes.get_xlim() == (0, 4)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "accuracy")
+    assert [text.get_text() for text in axes.texts] == ["✕ 1/2 diverged"]
+
+
+def test_axes_without_runs_say_so():
+    curves = parts.accuracy_curves(make.results("e", [make.failed()]), "e")
+    figure, axes = parts.epoch_axes(curves, str, "accuracy")
+    assert axes is None
+    assert figure.axes[0].texts[0].get_text() == "no finished run"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "direction"),
+    [
+        (0.1, 0.3, "higher"),
+        (-0.3, -0.1, "lower"),
+        (-0.1, 0.3, "unclear"),
+        (0.0, 0.3, "unclear"),
+        (np.nan, np.nan, "unclear"),
+    ],
+)
+def test_a_difference_has_a_direction_where_its_interval_excludes_zero(low, high, direction):
+    assert parts.direction(Estimate(0.2, low, high, 2)) == direction
+
+
+def test_what_is_absent_is_told_from_what_diverged():
+    runs = make.results("e", [make.record(), make.diverged(seed=1)]).runs("e")
+    lost, finished = runs[runs["status"] == "diverged"], runs[runs["status"] == "completed"]
+    assert parts.absent(runs, finished) is None
+    assert parts.absent(finished, lost) is None  # the other side may diverge: it counts at chance
+    assert parts.absent(lost, finished) == "diverged"
+    assert parts.absent(finished, runs.iloc[:0]) == "missing"

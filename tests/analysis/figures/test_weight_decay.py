@@ -57,7 +57,7 @@ def test_the_decay_figure_shows_the_lectures_decay_and_compares(study):
 
 def test_without_the_lectures_decay_the_closest_is_taken():
     study = make.results("weight_decay", [run(0.0), run(0.001, seed=1), run(0.05, seed=2)])
-    assert weight_decay.decay_of(study) == 0.05
+    assert weight_decay.WEIGHT_DECAY.dose(study) == 0.05
 
 
 def test_the_norm_of_all_weights_is_the_root_of_the_summed_squares(study):
@@ -69,12 +69,14 @@ def test_the_norm_of_all_weights_is_the_root_of_the_summed_squares(study):
 
 def test_weights_are_drawn_as_shares_with_those_outside_counted(study):
     with style.house_style():
-        axes = weight_decay.draw_weights(study, str).axes[0]
-    off, _, on, _ = (patch.get_data().values for patch in axes.patches)
+        figure = weight_decay.draw_weights(study, str)
+    off, _, on, _ = (patch.get_data().values for patch in figure.axes[0].patches)
     np.testing.assert_allclose(off, [0.2, 0.2, 0.2, 0.2, 0.18])
     np.testing.assert_allclose(on, [0, 0.1, 0.8, 0.1, 0])
-    assert [text.get_text() for text in axes.texts] == ["|w| > 0.5: 2 %", "|w| > 0.5: 0 %"]
-    assert [text.get_text() for text in axes.get_legend().texts] == ["λ = 0", "λ = 0.1"]
+    assert [text.get_text().split("\n") for text in figure.legends[0].texts] == [
+        ["λ = 0", "mean square 1.2", "kurtosis 4.00", "|w| > 0.5: 2 %"],
+        ["λ = 0.1", "mean square 0.31", "kurtosis 4.00", "|w| > 0.5: 0 %"],
+    ]
 
 
 def test_all_layers_together_are_weighted_by_their_size(study):
@@ -101,8 +103,70 @@ def test_runs_without_decay_alone_are_enough_for_what_they_show():
     with style.house_style():
         for spec in weight_decay.FIGURES:
             spec.draw(study, str)
-    assert len(weight_decay.table_unregularised(study)) == 5
+    assert len(weight_decay.table_unregularised(study)) == 6
     assert weight_decay.table_decay(study).empty
+
+
+def facts_of(figure_id, study):
+    return next(spec for spec in weight_decay.FIGURES if spec.id == figure_id).facts(study)
+
+
+def test_the_unregularised_sentence_has_the_final_numbers(study):
+    facts = facts_of("1.4-a", study)
+    assert facts["epochs"] == 4
+    assert facts["gap"].mean == pytest.approx(0.25)
+    words = make.sentences("1.4-a", facts)["en measured"]
+    assert words.startswith("After 4 epochs training accuracy is 100.0 ± 0.0 % and test")
+
+
+def test_the_decay_sentences_compare_with_none(study):
+    facts = facts_of("1.4.1-a", study)
+    assert facts["case"] == "training_worse"
+    assert facts["train_change"].mean == pytest.approx(-0.2)
+    facts = facts_of("1.4.1-b", study)
+    assert facts["strongest_gap"].mean == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("kurtosis", "case"),
+    [((2.5, 2.6, 2.7), "lower"), ((3.4, 3.5, 3.6), "higher"), ((2.8, 3.0, 3.3), "unclear")],
+)
+def test_the_spread_of_the_weights_is_judged_by_their_kurtosis(kurtosis, case):
+    runs = [run(0.0, seed=seed) for seed in range(3)]
+    for seed, value in enumerate(kurtosis):
+        decayed = run(0.1, seed=seed, scale=0.5)
+        for row in decayed.layers["end"]:
+            row["weight_kurtosis"] += value - 3
+        runs.append(decayed)
+    facts = facts_of("1.4.1-c", make.results("weight_decay", runs))
+    assert facts["case"] == case
+    assert facts["ratio"].mean == pytest.approx(0.25)
+    assert facts["difference"].mean == pytest.approx(np.mean(kurtosis) - 3)
+    assert "λ = 0.1" in make.sentences("1.4.1-c", facts)["en measured"]
+
+
+def test_one_seed_says_nothing_of_the_spread():
+    study = make.results("weight_decay", [run(0.0), run(0.1, scale=0.5)])
+    facts = facts_of("1.4.1-c", study)
+    assert facts["case"] == "unclear"
+    make.sentences("1.4.1-c", facts)
+
+
+@pytest.mark.parametrize("spec", weight_decay.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [make.failed(weight_decay=0.1)],
+        [run(0.0), make.failed(weight_decay=0.1)],
+        [run(0.1)],
+        [run(0.0), make.diverged(weight_decay=0.1)],
+        [make.diverged(weight_decay=decay) for decay in (0.0, 0.1)],
+    ],
+)
+def test_whatever_is_missing_or_diverged_there_is_a_sentence(spec, runs):
+    facts = spec.facts(make.results("weight_decay", runs, missing=2))
+    assert facts["case"] in make.cases(spec.id)
+    assert all(make.sentences(spec.id, facts).values())
 
 
 @pytest.mark.parametrize("spec", weight_decay.FIGURES, ids=lambda spec: spec.id)
@@ -121,8 +185,6 @@ def test_every_word_is_translated(spec, study):
     words = [
         text.get_text() for a in figure.axes for text in (*a.texts, a.xaxis.label, a.yaxis.label)
     ]
-    words += [
-        text.get_text() for a in figure.axes if a.get_legend() for text in a.get_legend().texts
-    ]
+    words += [text.get_text() for legend in figure.legends for text in legend.texts]
     left = {c for word in words for c in word if c.isalpha() and c != "한"}
     assert left <= set("λw")
