@@ -70,12 +70,17 @@ def draw_histograms(
         own = layers[layers["init"] == init].groupby("layer")
         sds, saturated = own["activation_sd"].mean(), own["saturated_share"].mean()
         tallest = 0.0
-        notes: dict[str, list[str]] = {tr("layer"): [], "sd": [], tr("saturated"): [], "= 0": []}
+        notes: dict[str, list[str]] = {
+            tr("layer"): [],
+            tr("sd"): [],
+            tr("saturated"): [],
+            "= 0": [],
+        }
         for number, (axes, histogram) in enumerate(zip(row, pooled[init], strict=True), start=1):
             flat = float(saturated[number])
             zeros = flat if activation == "relu" else 0.0
             notes[tr("layer")].append(str(number) if index == 0 else "")
-            notes["sd"].append(_short(float(sds[number])))
+            notes[tr("sd")].append(_short(float(sds[number])))
             notes[tr("saturated")].append(small_share(flat) if activation in LIMITS else "")
             notes["= 0"].append(small_share(zeros) if activation not in LIMITS else "")
             if histogram is not None:
@@ -87,7 +92,7 @@ def draw_histograms(
         row[0].yaxis.set_major_formatter(_percent_ticks)
         row[0].yaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
         row[0].set_ylabel(tr(init), fontsize=10.5, color=style.colour(init))
-    figure.supxlabel(f"{tr('activation')} ({tr(activation)})", fontsize=10)
+    figure.supxlabel(f"{tr('activations')} ({tr(activation)})", fontsize=10)
     figure.supylabel(tr("share of values"), fontsize=10)
     return figure
 

@@ -27,6 +27,7 @@ Translate = Callable[[str], str]
 
 INK = "#123456"  # stands for the page's text colour in a drawn figure
 FAINT = "#234567"  # stands for its grid lines
+ON_WHITE = ("#1d2126", "#d5d8dc")  # both, in a picture that does not belong to a page
 
 # Widths in inches. The report never shows a point (1/72 inch) smaller than a CSS pixel, or nearly
 # so: on a phone a figure of the width PHONE fits the screen with letters that can be read; a wider
@@ -100,15 +101,17 @@ def korean_font() -> str | None:
 
 
 @contextlib.contextmanager
-def house_style(language: str = "en") -> Iterator[None]:
+def house_style(language: str = "en", *, on_white: bool = False) -> Iterator[None]:
     """matplotlib settings under which every figure is drawn.
 
     Args:
         language: of the labels. For ``ko`` a Korean font, if there is one (``korean_font``), has
             what the Latin font lacks. An SVG keeps its text as text: there the font decides how
             much room a label gets, in a PNG how it looks.
+        on_white: in colours for a picture of its own, instead of those that the page replaces.
     """
     korean = korean_font() if language == "ko" else None
+    ink, faint = ON_WHITE if on_white else (INK, FAINT)
     with mpl.rc_context(
         {
             "font.family": [LATIN_FONT, *([korean] if korean else [])],
@@ -117,13 +120,13 @@ def house_style(language: str = "en") -> Iterator[None]:
             "axes.labelsize": 10,
             "legend.fontsize": 9.5,
             "legend.frameon": False,
-            "text.color": INK,
-            "axes.edgecolor": INK,
-            "axes.labelcolor": INK,
-            "axes.titlecolor": INK,
-            "xtick.color": INK,
-            "ytick.color": INK,
-            "grid.color": FAINT,
+            "text.color": ink,
+            "axes.edgecolor": ink,
+            "axes.labelcolor": ink,
+            "axes.titlecolor": ink,
+            "xtick.color": ink,
+            "ytick.color": ink,
+            "grid.color": faint,
             "grid.linewidth": 0.5,
             "axes.grid": True,
             "axes.axisbelow": True,

@@ -64,7 +64,7 @@ def draw_weights(results: Results, tr: Translate) -> Figure:
                               color=style.colour(init))  # fmt: skip
             if column == 0:
                 inputs = tr("pixels") if row == 0 else tr("units of layer 1")
-                axes.set_ylabel(f"W{row + 1}\n{len(matrix)} {inputs}")
+                axes.set_ylabel(f"W{row + 1}\n{inputs}: {len(matrix)}")
         for axes in grid[len(result["matrices"]) :, column]:
             axes.remove()
     figure.supxlabel(tr("a column is one unit; colour: weight − mean of the matrix"), fontsize=10)

@@ -47,9 +47,9 @@ def test_a_panel_for_each_layer_and_a_row_for_each_scheme():
     figure = FIGURES["1.2.3-b"].draw(make.results("activations", *runs), make.translated)
     assert len(figure.axes) == 4
     assert [axes.get_ylabel() for axes in figure.axes] == ["«normal 1»", "", "«xavier»", ""]
-    assert numbers_above(figure.axes[0]) == {"«layer»": "1", "sd": "0.25", "«saturated»": "50 %"}
+    assert numbers_above(figure.axes[0]) == {"«layer»": "1", "«sd»": "0.25", "«saturated»": "50 %"}
     assert numbers_above(figure.axes[1])["«layer»"] == "2"
-    assert numbers_above(figure.axes[3]) == {"sd": "0.25", "«saturated»": "50 %"}
+    assert numbers_above(figure.axes[3]) == {"«sd»": "0.25", "«saturated»": "50 %"}
 
 
 def numbers_above(axes):
@@ -72,7 +72,7 @@ def test_a_line_of_zeros_is_left_out():
     figure = FIGURES["1.2.2-b"].draw(
         make.results("activations", run("normal 0.01", "sigmoid", saturated=0.0)), make.translated
     )
-    assert list(numbers_above(figure.axes[0])) == ["«layer»", "sd"]
+    assert list(numbers_above(figure.axes[0])) == ["«layer»", "«sd»"]
 
 
 def test_the_zeros_of_relu_are_drawn_apart_and_do_not_hide_the_rest():

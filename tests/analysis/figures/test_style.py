@@ -169,6 +169,13 @@ def test_text_and_axes_are_drawn_in_the_replaceable_ink(axes):
     assert not axes.spines["top"].get_visible()
 
 
+def test_a_picture_of_its_own_has_no_colour_that_a_page_would_replace():
+    with style.house_style(on_white=True):
+        used = {str(mpl.rcParams[key]) for key in mpl.rcParams if "color" in key}
+    assert not used & {style.INK, style.FAINT}
+    assert set(style.ON_WHITE) <= used
+
+
 def test_the_same_figure_is_the_same_bytes(frame):
     def drawn() -> bytes:
         figure, axes = style.new_figure()
