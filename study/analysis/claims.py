@@ -105,11 +105,11 @@ class _Measured:
         self._frames: dict[Hashable, pd.DataFrame] = {}
 
     def frame(self, part: Part) -> pd.DataFrame:
-        """The frame of a part's metric, with ``recommended``."""
+        """The frame of a part's metric, prepared for pairing."""
         key = (part.experiment, part.metric, *part.options.items())
         if key not in self._frames:
             frame = measure(self._results, part.experiment, part.metric, part.options)
-            self._frames[key] = pairing.with_recommended(frame)
+            self._frames[key] = pairing.prepared(frame)
         return self._frames[key]
 
 

@@ -35,16 +35,25 @@ _SPREADS: dict[str, Callable[[np.ndarray], Any]] = {
 }
 
 
-def with_recommended(frame: pd.DataFrame) -> pd.DataFrame:
-    """``frame`` with the column ``recommended``: whether a run follows the lecture's recipe."""
-    names = ["activation", "init", "batchnorm", "dropout", "weight_decay"]
-    configs = list(zip(*(frame[name].tolist() for name in names), strict=True))
-    follows = {config: is_recommended(dict(zip(names, config, strict=True))) for config in configs}
-    return frame.assign(**{RECOMMENDED: np.array([follows[each] for each in configs], bool)})
+def prepared(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame of a metric with the column ``recommended``, and None for what is not available.
+
+    None equals itself, so that runs without a value are in the same pair.
+    """
+    recipe = ["activation", "init", "batchnorm", "dropout", "weight_decay"]
+    configs = list(zip(*(frame[name].tolist() for name in recipe), strict=True))
+    follows = {config: is_recommended(dict(zip(recipe, config, strict=True))) for config in configs}
+    plain = {
+        name: frame[name].astype(object).where(frame[name].notna(), None)
+        for name in _CELL
+        if frame[name].hasnans
+    }
+    recommended = np.array([follows[config] for config in configs], bool)
+    return frame.assign(**plain, **{RECOMMENDED: recommended})
 
 
 def selected(part: Part, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of each side; ``frame`` has ``recommended``."""
+    """The rows of each side; ``frame`` is ``prepared``."""
     both = mask(part.where, frame)
     return {name: frame[both & mask(side, frame)] for name, side in part.sides.items()}
 
@@ -94,11 +103,8 @@ def _cell_columns(part: Part) -> list[str]:
 
 
 def _tuples(rows: pd.DataFrame, columns: Sequence[str]) -> list[Key]:
-    """Rows as tuples in which what is not available is None: it equals itself."""
-    lists = []
-    for name in columns:
-        values, missing = rows[name].tolist(), rows[name].isna().tolist()
-        lists.append([None if m else v for v, m in zip(values, missing, strict=True)])
+    """Rows as tuples."""
+    lists = [rows[name].tolist() for name in columns]
     return list(zip(*lists, strict=True)) if lists else [()] * len(rows)
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from study.analysis import recipe
 from study.analysis.effects import (
     FACTORS,
     levels,
@@ -34,19 +35,13 @@ NAMES = {
 }
 LEARNED = 0.5  # test accuracy above which a cell has learnt something
 UNKNOWN = "–"  # in the place of a fact that the stored runs do not tell
-RECOMMENDED_INIT = {"relu": "he", "sigmoid": "xavier", "tanh": "xavier"}
 
 Cell = tuple[Any, ...]  # a level of each of FACTORS
 
 
 def is_recommended(cell: Cell) -> bool:
-    """Whether a cell is the lecture's recipe (its closing advice: claim G1).
-
-    He for ReLU, Xavier for sigmoid and tanh; batch norm; and decay or dropout, or both.
-    """
-    init, activation, batchnorm, dropout, decay = cell
-    right_init = RECOMMENDED_INIT.get(activation) == init
-    return bool(right_init and batchnorm and (dropout > 0 or decay > 0))
+    """Whether a cell is the lecture's recipe (its closing advice: claim G1)."""
+    return recipe.is_recommended(dict(zip(FACTORS, cell, strict=True)))
 
 
 def cell_table(results: Results) -> pd.DataFrame:
