@@ -29,7 +29,7 @@ class Network:
 
     Attributes:
         parameters: all parameters, shape ``(P,)``.
-        gradients: ∂L/∂parameters of the last ``backward``, shape ``(P,)``.
+        gradients: ∂L/∂parameters of the last ``backward``, shape ``(P,)``; a step uses them up.
         num_weights: how many leading entries belong to weight matrices, where decay acts.
     """
 

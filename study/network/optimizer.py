@@ -25,28 +25,31 @@ class SGD:
         self._parameters = network.parameters
         self._gradients = network.gradients
         self._weights = network.parameters[: network.num_weights]
-        self._scratch = np.empty_like(network.parameters)
         self._velocity = np.zeros_like(network.parameters) if momentum else None
         self.lr = lr
         self.momentum = momentum
         self.weight_decay = weight_decay
 
     def step(self) -> None:
-        """Update all parameters from the gradients, which stay as they are."""
+        """Update all parameters from the gradients and use these up.
+
+        Their vector takes what is subtracted: another one of its size would push parameters and
+        gradients out of the cache.
+        """
         if self._velocity is None:
             if self.weight_decay:
                 # w − lr (g + λ w) = (1 − lr λ) w − lr g
                 self._weights *= 1 - self.lr * self.weight_decay
-            np.multiply(self._gradients, self.lr, out=self._scratch)
+            self._gradients *= self.lr
         else:
             self._accumulate(self._velocity)
-            np.multiply(self._velocity, self.lr, out=self._scratch)
-        self._parameters -= self._scratch
+            np.multiply(self._velocity, self.lr, out=self._gradients)
+        self._parameters -= self._gradients
 
     def _accumulate(self, velocity: Array) -> None:
         velocity *= self.momentum
         velocity += self._gradients
         if self.weight_decay:
-            decay = self._scratch[: len(self._weights)]
+            decay = self._gradients[: len(self._weights)]  # added above, free now
             np.multiply(self._weights, self.weight_decay, out=decay)
             velocity[: len(self._weights)] += decay
