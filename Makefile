@@ -36,6 +36,7 @@ $(VENV)/study.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
-$(VENV)/test.installed: $(VENV)/study.installed
+$(VENV)/test.installed: $(VENV)/study.installed tests/report/package-lock.json
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@if command -v npm >/dev/null; then npm ci --silent --prefix tests/report; fi
 	@touch $@

@@ -116,7 +116,7 @@ def part_view(finding: Finding, text: Text) -> PartView:
         treatment=_side(finding.treatment, part.side_unit, text),
         control=_side(finding.control, part.side_unit, text),
         direction=text.page[f"direction_{part.direction}"],
-        smallest=text.quantity(part.smallest, unit),
+        smallest=text.quantity(part.smallest, unit).removeprefix("+"),
         deciding=part.deciding,
         diverged=finding.diverged,
         reason=_reason(finding.reason, text),

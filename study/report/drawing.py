@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.progress import track
 
 from study.analysis.figures.spec import FigureSpec
-from study.analysis.figures.style import house_style
+from study.analysis.figures.style import house_style, korean_font
 from study.analysis.frames import Results
 from study.report.sections import FIGURES
 from study.report.svg import inline_svg
-from study.report.text import load_text
+from study.report.text import Text, load_text
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,15 @@ def draw(spec: FigureSpec, results: Results, languages: Sequence[str]) -> Drawin
     for language in languages:
         text = load_text(language)
         description = text.fill(text.figures[spec.id].get("alt", ""), facts)
-        with house_style():
-            figure = spec.draw(results, text.label)
+        with house_style(language):
+            figure = spec.draw(results, figure_text(text).label)
             drawing.pictures[language] = inline_svg(figure, spec.id, description)
     return drawing
+
+
+def figure_text(text: Text) -> Text:
+    """The texts whose labels a figure can show: Latin ones where no font has the letters."""
+    return load_text() if text.language == "ko" and korean_font() is None else text
 
 
 _kept: tuple[Results, tuple[str, ...]]

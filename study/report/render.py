@@ -11,7 +11,7 @@ from markupsafe import Markup
 from rich.console import Console
 
 from study.analysis.claims import Claim, judge
-from study.analysis.figures.style import house_style
+from study.analysis.figures.style import house_style, korean_font
 from study.analysis.frames import Results
 from study.errors import ConfigError, StoreError
 from study.paths import templates_folder
@@ -20,12 +20,17 @@ from study.records.record import RunRecord
 from study.records.store import write_atomically
 from study.report import files, grid_page
 from study.report.claim_views import tally
-from study.report.drawing import draw_all
+from study.report.drawing import draw_all, figure_text
 from study.report.origin import citation, divergences, failures, origin
 from study.report.sections import FIGURES
 from study.report.svg import png
 from study.report.text import Text, languages, load_text
 from study.report.views import Report, claim_views, section_views, study_command
+
+NO_KOREAN_FONT = (
+    "no Korean font found: the figures of the Korean page have English labels "
+    "(install e.g. Noto Sans CJK KR; Debian: fonts-noto-cjk)"
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ def render_study(
         StoreError: there is no record at all, or the page cannot be written.
     """
     results = Results(plan, {a: records[a] for a in plan.addresses if a in records})
+    if console is not None and korean_font() is None:
+        console.print(NO_KOREAN_FONT, markup=False)
     if not results.records:
         raise StoreError(f"{plan.name}: no run is stored, there is nothing to report")
     pages = page_names(language)
@@ -116,8 +123,9 @@ def export_figure(results: Results, figure_id: str, path: Path, language: str = 
     spec = FIGURES[figure_id]
     if not results.has(*spec.experiments):
         raise StoreError(f"figure {figure_id}: no runs of {', '.join(spec.experiments)} are stored")
-    with house_style():
-        content = png(spec.draw(results, load_text(language).label), background="white")
+    with house_style(language, on_white=True):
+        figure = spec.draw(results, figure_text(load_text(language)).label)
+        content = png(figure, background="white")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

@@ -87,7 +87,10 @@ def estimate_text(estimate: Estimate) -> str:
     scale = max(abs(estimate.mean), half)
     if not 1e-3 <= scale < 1e6:
         return f"{estimate.mean:.2e} ± {half:.0e}"
+    # two digits of the interval, but no more than five of the mean
     decimals = min(max(1 - math.floor(math.log10(half)), 0), 6)
+    decimals = min(decimals, max(4 - math.floor(math.log10(scale)), 0))
+    half = max(half, 10.0**-decimals)  # never shown as 0 when it is not
     return f"{estimate.mean:,.{decimals}f} ± {half:,.{decimals}f}"
 
 
