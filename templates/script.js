@@ -2,7 +2,7 @@
 const root = document.documentElement;
 try { // before anything is painted
   root.dataset.theme = localStorage.getItem("theme") ?? "auto";
-} catch { /* nothing is kept */ }
+} catch { /* not kept */ }
 
 const byId = (id) => document.getElementById(id);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -42,18 +42,18 @@ const arrive = (saved) => {
 
 const themes = () => {
   const buttons = all("#theme button");
-  const choose = (theme) => {
+  const wear = (theme) => {
     root.dataset.theme = theme;
     for (const button of buttons) button.ariaPressed = button.dataset.theme === theme;
   };
   for (const button of buttons) {
     on(button, "click", () => {
-      choose(button.dataset.theme);
-      try { localStorage.setItem("theme", button.dataset.theme); } catch { /* nothing is kept */ }
+      wear(button.dataset.theme);
+      try { localStorage.setItem("theme", button.dataset.theme); } catch { /* not kept */ }
     });
     button.parentElement.hidden = false;
   }
-  choose(root.dataset.theme ?? "auto");
+  wear(root.dataset.theme ?? "auto");
 };
 
 // a drawing that stands alone, in the page's colours and font
@@ -173,13 +173,14 @@ const pick = (items, id, otherwise = -1) => {
 
 const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, seeds }) => {
   const every = [...factors.keys()];
-  const named = (at, which) => which.map((i) => `${factors[i].name} ${factors[i].levels[at[i]].name}`).join(" · ");
-  const counts = (group) => ["n", "diverged", "failed", "missing"].filter((key) => sum(group, key))
+  const named = (at, which) => which.map((i) => factors[i].levels[at[i]].name).join(" · ");
+  const signs = { diverged: "✕", failed: "!", missing: "–" };
+  const counts = (group) => ["n", ...Object.keys(signs)].filter((key) => sum(group, key))
     .map((key) => fill(words[key], { count: sum(group, key) })).join(" · ");
 
   // a place for the runs of some cells: a row for each, a column for each seed
   const place = (before) => {
-    const panel = byId("runs").content.firstElementChild.cloneNode(true);
+    const panel = byId("cell-runs").content.firstElementChild.cloneNode(true);
     const [hint, list] = panel.children;
     const part = (selector) => list.querySelector(selector);
     copying(part(".copy"));
@@ -191,10 +192,9 @@ const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, se
       if (none) return;
       const which = metric % 3;
       const others = every.filter((i) => !shared.includes(i));
-      const signs = { completed: "", diverged: " ✕", failed: "!" };
       const result = ({ runs }, seed) => {
         const run = runs.find(([own]) => own === seed);
-        return run ? (run[4] === "failed" ? "" : shown(run[1 + which])) + signs[run[4]] : "–";
+        return run ? [shown(run[1 + which]), signs[run[4]]].join(" ") : signs.missing;
       };
       const { at } = group[0];
       part(".title").textContent = named(at, shared);
@@ -239,7 +239,7 @@ const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, se
     const shared = every.filter((i) => axis(i) || fixed[i] >= 0);
     const [atRow, atColumn] = (state.get("cell") ?? "").split(",");
     const chosen = [pick(down.levels, atRow), pick(across.levels, atColumn)];
-    const isChosen = (y, x) => y === chosen[0] && x === chosen[1];
+    const picked = (y, x) => y === chosen[0] && x === chosen[1];
     const now = { rows: down.id, columns: across.id, metric: id };
     for (const select of selects) {
       select.value = now[select.name] ?? state.get(select.name) ?? "";
@@ -252,18 +252,18 @@ const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, se
     const square = (group, y, x) => {
       const value = mean(group.map(({ means }) => means[metric]));
       const [colour, ink] = scale[Math.round((value - bottom) / (top - bottom) * (scale.length - 1))];
-      const marks = [["diverged", "✕"], ["failed", "!"], ["missing", "–"]]
-        .map(([key, sign]) => (sum(group, key) ? ` ${sign}${sum(group, key)}` : ""));
+      const marks = Object.keys(signs).filter((key) => sum(group, key))
+        .map((key) => ` ${signs[key]}${sum(group, key)}`);
       const node = el("button", {
         type: "button",
         ...(value === null ? { class: "none" } : { style: `background:${colour};color:${ink}` }),
         title: counts(group),
-        "aria-pressed": isChosen(y, x),
+        "aria-pressed": picked(y, x),
       }, value === null ? words.no_run : shown(value), el("small", {}, ...marks));
       on(node, "pointerenter focus", () => detail(y, x));
       on(node, "pointerleave blur", () => detail(...chosen));
       on(node, "click", () => {
-        change("explorer", { cell: !isChosen(y, x) && `${down.levels[y].id},${across.levels[x].id}` });
+        change("explorer", { cell: !picked(y, x) && `${down.levels[y].id},${across.levels[x].id}` });
         all(".map button")[y * across.levels.length + x].focus();
       });
       return el("td", {}, node);
@@ -279,7 +279,7 @@ const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, se
     const which = metric % 3; // diverged runs: test accuracy
     const [low, high] = which === 2 ? gaps : [0, 100];
     const end = epochs.at(-1) || 1;
-    const heightOf = (value) => 108 - 100 * (value - low) / (high - low);
+    const toY = (value) => 108 - 100 * (value - low) / (high - low);
     const stroke = ({ colour, dashes }, width) => ({
       fill: "none", stroke: colour, "stroke-width": width, "stroke-dasharray": dashes,
     });
@@ -291,13 +291,13 @@ const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, se
       return el("figure", {}, el("figcaption", {}, title), draw("svg",
         { viewBox: "0 0 200 130", role: "img", "aria-label": `${title}: ${ends.join(", ")}` },
         ...[low, (low + high) / 2, high].flatMap((value) => [
-          draw("path", { d: `M34 ${heightOf(value)}H194`, class: "rule" }),
-          draw("text", { x: 29, y: heightOf(value) + 4 }, `${value}`)]),
+          draw("path", { d: `M34 ${toY(value)}H194`, class: "rule" }),
+          draw("text", { x: 29, y: toY(value) + 4 }, `${value}`.replace("-", "−"))]),
         draw("text", { x: 39, y: 125 }, "0"),
         draw("text", { x: 194, y: 125 }, `${end} ${words.epochs}`),
         ...lines.map((line, x) => draw("polyline", {
-          ...stroke(across.levels[x], isChosen(y, x) ? 4 : 2),
-          points: line.flatMap((value, i) => (value === null ? [] : [34 + 160 * epochs[i] / end, heightOf(value)])),
+          ...stroke(across.levels[x], picked(y, x) ? 4 : 2),
+          points: line.flatMap((value, i) => (value === null ? [] : [34 + 160 * epochs[i] / end, toY(value)])),
         }))));
     };
     part(".key strong").textContent = fill(words.curves, { ...names, metric: metrics[which].name });
@@ -319,7 +319,7 @@ on(document, "DOMContentLoaded", () => {
   contents();
   const data = JSON.parse(byId("data").textContent);
   if (byId("ranking")) ranking(data);
-  if (byId("runs")) grid(data);
+  if (byId("cell-runs")) grid(data);
   arrive(history.state);
   on(window, "popstate", (event) => arrive(event.state));
 });

@@ -161,13 +161,13 @@ def _gap_range(cells: Iterable[Mapping[str, Any]]) -> tuple[float, float]:
 
 
 def _level(factor: str, value: Any, records: Iterable[RunRecord]) -> dict[str, Any]:
-    """A level as label, with its colour, its dashes, and the overrides that choose it."""
+    """A level with its colour, its dashes, and the overrides that choose it."""
     numeric = not isinstance(value, str)
     thing = ("on" if value else "off") if numeric else value
     line = style.line_style(thing)
     dashes = line[1] if isinstance(line, tuple) else DASHES.get(line, ())
     return {
-        "name": plain(value),
+        "value": value,
         "colour": style.colour(thing),
         "dashes": " ".join(f"{LINE_WIDTH * length:g}" for length in dashes),
         "words": _init_words(value, records) if factor == "init" else [f"{factor}={_typed(value)}"],

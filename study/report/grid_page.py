@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from study.analysis.effects import FACTORS
-from study.analysis.figures.grid_cells import METRIC, NAMES, plain
+from study.analysis.figures.grid_cells import METRIC, NAMES, plain, setting
 from study.analysis.frames import Results
 from study.analysis.grid_data import ACCURACIES, explorer_data, hundredths, ranking_data
 from study.analysis.intervals import Estimate
@@ -125,23 +125,21 @@ def explorer_json(results: Results, text: Text, command: str) -> Markup:
     """
     data = explorer_data(results)
     page = text.page
-    low, high = data["gaps"]
-    ends = {METRIC: (0, 100), "train_accuracy": (0, 100), "gap": (low, high)}
+    ends = {"gap": data["gaps"]}
     data["metrics"] = [
         {
             "id": name,
             "name": page[f"{WORDS}metric_{name}"],
             "unit": page[f"{WORDS}{'points' if name == 'gap' else 'percent'}"],
-            "ends": ends[name],
+            "ends": ends.get(name, (0, 100)),
         }
-        for name in ACCURACIES
+        for name in (*ACCURACIES, "diverged")
     ]
-    diverged = {"id": "diverged", "name": page[f"{WORDS}metric_diverged"], "unit": page[f"{WORDS}percent"]}
-    data["metrics"].append(diverged | {"ends": (0, 100)})
     for factor in data["factors"]:
         factor["name"] = text.label(factor["name"])
         for level in factor["levels"]:
-            level["id"], level["name"] = level["name"], text.label(level["name"])
+            value = level.pop("value")
+            level["id"], level["name"] = plain(value), setting(factor["id"], value, text.label)
     for cell in data["cells"]:
         cell["means"] = [hundredths(cell[name].mean) for name in ACCURACIES]
         cell["means"].append(hundredths(cell["diverged"] / cell["n"]) if cell["n"] else None)
