@@ -44,8 +44,9 @@ def draw_placement(results: Results, tr: Translate) -> Figure:
     depth = len(measured[0][1]["preactivation"])
     activation = measured[0][0]["activation"]
     figure, grid = style.new_figure(
-        depth, 5, height=1.0 + 1.15 * depth, width_ratios=[0.95, 2, 1.15, 2, 0.85]
-    )
+        depth, 5, height=1.0 + 1.25 * depth, width_ratios=[0.95, 1.9, 1.2, 1.9, 0.85],
+        width=style.PHONE,
+    )  # fmt: skip
     moments = _moments(results)
     for index, row in enumerate(grid):
         _box(row[0], tr("Affine"), arrows="out")
@@ -56,10 +57,10 @@ def draw_placement(results: Results, tr: Translate) -> Figure:
             (row[1], "preactivation", style.colour("before")),
             (row[3], "normalised", style.colour("on")),
         ):
-            _distribution(axes, [result[key][index] for _, result in measured], colour, tr)
+            outside = _distribution(axes, [result[key][index] for _, result in measured], colour)
             mean, variance = moments.get((index + 1, key), (math.nan, math.nan))
-            text = f"{tr('mean')} {_signed(mean)}\n{tr('variance')} {variance:.2f}"
-            axes.text(0.02, 0.97, text, transform=axes.transAxes, va="top", fontsize=9.5)
+            text = f"{tr('mean')} {_signed(mean)}\n{tr('variance')} {variance:.2f}{outside}"
+            axes.text(0, 1, text, transform=axes.transAxes, va="top", fontsize=9)
             axes.tick_params(labelbottom=index == depth - 1)
         top = max(row[1].get_ylim()[1], row[3].get_ylim()[1])
         for axes in (row[1], row[3]):
@@ -98,8 +99,8 @@ def _box(axes: Axes, text: str, *, arrows: str, colour: str = "none") -> None:
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(0, 1))
     ink = mpl.rcParams["text.color"]
-    left = 0.04 if arrows == "out" else 0.22
-    right = 0.96 if arrows == "in" else 0.78
+    left = 0.04 if arrows == "out" else 0.2
+    right = 0.96 if arrows == "in" else 0.8
     for fill, edge, alpha in ((colour, "none", 0.25), ("none", ink, 1.0)):
         axes.add_patch(
             FancyBboxPatch(
@@ -107,7 +108,7 @@ def _box(axes: Axes, text: str, *, arrows: str, colour: str = "none") -> None:
                 facecolor=fill, edgecolor=edge, alpha=alpha, mutation_aspect=1.5, clip_on=False,
             )
         )  # fmt: skip
-    axes.text((left + right) / 2, 0.41, text, ha="center", va="center", fontsize=9.5)
+    axes.text((left + right) / 2, 0.41, text, ha="center", va="center", fontsize=9)
     for wanted, start, end in (("in", -0.02, left), ("out", right, 1.02)):
         if arrows in (wanted, "both"):
             arrow = FancyArrowPatch(
@@ -117,21 +118,20 @@ def _box(axes: Axes, text: str, *, arrows: str, colour: str = "none") -> None:
             axes.add_patch(arrow)
 
 
-def _distribution(axes: Axes, histograms: list[dict[str, Any]], colour: str,
-                  tr: Translate) -> None:  # fmt: skip
+def _distribution(axes: Axes, histograms: list[dict[str, Any]], colour: str) -> str:
+    """The values against the normal distribution; a line to say how many are not drawn."""
     axes.set(xlim=SHOWN, xticks=[-4, -2, 0, 2, 4], yticks=[])
     axes.spines["left"].set_visible(False)
+    axes.grid(visible=False)
     pooled = parts.pool(histograms, SHOWN)
     if pooled is None:
-        return
+        return ""
     axes.stairs(pooled.shares, pooled.edges, fill=True, color=colour, alpha=0.75)
     target = np.diff(stats.norm.cdf(pooled.edges))
     centres = (pooled.edges[:-1] + pooled.edges[1:]) / 2
     axes.plot(centres, target, color=mpl.rcParams["text.color"], **_TARGET)
-    axes.set_ylim(0, 1.7 * max(pooled.shares.max(), target.max()))
-    if pooled.outside:
-        text = f"{tr('outside')} ±{SHOWN[1]:g}\n{parts.small_share(pooled.outside)}"
-        axes.text(0.98, 0.97, text, transform=axes.transAxes, ha="right", va="top", fontsize=9.5)
+    axes.set_ylim(0, 2.1 * max(pooled.shares.max(), target.max()))
+    return f"\n|x| > {SHOWN[1]:g}: {parts.small_share(pooled.outside)}" if pooled.outside else ""
 
 
 def table_placement(results: Results) -> pd.DataFrame:
@@ -361,6 +361,7 @@ def _draw_final(axes: Axes, runs: pd.DataFrame, tr: Translate) -> None:
     """Final training accuracy against the scale; a cross where every run diverged."""
     style.percent(axes, limits=(0, 1.04))
     axes.set_xscale("log")
+    crosses = False
     for side, name in SIDES.items():
         own = runs[runs["batchnorm"] == side]
         if own.empty:
@@ -370,12 +371,10 @@ def _draw_final(axes: Axes, runs: pd.DataFrame, tr: Translate) -> None:
         lost = own["status"].eq("diverged").groupby(own["init_std"]).all()
         axes.plot(means[~lost].index, means[~lost], "o", color=style.colour(name), markersize=5)
         axes.plot(means[lost].index, means[lost], "X", color=style.colour(name), markersize=8)
-        if lost.any():
-            place = (means[lost].index[-1], means[lost].iloc[-1])
-            axes.annotate(tr("all diverged"), place, xytext=(-4, 9), textcoords="offset points",
-                          color=style.colour(name))  # fmt: skip
+        crosses |= bool(lost.any())
     axes.set_xlabel(tr("standard deviation of the initial weights"))
-    axes.set_title(tr("after the last epoch"), loc="left", fontsize=9.5)
+    note = f" (✕ {tr('all runs diverged')})" if crosses else ""
+    axes.set_title(tr("after the last epoch") + note, loc="left", fontsize=9.5)
     axes.invert_xaxis()  # as the panels below go: from large to small
 
 

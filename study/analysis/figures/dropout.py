@@ -39,7 +39,7 @@ def first_masks(results: Results) -> list[np.ndarray]:
 def draw_mask(results: Results, tr: Translate) -> Figure:
     """The first units of the first hidden layers, all of them and after a real mask."""
     masks = first_masks(results)
-    figure, grid = style.new_figure(1, 2, height=4.4)
+    figure, grid = style.new_figure(1, 2, height=4.6, width=style.PHONE)
     if not masks:
         grid[0, 1].set_axis_off()
         style.empty(grid[0, 0], tr("no finished run"))
@@ -52,8 +52,8 @@ def draw_mask(results: Results, tr: Translate) -> Figure:
         axes.set_title(title)
     for index, mask in enumerate(masks[: len(drawn)]):
         for axes, count in zip(grid[0], (len(mask), int(mask.sum())), strict=True):
-            axes.text(index + 1, -UNITS_DRAWN / 2 - 0.2, f"{count}/{len(mask)}\n{tr('kept')}",
-                      ha="center", va="top", fontsize=9.5)  # fmt: skip
+            axes.text(index + 1, -UNITS_DRAWN / 2 - 0.2, f"{count}\n{tr('kept')}",
+                      ha="center", va="top", fontsize=9)  # fmt: skip
     part = tr("Drawn: the first {units} of {width} units in {layers} of {depth} hidden layers")
     note = part.format(units=len(drawn[0]), width=len(masks[0]), layers=len(drawn),
                        depth=len(masks))  # fmt: skip
@@ -77,17 +77,17 @@ def _network(axes: Axes, kept: list[np.ndarray], tr: Translate) -> None:
     for x, (column, height) in enumerate(zip(columns, heights, strict=True)):
         hidden = 0 < x < len(columns) - 1
         alive, dead = height[column], height[~column]
-        axes.plot(np.full(len(alive), x), alive, "o", markersize=11, markeredgecolor=ink,
+        axes.plot(np.full(len(alive), x), alive, "o", markersize=9, markeredgecolor=ink,
                   markerfacecolor=style.colour("off" if hidden else "unit"))  # fmt: skip
-        axes.plot(np.full(len(dead), x), dead, "o", markersize=11, markerfacecolor="none",
+        axes.plot(np.full(len(dead), x), dead, "o", markersize=9, markerfacecolor="none",
                   markeredgecolor=style.colour("on"), alpha=0.6)  # fmt: skip
-        axes.plot(np.full(len(dead), x), dead, "x", markersize=10, markeredgewidth=2.4,
+        axes.plot(np.full(len(dead), x), dead, "x", markersize=8, markeredgewidth=2.4,
                   color=style.colour("on"))  # fmt: skip
-    top = UNITS_DRAWN / 2 + 0.35
-    names = [tr("in"), *(f"{tr('layer')} {i + 1}" for i in range(len(kept))), tr("out")]
+    top = UNITS_DRAWN / 2 + 0.4
+    names = [tr("in"), *(f"{tr('layer')}\n{i + 1}" for i in range(len(kept))), tr("out")]
     for x, name in enumerate(names):
-        axes.text(x, top, name, ha="center", va="center", fontsize=9.5)
-    axes.set(xlim=(-0.4, len(columns) - 0.6), ylim=(-UNITS_DRAWN / 2 - 1.2, top + 0.4))
+        axes.text(x, top, name, ha="center", va="center", fontsize=9)
+    axes.set(xlim=(-0.4, len(columns) - 0.6), ylim=(-UNITS_DRAWN / 2 - 1.2, top + 0.5))
     axes.set_axis_off()
 
 
