@@ -3,8 +3,8 @@
     python benchmarks/step.py
 
 The network is the lecture's, 784-5×100-10 with ReLU, batch 100, float32, weight decay on, one
-thread. All variants take turns in one process, so that a noisy machine slows all alike; printed
-are medians over the rounds and the ratio's quartiles.
+thread. All variants take turns in one process, so that a noisy machine slows all alike, and what
+counts is processor time; printed are medians over the rounds and the ratio's quartiles.
 """
 
 import itertools
@@ -119,10 +119,10 @@ def main() -> None:
     for _ in range(ROUNDS):
         for name, step in steps.items():
             step()
-            started = time.perf_counter()
+            started = time.process_time()
             for _ in range(STEPS):
                 step()
-            seconds[name].append((time.perf_counter() - started) / STEPS)
+            seconds[name].append((time.process_time() - started) / STEPS)
     times = {name: np.array(values) for name, values in seconds.items()}
     bare = times["bare products"]
     print(f"bare products: {np.median(bare) * 1e3:.3f} ms\n")
