@@ -165,8 +165,8 @@ def plan_study(
         known = config_loader.get_group_options("experiment")
         for name in set(experiments) - set(known):
             raise ConfigError("experiment", "one of the choices", name, known)
-        chosen = f"experiment=[{','.join(experiments)}]"
-        grids = config_loader.load_sweep_config(config, [chosen]).hydra.sweeper.grids
+        chosen = [f"experiment=[{','.join(experiments)}]", *_settings(parsed)]
+        grids = config_loader.load_sweep_config(config, chosen).hydra.sweeper.grids
     if not grids:
         raise ConfigError("experiment", "at least one experiment", [])
     expanded = [_expand(name, plain(grids, name), composer) for name in grids]
@@ -219,14 +219,19 @@ def _without_narrowing(
     """
     if not any(_narrows(override) and not override.is_sweep_override() for override in parsed):
         return config
-    kept = [
-        override.input_line
+    words = ["experiment=[]", *_settings(parsed)]
+    found: DictConfig = config_loader.load_sweep_config(config, words)
+    return found
+
+
+def _settings(parsed: Sequence[Override]) -> list[str]:
+    """The overrides that all cells have in common, e.g. ``study=quick``."""
+    return [
+        str(override.input_line)
         for override in parsed
         if not (_narrows(override) or override.is_sweep_override())
-        and override.key_or_group != "experiment"
+        and override.key_or_group not in LISTS
     ]
-    found: DictConfig = config_loader.load_sweep_config(config, ["experiment=[]", *kept])
-    return found
 
 
 def _asked(

@@ -1,5 +1,6 @@
 """``python -m study`` as a user starts it, from its command line to its exit code."""
 
+import json
 import os
 import re
 import signal
@@ -21,6 +22,24 @@ SWEEP = ("-m", "experiment=width", "seed=0", *TINY)
 # The same, but hours of it.
 LONG = ("-m", "experiment=width", "data=gaussian", "hidden=[1000]", "num_epochs=100000",
         "workers=2", "evaluation.points=1")  # fmt: skip
+
+# A user's own claim.
+MINE = """
+id: wider
+section: "1.2.1"
+figure: 1.2.1-b
+beyond: true
+statement: {en: Wider is better, ko: 넓을수록 좋다}
+parts:
+  test:
+    label: {en: test accuracy, ko: 시험 정확도}
+    experiment: width
+    metric: test_accuracy
+    where: {init: he}
+    treatment: {width: 100}
+    control: {width: 10}
+    direction: greater
+"""
 
 on_unix = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -107,6 +126,8 @@ BAD = {
     "no time": (["timeout=-1"], "timeout: expected a number > 0 or null, got -1"),
     "endless time": (["timeout=nan"], "timeout: expected a number > 0 or null, got nan"),
     "name": (["report.name=../x"], r"report\.name: expected a plain folder name, got '\.\./x'"),
+    "language": (["report.lang=xx"], r"report\.lang: expected a language, got 'xx' .*en, ko"),
+    "claim": (["claim=W2"], "claim: expected null in a single run; with -m, the name of a claim"),
 }  # fmt: skip
 BAD_SWEEP = {
     "unknown key": (["colour=red"], "colour"),
@@ -129,6 +150,10 @@ BAD_SWEEP = {
     "no workers": (["workers=0"], "workers: expected a number > 0 or null, got 0"),
     "no time": (["timeout=-1"], "timeout: expected a number > 0 or null, got -1"),
     "name": (["report.name=../x"], r"report\.name: expected a plain folder name"),
+    "language": (["report.lang=xx"], r"report\.lang: expected a language, got 'xx' .*en, ko"),
+    "wrong claim": (["claim=W9"], "claim: expected one of the choices, got 'W9' .*W1, W2"),
+    "wrong claims": (["claim=W2,W9"], "claim: expected one of the choices, got 'W9' .*W1, W2"),
+    "claim without cells": (["claim=W2"], "claim: expected a claim about cells of the study"),
 }  # fmt: skip
 
 
@@ -275,6 +300,31 @@ def test_experiments_are_selected_by_a_list_or_by_a_sweep(command: Command) -> N
     plans = [read_plan(command.store, name) for name in ("first", "second")]
     assert plans[0].experiments == plans[1].experiments
     assert set(plans[0].experiments) == {"symmetry", "width"}
+
+
+def test_a_claim_runs_just_the_cells_that_it_compares(command: Command) -> None:
+    words = ("study=quick", "num_steps=2", "hidden=[4]", "evaluation.points=1")
+    done = command("-m", "claim=W2", *words, "report.name=claim")
+    assert done.returncode == 0, done.stderr
+    plan = read_plan(command.store, "claim")
+    assert list(plan.experiments) == ["weight_decay"]
+    configs = [record.run_config for record in command.records().values()]
+    assert sorted((c.weight_decay, c.seed) for c in configs) == [(0, 0), (0, 1), (0.1, 0), (0.1, 1)]
+    verdicts = json.loads((page(command).parent / "claims.json").read_text(encoding="utf-8"))
+    found = {claim["id"]: claim["verdict"] for claim in verdicts["claims"]}
+    assert found["W2"] == "inconclusive"  # two seeds
+
+
+def test_a_claim_of_ones_own_is_a_file(command: Command, tmp_path: Path) -> None:
+    claims = tmp_path / "mine" / "claims"
+    claims.mkdir(parents=True)
+    (claims / "wider.yaml").write_text(MINE, encoding="utf-8")
+    words = ("study=quick", "num_steps=2", "evaluation.points=1", "report.name=mine")
+    done = command("-m", "--config-dir", str(claims.parent), "claim=wider", *words)
+    assert done.returncode == 0, done.stderr
+    configs = [record.run_config for record in command.records().values()]
+    assert sorted((c.hidden[0], c.seed) for c in configs) == [(10, 0), (10, 1), (100, 0), (100, 1)]
+    assert "Wider is better" in page(command).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
