@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -143,7 +144,10 @@ class _Pool:
                 worker.cell = self._waiting.popleft()
                 worker.deadline = time.monotonic() + (self._timeout or math.inf)
         except (EOFError, OSError):
-            worker.process.join(END_SECONDS)
+            # not join(timeout): it waits for a pipe, which such a worker has closed as well
+            deadline = time.monotonic() + END_SECONDS
+            while worker.process.exitcode is None and time.monotonic() < deadline:
+                time.sleep(0.01)
             worker.process.kill()  # it has lost its pipe, but goes on
             worker.process.join()
             self._lose(worker, _last_words(worker.process.exitcode), 0.0)
@@ -188,6 +192,8 @@ def _run_and_store(config: RunConfig, store: RunStore) -> str | None:
         record = run_safely(config)
     except SystemExit as error:
         record = failed(config, f"the run called for an exit ({error.code})", 0.0)
+    except BaseException:  # a run's own; Ctrl-C is not for workers
+        record = failed(config, traceback.format_exc(), 0.0)
     try:
         # another sweep may have it already
         if record.status != "failed" or inspect(store, config)[0] is not None:

@@ -1,0 +1,170 @@
+"""``kill -9`` at any moment: what is finished stays, the rest is done by the next sweep.
+
+``STUDY_FAULT_MOMENTS`` says at how many moments a worker, and the parent, is killed.
+"""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sweeping import Starter, assert_same_tables, good, left_over, records, wait_until
+
+from study.records.store import RunStore
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+    pytest.mark.xdist_group("kills"),
+]
+MOMENTS = int(os.environ.get("STUDY_FAULT_MOMENTS", "25"))
+RUNS = 20
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A sweep that nobody killed.
+
+    Attributes:
+        folder: where it ran.
+        words: its command line.
+        seconds: how long it took.
+        digests: of its results.
+    """
+
+    folder: Path
+    words: tuple[str, ...]
+    seconds: float
+    digests: dict[str, str]
+
+    @property
+    def store(self) -> RunStore:
+        return RunStore(self.folder / "runs")
+
+
+def sweep_undisturbed(sweep: Starter, folder: Path, words: tuple[str, ...]) -> Undisturbed:
+    started = time.monotonic()
+    assert sweep(folder, *words) == 0, (folder / "output").read_text()
+    seconds = time.monotonic() - started
+    digests = good(RunStore(folder / "runs"))
+    assert len(digests) == RUNS
+    return Undisturbed(folder, words, seconds, digests)
+
+
+class Disturbed:
+    """A sweep that is killed and resumed, over and over, and what must never be seen of it."""
+
+    def __init__(self, sweep: Starter, reference: Undisturbed, folder: Path) -> None:
+        self.sweep, self.reference, self.folder = sweep, reference, folder
+        self.store = RunStore(folder / "runs")
+        self.finished: dict[str, bytes] = {}
+        self.rounds = 0
+
+    def check(self) -> None:
+        """Every record is whole, and no finished one is lost or changed."""
+        found = good(self.store)  # raises where a record is damaged
+        now = {address: self.store.path(address).read_bytes() for address in found}
+        assert {a: now.get(a) for a in self.finished} == self.finished
+        self.finished = now
+        assert found == {address: self.reference.digests[address] for address in found}
+
+    def complete(self) -> None:
+        """Resume it without a kill: it is as if nothing had happened. Then start anew."""
+        code = self.sweep(self.folder, *self.reference.words)
+        assert code == 0, (self.folder / "output").read_text()
+        self.check()
+        assert_same_tables(self.reference.store, self.store)
+        assert left_over(self.folder) == []
+        assert self.sweep.alive() == []
+        assert "Traceback" not in (self.folder / "output").read_text()
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        self.finished = {}
+        self.rounds += 1
+
+
+def test_the_parent_is_killed_at_any_moment(
+    sweep: Starter, tiny: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reference = sweep_undisturbed(sweep, _made(tmp_path / "undisturbed"), tiny)
+    disturbed = Disturbed(sweep, reference, _made(tmp_path / "disturbed"))
+    rng = random.Random(4)
+    killed, orphans, stored = 0, 0, 0
+    while killed < MOMENTS:
+        pid = sweep.start(disturbed.folder, *tiny)
+        ends_at = time.monotonic() + rng.uniform(0.0, reference.seconds)
+        time.sleep(max(ends_at - time.monotonic(), 0.0))
+        with contextlib.suppress(ProcessLookupError):  # it had done all there was to do
+            os.kill(pid, signal.SIGKILL)
+        code = sweep.end()
+        orphans += not wait_until(lambda: not sweep.alive(), 5)
+        disturbed.check()
+        if code == -signal.SIGKILL:
+            killed += 1
+            stored = max(stored, len(disturbed.finished))
+        if len(disturbed.finished) == RUNS:
+            disturbed.complete()
+    disturbed.complete()
+    assert orphans == 0
+    with capsys.disabled():
+        print(f"\nparent killed at {killed} moments of {disturbed.rounds} sweeps", end=" ")
+
+
+def test_a_worker_is_killed_at_any_moment(
+    sweep: Starter, tiny: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (*tiny, "num_epochs=40")
+    reference = sweep_undisturbed(sweep, _made(tmp_path / "undisturbed"), words)
+    disturbed = Disturbed(sweep, reference, _made(tmp_path / "disturbed"))
+    rng = random.Random(5)
+    killed, failed = 0, 0
+    while killed < MOMENTS:
+        pid = sweep.start(disturbed.folder, *words)
+        here = 0
+        while killed + here < MOMENTS and not _ended(pid):
+            time.sleep(rng.uniform(0.0, 0.7))
+            for worker in rng.sample(workers, 1) if (workers := _workers(sweep, pid)) else ():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+                    here += 1
+        code = sweep.end()
+        disturbed.check()
+        lost = [r.error or "" for r in records(disturbed.store).values() if r.status == "failed"]
+        assert len(lost) <= here
+        assert all("the worker process was killed by signal 9" in error for error in lost)
+        assert code == (0 if len(disturbed.finished) == RUNS else 1)
+        failed, killed = failed + len(lost), killed + here
+        assert wait_until(lambda: not sweep.alive(), 5), "orphans"
+        if len(disturbed.finished) == RUNS:
+            disturbed.complete()
+    disturbed.complete()
+    assert failed > 0, "no kill ever hit a run"
+    with capsys.disabled():
+        print(f"\nworker killed at {killed} moments, {failed} of them in a run", end=" ")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _workers(sweep: Starter, parent: int) -> list[int]:
+    """The workers of ``parent``, but not multiprocessing's own helper."""
+    found = []
+    for pid in sweep.alive():
+        try:
+            is_worker = b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if is_worker and pid != parent:
+            found.append(pid)
+    return found
+
+
+def _ended(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
