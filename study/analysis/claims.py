@@ -177,9 +177,8 @@ def _evidence(part: Part, table: pd.DataFrame, values: np.ndarray) -> Evidence:
     """Student's t, or the bootstrap where the part has clusters."""
     if not part.cluster_by:
         return t_evidence(values)
-    return bootstrap_evidence(
-        values, list(table[list(part.cluster_by)].itertuples(index=False, name=None))
-    )
+    clusters = table.groupby(list(part.cluster_by), dropna=False, sort=False).ngroup()
+    return bootstrap_evidence(pd.Series(values, index=table.index), clusters)
 
 
 def _plain(estimate: Estimate) -> Estimate:

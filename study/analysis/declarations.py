@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from study.analysis.frames import CONFIG_COLUMNS
 from study.analysis.intervals import Estimate
-from study.analysis.metrics import METRICS, REQUIRED
+from study.analysis.metrics import HUGE, METRICS, REQUIRED
 from study.analysis.recipe import is_recommended
 from study.errors import ConfigError
 
@@ -320,11 +320,20 @@ def _repeated_key(root: yaml.Node | None) -> str | None:
     return None
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel = 2  # aliases can make a small file's values exponentially large
+
+
 class _Shown:
-    """A container in an error message, cut to a readable length whatever it holds."""
+    """A value in an error message, cut to a readable length whatever it holds."""
 
     def __init__(self, value: Any) -> None:
-        self._text = reprlib.repr(value)
+        if isinstance(value, int) and abs(value) > HUGE:
+            self._text = "a huge number"  # Python does not write out thousands of digits
+        elif isinstance(value, str) and len(value) < 200:
+            self._text = repr(value)
+        else:
+            self._text = _SHORT.repr(value)
 
     def __repr__(self) -> str:
         return self._text
@@ -341,12 +350,8 @@ class _Node:
     def check(self, expected: str, valid: bool, choices: Iterable[Any] | None = None) -> None:
         """Raise ConfigError unless ``valid``."""
         if not valid:
-            plain = isinstance(self.value, int | float | bool | None) or (
-                isinstance(self.value, str) and len(self.value) < 200
-            )
-            shown = self.value if plain else _Shown(self.value)
             place = f"{self.file}: {self.key}" if self.key else self.file
-            raise ConfigError(place, expected, shown, choices)
+            raise ConfigError(place, expected, _Shown(self.value), choices)
 
     def choice(self, choices: Iterable[Any]) -> Any:
         """The value, which has to be one of ``choices``."""
@@ -372,8 +377,8 @@ class _Node:
                 _Node(self.file, self._path(key), None).check("a value", False)
 
     def _path(self, key: object) -> str:
-        shown = key if isinstance(key, str) and len(key) < 80 else reprlib.repr(key)
-        return f"{self.key}.{shown}" if self.key else str(shown)
+        shown = key if isinstance(key, str) and len(key) < 80 else _Shown(key)
+        return f"{self.key}.{shown}" if self.key else f"{shown}"
 
     def get(self, key: str, default: Any = None) -> "_Node":
         """The value of ``key``, or ``default``."""
@@ -399,7 +404,7 @@ def _matches(pattern: str, value: Any) -> bool:
 
 def _number(value: Any) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and abs(value) < 1e300
+    return number and abs(value) < HUGE
 
 
 _PART_KEYS = (

@@ -32,6 +32,7 @@ from study.records.record import METRICS as FINAL_METRICS
 COLUMNS = [*CONFIG_COLUMNS, "status", "value"]
 CELL = [name for name in CONFIG_COLUMNS if name not in ("address", "seed")]
 REQUIRED = object()
+HUGE = 1e300  # no number of a claim is that large
 SHARES = ("saturated_share", "mean_abs_correlation")  # layer statistics in [0, 1]
 MOMENTS = ("init", "end")
 OVER_LAYERS = ("last", "mean", "max", "min")  # of the hidden layers
@@ -58,11 +59,11 @@ def _choice(*choices: Any, default: Any = REQUIRED) -> Option:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < HUGE
 
 
 def _is_layer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < HUGE
 
 
 def _layer_option(*words: str, default: Any = REQUIRED) -> Option:

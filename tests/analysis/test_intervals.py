@@ -3,14 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from study.analysis.intervals import (
     Estimate,
+    Evidence,
+    bootstrap_evidence,
     clustered_bootstrap,
+    holm,
     log_t_interval,
     paired_difference,
     pairs,
     summarise,
+    t_evidence,
     t_interval,
 )
 
@@ -180,3 +185,72 @@ def test_bootstrap_counts_clusters_and_leaves_out_what_is_not_finite():
     assert (one.mean, one.n) == (2.0, 1)
     assert np.isnan(one.low)
     assert clustered_bootstrap(values[1:2], pd.Series(["a"] * 4)).n == 0
+
+
+def test_p_values_of_the_t_test():
+    values = [1.0, 2.0, 4.0, 5.0]
+    evidence = t_evidence(values)
+    expected = stats.ttest_1samp(values, 1.5, alternative="greater").pvalue
+    assert evidence.p_greater(1.5) == pytest.approx(expected)
+    assert evidence.p_less(1.5) == pytest.approx(1 - expected)
+    assert evidence.estimate == t_interval(values)
+
+
+def test_p_value_at_an_end_of_the_interval_is_what_the_level_leaves():
+    evidence = t_evidence([1.0, 2.0, 4.0, 5.0])
+    assert evidence.p_greater(evidence.estimate.low) == pytest.approx(0.025)
+    assert evidence.p_less(evidence.estimate.high) == pytest.approx(0.025)
+    values, clusters = correlated(12, np.random.default_rng(0))
+    bootstrap = bootstrap_evidence(values, clusters)
+    assert bootstrap.p_greater(bootstrap.estimate.low) == pytest.approx(0.025, rel=0.02)
+    assert bootstrap.p_less(bootstrap.estimate.high) == pytest.approx(0.025, rel=0.02)
+
+
+def test_p_values_of_the_bootstrap_fall_without_end_and_without_a_jump():
+    values, clusters = correlated(12, np.random.default_rng(0))
+    evidence = bootstrap_evidence(values, clusters)
+    centre = evidence.estimate.mean
+    bounds = np.linspace(0, 3, 400)
+    p = np.array([evidence.p_greater(centre - bound) for bound in bounds])
+    assert (np.diff(p) <= 0).all()
+    assert np.abs(np.diff(p)).max() < 0.02
+    assert 0 < p[-1] < 1e-5
+    mirrored = bootstrap_evidence(-values, clusters)
+    assert mirrored.p_less(-centre + 1) == pytest.approx(evidence.p_greater(centre - 1), rel=0.5)
+
+
+def test_bootstrap_evidence_is_that_of_the_clustered_bootstrap():
+    values, clusters = correlated(12, np.random.default_rng(0))
+    values[3] = np.nan
+    evidence = bootstrap_evidence(values, clusters)
+    assert evidence.estimate == clustered_bootstrap(values, clusters)
+    order = np.random.default_rng(1).permutation(len(values))
+    again = bootstrap_evidence(values[order], clusters[order])
+    assert again.estimate == evidence.estimate
+    assert again.p_greater(-0.5) == evidence.p_greater(-0.5)
+
+
+def test_names_of_clusters_do_not_change_the_bootstrap():
+    values, clusters = correlated(12, np.random.default_rng(0))
+    renamed = clusters.map(lambda cluster: f"cell {(7 * cluster) % 12}")
+    assert clustered_bootstrap(values, renamed) == clustered_bootstrap(values, clusters)
+
+
+def test_equal_values_leave_no_doubt_and_too_few_leave_all():
+    for evidence in (t_evidence([0.5] * 4), clustered_evidence([0.5] * 4, "aabc")):
+        assert evidence.estimate[:3] == (0.5, 0.5, 0.5)
+        assert (evidence.p_greater(0.4), evidence.p_greater(0.5), evidence.p_less(0.4)) == (0, 1, 1)
+    for evidence in (t_evidence([0.5]), t_evidence([]), clustered_evidence([0.5, 0.6], "aa")):
+        assert np.isnan([evidence.p_greater(0.4), evidence.p_less(0.4)]).all()
+    assert clustered_evidence([0.5, 0.6], "aa").estimate.mean == pytest.approx(0.55)
+    assert clustered_evidence([], "").estimate.n == 0
+
+
+def clustered_evidence(values: list[float], clusters: str) -> Evidence:
+    return bootstrap_evidence(pd.Series(values, dtype=float), pd.Series(list(clusters), dtype=str))
+
+
+def test_holm_on_a_known_table():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, np.nan, 0.6]) == pytest.approx([1.0, np.nan, 1.0], nan_ok=True)
+    assert holm([]).tolist() == []
