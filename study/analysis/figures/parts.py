@@ -11,38 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from study.analysis.curves import CURVE_COLUMNS as CURVE_COLUMNS
+from study.analysis.curves import accuracy_curves as accuracy_curves
 from study.analysis.figures import style
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results, count_diverged
 from study.analysis.intervals import Estimate
-
-LENGTH = ["num_epochs", "num_steps"]  # one of the two is set
-ACCURACIES = ("train_accuracy", "test_accuracy")
-RUN_COLUMNS = [
-    "address", "seed", "init", "activation", "init_std", "batchnorm", "dropout", "weight_decay",
-    "status",
-]  # fmt: skip
-CURVE_COLUMNS = [*RUN_COLUMNS, "step", "epoch", *ACCURACIES, "gap"]
-
-
-def accuracy_curves(results: Results, experiment: str) -> pd.DataFrame:
-    """Learning curves of all runs, diverged ones at chance accuracy from there to the end.
-
-    Without that, the mean over seeds would be one of the lucky runs only.
-    """
-    points, runs = results.points(experiment), results.runs(experiment)
-    schedule = points[[*LENGTH, "step", "epoch"]].drop_duplicates()
-    parts = [points[points["status"] == "completed"]]
-    for run in runs[runs["status"] == "diverged"].to_dict("records"):
-        own = points[(points["address"] == run["address"]) & (points["step"] < run["diverged_at"])]
-        length = next(key for key in LENGTH if pd.notna(run[key]))
-        planned = schedule[schedule[length].eq(run[length]).fillna(False).astype(bool)]
-        after = planned[~planned["step"].isin(own["step"])].drop_duplicates("step")
-        config = {column: run[column] for column in RUN_COLUMNS}
-        chance = dict.fromkeys(ACCURACIES, run["chance"])
-        parts += [own, after[["step", "epoch"]].assign(**config, **chance)]
-    curves = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
-    return curves.assign(gap=curves["train_accuracy"] - curves["test_accuracy"])[CURVE_COLUMNS]
 
 
 def final_runs(results: Results, experiment: str) -> pd.DataFrame:
