@@ -93,7 +93,10 @@ def _by_group(part: Part, rows: pd.DataFrame) -> dict[Key, dict[Key, Cells]]:
     cells = _tuples(rows, _cell_columns(part))
     found: dict[Key, dict[Key, Cells]] = {}
     for group, key, cell, value in zip(groups, keys, cells, rows["value"].tolist(), strict=True):
-        found.setdefault(group, {}).setdefault(key, {})[cell] = value
+        own = found.setdefault(group, {}).setdefault(key, {})
+        while cell in own:  # runs that differ in what no column shows
+            cell = (*cell, None)
+        own[cell] = value
     return found
 
 

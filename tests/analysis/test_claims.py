@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import builders_claims as make
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 from study.analysis.claims import judge, selects, to_json
 from study.analysis.declarations import Reduction
-from study.analysis.frames import Results
+from study.analysis.frames import CONFIG_COLUMNS, RUN_COLUMNS, Results
+from study.analysis.verdicts import REASONS
 from study.records.config import columns
 from study.records.plan import StudyPlan
 
@@ -400,3 +402,11 @@ def test_results_are_left_as_they_are():
     before = study.runs("e")
     judge([make.claim()], study)
     assert study.runs("e").equals(before)
+
+
+def test_every_field_for_programs_is_documented():
+    text = (Path(__file__).parents[2] / "docs" / "claims.md").read_text(encoding="utf-8")
+    content = to_json([make.judgement(make.claim(), make.both_sides(0.05))], make.results().plan)
+    (one,) = content["claims"]
+    for field in (*content, *one, *one["parts"]["only"], *CONFIG_COLUMNS, *RUN_COLUMNS, *REASONS):
+        assert f"`{field}`" in text, field

@@ -9,6 +9,7 @@ import pytest
 from study.analysis.declarations import Part, Reduction
 from study.analysis.metrics import measure
 from study.analysis.pairing import pairs, prepared, selected
+from study.records.config import EvaluationConfig
 from study.records.record import RunRecord
 
 
@@ -32,6 +33,13 @@ def grid(seeds: int = 2, **tests: float) -> list[RunRecord]:
 def test_several_runs_of_a_side_are_averaged():
     records = grid(on1=0.5, on2=0.7, off1=0.2, off2=0.4)
     assert paired(make.part(), records) == [(0.6, 0.3), (0.61, 0.31)]
+
+
+def test_runs_that_differ_in_what_no_column_shows_are_averaged_too():
+    other = {"evaluation": EvaluationConfig(points=7)}
+    records = grid(seeds=1, on1=0.5, off1=0.2)
+    records.append(make.run(0, test=0.7, lr=0.1, weight_decay=0.1, **other))
+    assert paired(make.part(), records) == [(0.6, 0.2)]
 
 
 def test_a_side_that_lacks_one_of_its_cells_has_no_pair():
