@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
@@ -13,6 +14,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from study.edge.grids import GROUPS
 from study.edge.schema import check_execution, register, run_config
 from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
@@ -94,6 +96,7 @@ def main() -> Any:
     register()
     if not sys.stdout.isatty():
         os.environ.setdefault("COLUMNS", "100")  # rich would break lines at 80 in a log
+    _check_names(sys.argv[1:])
     sys.argv += _without_experiments(sys.argv[1:])
     command = hydra.main(
         version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config"
@@ -103,6 +106,23 @@ def main() -> Any:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(EXIT_INTERRUPTED) from None
+
+
+def _check_names(arguments: Sequence[str]) -> None:
+    """Refuse ``init=1``, which Hydra would take for a number and end in a traceback."""
+    for word in arguments:
+        key, _, value = word.partition("=")
+        if key in (*GROUPS, "study") and isinstance(_read(value), bool | int | float):
+            error = ConfigError(key, "the name of one of the choices", value)
+            print(error, file=sys.stderr)
+            raise SystemExit(1)
+
+
+def _read(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
 
 
 def _without_experiments(arguments: Sequence[str]) -> list[str]:

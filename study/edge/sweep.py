@@ -47,10 +47,12 @@ class Stock:
     Attributes:
         records: by address; those that do not stand are left out, failed ones not.
         reasons: why a cell has to be run, by address.
+        unreadable: the files whose record cannot be used, and why.
     """
 
     records: dict[str, RunRecord] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
 
 
 def sweep(
@@ -89,6 +91,7 @@ def sweep(
         raise SystemExit(EXIT_FAILED) from None
     store.remove_abandoned()
     console.print(_announcement(plan, stock.reasons))
+    _print_some(console, "run again", stock.unreadable)
     pending = sorted(stock.reasons, key=lambda address: _cost(cells[address]), reverse=True)
     progress = StoreProgress(store, pending, console)
     try:
@@ -96,7 +99,11 @@ def sweep(
         if pending:
             with progress:
                 problems = _launch(launcher, [cells[a] for a in pending], store, config)
-        after = take_stock(store, {address: cells[address] for address in pending})
+        try:
+            after = take_stock(store, {address: cells[address] for address in pending})
+        except StudyError as error:  # a newer version has written into the store meanwhile
+            console.print(str(error))
+            raise SystemExit(EXIT_FAILED) from None
         records = stock.records | after.records
         problems += [
             f"{address}: not replaced, {reason}"
@@ -326,6 +333,8 @@ def take_stock(store: RunStore, cells: Mapping[str, RunConfig]) -> Stock:
         reason, record = inspect(store, cell, address)
         if reason is not None:
             stock.reasons[address] = reason
+            if record is None and reason != NEW:
+                stock.unreadable.append(f"{store.path(address)}: {reason}")
             if record is not None:
                 keep_measurements(cell, record)
         if record is not None and reason in (None, FAILED):
@@ -397,11 +406,8 @@ def _finish(
     counts: Counter[str] = Counter(record.status for record in records.values())
     counts["missing"] = len(plan.addresses) - len(records)
     failures = [_describe(r, plan) for r in records.values() if r.status == "failed"]
-    for kind, messages in (("failed", failures), ("not stored", problems)):
-        for message in messages[:SHOWN]:
-            console.print(f"{kind}: {message}")
-        if len(messages) > SHOWN:
-            console.print(f"{kind}: {len(messages) - SHOWN:,} more")
+    _print_some(console, "failed", failures)
+    _print_some(console, "not stored", problems)
     console.print(
         ", ".join(
             f"{counts[status]:,} {status}"
@@ -427,6 +433,13 @@ def _finish(
         return EXIT_FAILED
     print(f"report: {page}", file=sys.stdout)
     return EXIT_FAILED if counts["failed"] or counts["missing"] or problems else 0
+
+
+def _print_some(console: Console, kind: str, messages: Sequence[str]) -> None:
+    for message in messages[:SHOWN]:
+        console.print(f"{kind}: {message}")
+    if len(messages) > SHOWN:
+        console.print(f"{kind}: {len(messages) - SHOWN:,} more")
 
 
 def _describe(record: RunRecord, plan: StudyPlan) -> str:

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--figure", metavar="ID", help="write just this figure, as <folder>/<name>/<ID>.png"
     )
     options = parser.parse_args(arguments)
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
         folders = [conf_folder() / "claims", *map(Path, options.claims)]
         claims = load_claims(folders)
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
             try:
                 record = store.read(address)
             except StoreError as error:
-                console.print(f"left out: {error}", markup=False, highlight=False)
+                console.print(f"left out: {error}")
                 continue
             if record is not None:
                 records[address] = record

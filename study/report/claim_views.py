@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.analysis.claims import Finding, Judgement
+from study.analysis.claims import Finding, Judgement, Part
 from study.analysis.intervals import Estimate
 from study.report.strip import Strip, strip
 from study.report.text import Text
@@ -103,7 +103,7 @@ def part_view(finding: Finding, text: Text) -> PartView:
     """One test in the language of ``text``."""
     part, unit = finding.part, finding.part.unit
     return PartView(
-        label=part.label[text.language],
+        label=_label(part, text),
         effect=text.quantity(finding.effect.mean, unit),
         interval=text.interval(finding.effect, unit),
         n=finding.effect.n,
@@ -132,6 +132,16 @@ def sentence(judgement: Judgement, text: Text) -> str:
         listed = "; ".join(_in_words(finding, text) for finding in judgement.findings.values())
         return f"{text.page['verdict_' + judgement.verdict]}: {listed}"
     return text.fill(wordings[text.language], judgement.findings)
+
+
+def _label(part: Part, text: Text) -> str:
+    """What was compared, and with which number if that is not simply *no effect*."""
+    label = part.label[text.language]
+    nothing = 1 if part.compare == "ratio" else 0
+    if part.against is None or part.against == nothing:
+        return label
+    against = text.quantity(part.against, part.side_unit)
+    return f"{label} ({text.page['against_' + part.compare].format(value=against)})"
 
 
 def _in_words(finding: Finding, text: Text) -> str:

@@ -72,7 +72,7 @@ def draw(spec: FigureSpec, results: Results, languages: Sequence[str]) -> Drawin
     drawing = Drawing(spec.table(results), facts)
     for language in languages:
         text = load_text(language)
-        description = text.fill(text.figures[spec.id].get("alt", ""), facts)
+        description = text.fill(text.figures[spec.id]["alt"], facts)
         with house_style(language):
             figure = spec.draw(results, figure_text(text).label)
             drawing.pictures[language] = inline_svg(figure, spec.id, description)

@@ -68,9 +68,10 @@ class Text:
         return list(dict.fromkeys(re.split(r"[.\[]", field)[0] for field in fields if field))
 
     def quantity(self, value: float | Estimate, unit: str) -> str:
-        """A number, with its interval if it has one, in a format of ``fill``; a dash for NaN."""
-        mean = value.mean if isinstance(value, Estimate) else value
-        return "–" if math.isnan(mean) else _FORMATS[unit](value, self.label)
+        """A number of three digits, or an estimate, in a format of ``fill``; a dash for NaN."""
+        if isinstance(value, Estimate):
+            return "–" if math.isnan(value.mean) else _FORMATS[unit](value, self.label)
+        return "–" if math.isnan(value) else _FORMATS[unit](float(f"{value:.3g}"), self.label)
 
     def interval(self, estimate: Estimate, unit: str) -> str:
         """The two ends, in the unit of ``quantity``; empty where there are none."""

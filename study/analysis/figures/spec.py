@@ -29,4 +29,4 @@ class FigureSpec:
     experiments: tuple[str, ...]
     draw: Callable[[Results, Translate], Figure]
     table: Callable[[Results], pd.DataFrame]
-    facts: Callable[[Results], dict[str, Any]] = lambda results: {}
+    facts: Callable[[Results], dict[str, Any]]
