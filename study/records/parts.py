@@ -30,6 +30,8 @@ def check_parts(content: Mapping[str, Any]) -> None:
     for moment, rows in content["layers"].items():
         _expect(f"layers.{moment} is not a list of mappings", _is_list(rows, dict))
         for row in rows:
+            numbered = _is_count(row.get("layer")) and isinstance(row.get("hidden"), bool)
+            _expect(f"layers.{moment} lacks layer or hidden", numbered)
             _every(f"layers.{moment}", row, lambda item: item is None or _is_number(item))
     for moment, results in content["measurements"].items():
         _expect(f"measurements.{moment} is not a mapping", isinstance(results, dict))

@@ -38,7 +38,7 @@ def record(given: RunConfig | None = None, **changes: Any) -> RunRecord:
             "test_loss": float("inf"),
             "test_accuracy": 0.8,
         },
-        layers={"init": [{"units": 100, "weight_norm": 1.25, "gradient_norm": None}]},
+        layers={"init": [{"layer": 1, "hidden": True, "weight_norm": 1.25, "gradient_norm": None}]},
         measurements={"end": {"weights": {"matrix": np.arange(6, dtype=np.float32).reshape(2, 3)}}},
         timing={"total": 1.0, "at": [0.0, 0.5]},
         provenance=provenance([]) | {"started": "2025-01-01T00:00:00+00:00", "data": DATA},
