@@ -23,6 +23,7 @@ FULL_BATCH = "full"
 
 # What a choice may be called: it is a file's name, and stands in figures and on the page.
 _NAME = re.compile(r"\w[\w .,=+-]{0,79}")
+_SHOWN = re.compile(r"[\w .,:;=+/()\[\]~-]{1,60}")
 # Strings that Hydra reads as the same string without quotes.
 _PLAIN = re.compile(r"(?!(null|true|false|nan|inf)$)[a-z_][a-z0-9_]*", re.IGNORECASE)
 
@@ -246,12 +247,20 @@ def build(choice: Mapping[str, Any], group: str) -> Any:
 
 
 def label(choice: Mapping[str, Any]) -> str:
-    """How figures name a choice: ``he``, or ``normal 0.01`` where it has just one parameter."""
+    """How figures name a choice: ``he``, or ``normal 0.01`` where it has just one parameter.
+
+    Of text that a figure could take for a formula, or a page for markup, a digest is shown.
+    """
     parameters = [value for key, value in choice.items() if key not in ("name", "_target_")]
     name = str(choice["name"])
     if len(parameters) != 1:
         return name
-    return f"{name} {parameters[0]:g}" if _number(parameters[0]) else f"{name} {parameters[0]}"
+    (value,) = parameters
+    if _number(value):
+        return f"{name} {value:g}"
+    if not _SHOWN.fullmatch(text := str(value)):
+        text = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    return f"{name} {text}"
 
 
 def columns(config: Mapping[str, Any]) -> dict[str, Any]:
