@@ -12,6 +12,7 @@ from study.analysis.figures.grid_cells import METRIC, NAMES, plain, setting
 from study.analysis.frames import Results
 from study.analysis.grid_data import ACCURACIES, explorer_data, hundredths, ranking_data
 from study.analysis.intervals import Estimate
+from study.report.svg import in_page_colours
 from study.report.text import Text
 
 STATUSES = ("completed", "diverged", "failed", "missing")
@@ -139,6 +140,7 @@ def explorer_json(results: Results, text: Text, command: str) -> Markup:
         factor["name"] = text.label(factor["name"])
         for level in factor["levels"]:
             value = level.pop("value")
+            level["colour"] = in_page_colours(level["colour"])
             level["id"], level["name"] = plain(value), setting(factor["id"], value, text.label)
     for cell in data["cells"]:
         cell["means"] = [hundredths(cell[name].mean) for name in ACCURACIES]

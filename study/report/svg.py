@@ -5,7 +5,7 @@ import re
 
 from matplotlib.figure import Figure
 
-from study.analysis.figures.style import FAINT, INK
+from study.analysis.figures.style import FAINT, INK, PALETTE
 
 DATE = {"Date": None}  # the same runs give the same bytes
 PIXELS_PER_INCH = 160
@@ -32,6 +32,9 @@ def inline_svg(figure: Figure, figure_id: str, description: str) -> str:
     )
     text = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", text)
     text = text.replace(INK, "currentColor").replace(FAINT, "var(--grid)")
+    # letters need more contrast than lines
+    text = re.sub("<text[^>]*>", lambda m: in_page_colours(m[0], "-ink"), text)
+    text = in_page_colours(text)
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     # the page scales the drawing to the column; the view box keeps its proportions
     text = re.sub(r'(<svg[^>]*?) width="[^"]+"', r"\1", text, count=1)
@@ -42,6 +45,17 @@ def inline_svg(figure: Figure, figure_id: str, description: str) -> str:
     style = f'style="--points:{float(width[1]):g}"'
     label = _attribute(description)
     return text.replace("<svg", f'<svg role="img" {style} aria-label="{label}"', 1)
+
+
+def in_page_colours(text: str, kind: str = "") -> str:
+    """``text`` with the palette's colours replaced by the page's variables.
+
+    Args:
+        kind: ``-ink`` for the shades that letters have.
+    """
+    for name, colour in PALETTE.items():
+        text = text.replace(colour, f"var(--{name}{kind})")
+    return text
 
 
 def png(figure: Figure, *, background: str = "none") -> bytes:

@@ -38,11 +38,12 @@ def test_references_point_to_ids_of_the_figure():
     assert set(re.findall(r'(?:href="|url\()#([^")]+)', text)) <= ids
 
 
-def test_ink_is_the_page_colour_and_data_keep_theirs():
+def test_ink_and_palette_are_the_pages_colours():
     text = inline_svg(drawn(), "a", "")
     assert "currentColor" in text
     assert "#123456" not in text
-    assert colour("he") in text
+    assert colour("he") not in text
+    assert "stroke: var(--vermilion)" in text  # He's, in a shade for light and for dark
 
 
 def test_description_and_labels_are_escaped():

@@ -44,8 +44,18 @@ KOREAN_FONTS = (
     "Noto Sans CJK JP",
 )  # fmt: skip
 
-_BLACK, _ORANGE, _SKY, _GREEN = "#7f7f7f", "#e69f00", "#56b4e9", "#009e73"
-_BLUE, _VERMILION, _PURPLE, _YELLOW = "#0072b2", "#d55e00", "#cc79a7", "#b8a800"
+# Okabe and Ito's colours by name; the page has each in a shade for light and for dark.
+PALETTE = {
+    "orange": "#e69f00",
+    "sky": "#56b4e9",
+    "green": "#009e73",
+    "blue": "#0072b2",
+    "vermilion": "#d55e00",
+    "purple": "#cc79a7",
+    "yellow": "#b8a800",
+}
+_ORANGE, _SKY, _GREEN, _BLUE, _VERMILION, _PURPLE, _YELLOW = PALETTE.values()
+_BLACK = "#7f7f7f"
 
 # name of a thing: (colour, line style)
 STYLES: dict[str, tuple[str, Any]] = {
