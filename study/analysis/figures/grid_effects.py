@@ -39,6 +39,7 @@ from study.analysis.figures.style import Translate
 from study.analysis.frames import Results, count_diverged
 
 SIDES = (("off", "s"), ("on", "o"))  # of a switch, with their markers
+ROUNDING = 1e-9  # equal accuracies differ by as much after a few sums
 
 
 def draw_main_effects(results: Results, tr: Translate) -> Figure:
@@ -298,8 +299,8 @@ def facts_interactions(results: Results) -> dict[str, Any]:
     change = own["difference"]
     facts["case"] = (
         "plain" if len(ranges) == 1
-        else "narrower" if change.high < 0
-        else "wider" if change.low > 0
+        else "narrower" if change.high < -ROUNDING
+        else "wider" if change.low > ROUNDING
         else "unclear"
     )  # fmt: skip
     for switch in ("batchnorm", "dropout"):

@@ -1,5 +1,6 @@
 """Figures of the grid on planted accuracies: what is drawn, what the tables say, what is marked."""
 
+import dataclasses
 import io
 import re
 import warnings
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 
+from study.analysis import grid_data
 from study.analysis.figures import grid, grid_cells, grid_effects, grid_ranking, style
 from study.analysis.intervals import Estimate, t_interval
+from study.report.text import load_text
 
 RECIPE = ("he", "relu", True, 0.2, 0.0)
 BASE = {"constant 0.01": 0.2, "normal 0.01": 0.4, "normal 1": 0.3, "xavier": 0.5, "he": 0.6}
@@ -85,20 +88,19 @@ def test_the_same_runs_give_the_same_bytes(spec, results):
     assert drawn() == drawn()
 
 
+FEW = {
+    "none": [],
+    "failed": [make.record(RECIPE, status="failed")],
+    "diverged": [make.record(RECIPE, status="diverged")],
+    "one": [make.record(RECIPE)],
+    "two": [make.record(RECIPE), make.record(("he", "relu", False, 0.0, 0.0), distinct=3)],
+    "constant": [make.record(("constant 0.01", "relu", False, 0.0, 0.0), distinct=1)],
+    "narrowed": [make.record(cell) for cell in make.CELLS if cell[0] == "he" and cell[2]],
+}
+
+
 @pytest.mark.parametrize("spec", grid.FIGURES, ids=lambda spec: spec.id)
-@pytest.mark.parametrize(
-    "records",
-    [
-        [],
-        [make.record(RECIPE, status="failed")],
-        [make.record(RECIPE, status="diverged")],
-        [make.record(RECIPE)],
-        [make.record(RECIPE), make.record(("he", "relu", False, 0.0, 0.0), distinct=3)],
-        [make.record(("constant 0.01", "relu", False, 0.0, 0.0), distinct=1)],
-        [make.record(cell) for cell in make.CELLS if cell[0] == "he" and cell[2]],
-    ],
-    ids=["none", "failed", "diverged", "one", "two", "constant", "narrowed"],
-)
+@pytest.mark.parametrize("records", FEW.values(), ids=FEW)
 def test_few_runs_do_not_crash(spec, records):
     few = make.results(records, missing=1)
     with warnings.catch_warnings():
@@ -409,3 +411,214 @@ def test_the_name_of_a_cell_leaves_out_what_is_off():
     assert grid_ranking.cell_name(("he", "relu", True, 0.0, 0.0), ["batchnorm"], str).endswith(
         "batch norm"
     )
+
+
+# --- Facts: what the sentences say ----------------------------------------------------------------
+
+
+def sentences(spec, results, language):
+    """The alternative text and the sentence of a figure."""
+    text, facts = load_text(language), spec.facts(results)
+    return [text.fill(text.figures[spec.id][part], facts) for part in ("alt", "measured")]
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("spec", grid.FIGURES, ids=lambda spec: spec.id)
+def test_every_figure_says_what_it_shows(spec, language, results, partial):
+    for runs in (results, partial, *(make.results(few, missing=1) for few in FEW.values())):
+        for sentence in sentences(spec, runs, language):
+            assert sentence
+            assert not re.search(r"nan|[{}]|None", sentence), sentence
+
+
+def test_sentences_contain_no_number_that_was_not_measured(results):
+    for spec in grid.FIGURES:
+        for part in ("alt", "measured"):
+            template = load_text("en").figures[spec.id][part]
+            for case in template.values():
+                written = re.sub(r"\{[^}]*\}", "", case)
+                assert set(re.findall(r"\d+", written)) <= {"50"}, case  # passes 50 %
+
+
+def test_heat_maps_say_best_worst_and_how_many_learn(results):
+    facts = grid.facts_heatmaps(results)
+    assert facts["case"] == "compared"
+    assert facts["best"].mean == pytest.approx(0.83 + 0.005)
+    assert (facts["best_init"], facts["best_activation"]) == ("he", "relu")
+    assert (facts["best_batchnorm"], facts["best_dropout"]) == ("on", "0")
+    assert facts["worst"].mean == pytest.approx(0.15 + 0.005)
+    assert facts["worst_init"] == "constant 0.01"
+    learn = [cell for cell in make.CELLS if accuracy(cell, 0.5) > 0.5]
+    assert facts["learned_on"] == sum(cell[2] for cell in learn)
+    assert facts["learned_off"] == sum(not cell[2] for cell in learn)
+    assert (facts["cells_on"], facts["cells_off"], facts["empty"]) == (60, 60, 0)
+    assert facts["difference"].mean == pytest.approx(0.2)
+    assert facts["init"] != "constant 0.01"
+
+
+def test_heat_maps_without_a_comparison_say_so():
+    assert grid.facts_heatmaps(make.results([make.record(RECIPE, test=0.8)]))["case"] == "alone"
+
+
+def test_cells_without_runs_and_diverged_runs_are_counted(partial):
+    facts = grid.facts_heatmaps(partial)
+    assert (facts["cells"], facts["empty"], facts["diverged"]) == (118, 2, 1)
+    assert np.isnan(facts["best"].half_width)
+
+
+def test_main_effects_are_said_as_planted(results):
+    facts = grid_effects.facts_main_effects(results)
+    assert facts["case"] == "full"
+    assert facts["batchnorm_high"].mean == pytest.approx(0.16)
+    assert facts["dropout_high"].mean == pytest.approx(-0.06)
+    assert facts["weight_decay_high"].mean == pytest.approx(0)
+    assert (facts["init_low_level"], facts["init_high_level"]) == ("constant 0.01", "he")
+    assert facts["activation_high_level"] == "relu"
+    assert facts["activation_high"].mean == pytest.approx(0.02)
+
+
+def test_a_factor_that_does_not_vary_leaves_the_largest_effect():
+    records = make.full_grid(accuracy)
+    without = [each for each in records if each.config["dropout"] == 0]
+    facts = grid_effects.facts_main_effects(make.results(without))
+    assert facts["case"] == "some"
+    assert (facts["largest_factor"], facts["largest_level"]) == ("initial value", "constant 0.01")
+
+
+@pytest.mark.parametrize(
+    ("without", "with_norm", "case"),
+    [((0.2, 0.8), (0.5, 0.6), "narrower"), ((0.5, 0.6), (0.2, 0.8), "wider"),
+     ((0.3, 0.7), (0.3, 0.7), "unclear")],
+)  # fmt: skip
+def test_whether_batch_norm_narrows_the_range_depends_on_the_runs(without, with_norm, case):
+    def planted(cell, seed):
+        init, _, batchnorm, *_ = cell
+        low, high = with_norm if batchnorm else without
+        return 0.1 if init == "constant 0.01" else high if init == "he" else low
+
+    facts = grid_effects.facts_interactions(make.results(make.full_grid(planted)))
+    assert facts["case"] == case
+    assert facts["off"].mean == pytest.approx(without[1] - without[0])
+    assert facts["on"].mean == pytest.approx(with_norm[1] - with_norm[0])
+    assert facts["all_on"].mean == pytest.approx(with_norm[1] - 0.1)
+
+
+def test_one_kind_of_initial_value_is_said_plainly():
+    random = [r for r in make.full_grid(accuracy) if r.config["init"]["name"] != "constant"]
+    assert grid_effects.facts_interactions(make.results(random))["case"] == "plain"
+
+
+def test_distinct_units_are_said_where_they_are_known(with_layers, results):
+    facts = grid_effects.facts_interactions(with_layers)
+    assert (facts["layer"], facts["units_off"].mean, facts["units_on"].mean) == (2, 1, 8)
+    assert grid_effects.facts_interactions(results)["units_on"] == grid_cells.UNKNOWN
+
+
+def test_curves_say_how_far_the_recipe_leads():
+    def planted(cell, seed):
+        return (0.9 if grid_cells.is_recommended(cell) else 0.4) + 0.01 * seed
+
+    facts = grid.facts_curves(make.results(make.full_grid(planted, seeds=(0, 1, 2))))
+    assert facts["recipe_end"].mean == pytest.approx(0.91)
+    assert facts["lead"][:4] == pytest.approx((0.5, 0.5, 0.5, 3))
+    assert (facts["early_epoch"], facts["end_epoch"]) == (1, 2)
+    assert facts["recipe_early"].mean == pytest.approx((0.1 + 0.91) / 2)
+    assert (facts["recipe_cells"], facts["without_cells"], facts["others_cells"]) == (9, 9, 102)
+
+
+def test_ranks_of_the_recipe_are_said_as_they_are(results):
+    facts = grid_ranking.facts_ranking(results)
+    assert facts["case"] == "ranked"
+    assert facts["rank"] == 2  # equal to the best, which comes first in the grid
+    assert facts["distance"].mean == pytest.approx(0)
+    assert facts["ranks"].split(", ")[0] == "2"
+    assert facts["inside"] == sum(int(rank) <= 12 for rank in facts["ranks"].split(", "))
+
+
+def test_a_recipe_that_wins_and_a_grid_without_it():
+    others = [cell for cell in make.CELLS if not grid_cells.is_recommended(cell)][:10]
+    records = [make.record(cell, test=0.5) for cell in others]
+    assert grid_ranking.facts_ranking(make.results(records))["case"] == "no_recipe"
+    facts = grid_ranking.facts_ranking(make.results([*records, make.record(RECIPE, test=0.9)]))
+    assert (facts["case"], facts["inside"], facts["tenth"]) == ("first", 1, 1)
+
+
+# --- The explorer's data --------------------------------------------------------------------------
+
+
+def test_every_cell_of_the_heat_maps_can_be_found_by_its_number(results):
+    figure = grid.draw_heatmaps(results, str)
+    found = {
+        patch.get_gid(): (panel, patch.get_xy())
+        for panel, axes in enumerate(heat_maps(figure))
+        for patch in axes.patches
+        if patch.get_gid()
+    }
+    assert set(found) == {f"cell-{number}" for number in range(120)}
+    data = grid_data.explorer_data(results)
+    for number in (0, 17, 63, 119):
+        panel, (x, y) = found[f"cell-{number}"]
+        init, activation, norm, dropout, decay = data["cells"][number]["at"]
+        assert (x, y, panel) == (activation, init, 4 * dropout + 2 * decay + norm)
+
+
+def test_explorer_has_every_run_of_every_cell(results):
+    data = grid_data.explorer_data(results)
+    assert len(data["cells"]) == 120
+    assert data["seeds"] == [0, 1]
+    assert data["epochs"] == list(make.EPOCHS)
+    for cell, shown in zip(make.CELLS, data["cells"], strict=True):
+        names = [data["factors"][i]["levels"][at]["value"] for i, at in enumerate(shown["at"])]
+        assert tuple(names) == cell
+        expected = [100 * accuracy(cell, seed) for seed in (0, 1)]
+        assert [run[1] for run in shown["runs"]] == pytest.approx(expected, abs=0.006)
+        assert shown["test_accuracy"].mean == pytest.approx(accuracy(cell, 0.5))
+        assert shown["curves"][0][-1] == pytest.approx(100 * accuracy(cell, 0.5), abs=0.006)
+        assert shown["curves"][0][0] == pytest.approx(10)
+
+
+def test_explorer_tells_diverged_failed_and_missing_runs_apart(partial):
+    cells = grid_data.explorer_data(partial)["cells"]
+    of = dict(zip(make.CELLS, cells, strict=True))
+    diverged = of["normal 1", "relu", False, 0.0, 0.0]
+    failed = of["he", "tanh", False, 0.0, 0.0]
+    missing = of["xavier", "sigmoid", True, 0.2, 0.001]
+    assert diverged["runs"] == [[0, 10.0, 10.0, 0.0, "diverged"]]
+    assert failed["runs"] == [[0, None, None, None, "failed"]]
+    assert missing["runs"] == []
+    assert [cell["missing"] for cell in (diverged, failed, missing)] == [0, 0, 1]
+    assert failed["curves"] is None
+
+
+def test_overrides_of_a_level_choose_it(results):
+    words = {
+        level["value"]: level["words"]
+        for factor in grid_data.explorer_data(results)["factors"]
+        if factor["id"] in ("init", "batchnorm", "dropout")
+        for level in factor["levels"]
+    }
+    assert words["he"] == ["init=he"]
+    assert words["normal 0.01"] == ["init=normal", "init.std=0.01"]
+    assert words["constant 0.01"] == ["init=constant", "init.value=0.01"]
+    assert words[True] == ["batchnorm=true"]
+    assert words[0.2] == ["dropout=0.2"]
+
+
+def test_colours_of_the_explorer_carry_text_and_grow_brighter():
+    scale = grid_data.colour_scale()
+    shades = [luminance(colour) for colour, _ in scale]
+    assert shades == sorted(shades)
+    for colour, ink in scale:
+        dark, bright = sorted((luminance(colour), luminance(ink)))
+        assert (bright + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_runs_of_further_settings_in_the_same_cell_do_not_crash(results):
+    twice = [
+        dataclasses.replace(record, address=f"{number}{record.address[1:]}")
+        for record in results.records.values()
+        for number in (1, 2)
+    ]
+    cells = grid_data.explorer_data(make.results(twice))["cells"]
+    assert {len(cell["runs"]) for cell in cells} == {4}
+    grid_ranking.facts_ranking(make.results(twice))
