@@ -33,6 +33,10 @@ class TinyStudy:
     def page(self) -> Path:
         return self.folder / "reports" / "tiny" / "index.html"
 
+    def page_in(self, language: str) -> Path:
+        """The page in ``language``; the study was reported in English."""
+        return self.page if language == "en" else self.page.with_name(f"index.{language}.html")
+
     @property
     def results(self) -> Results:
         plan = read_plan(self.store, "tiny")
@@ -54,6 +58,18 @@ def tiny_study(tmp_path_factory: pytest.TempPathFactory) -> TinyStudy:
     )
     assert done.returncode == 0, done.stderr
     return TinyStudy(folder, done.stdout + done.stderr)
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core, which ``npm ci --prefix tests/report`` installs."""
+    source = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+    if not source.is_file():
+        message = "axe-core is not installed (npm ci --prefix tests/report)"
+        if os.environ.get("CI"):
+            pytest.fail(f"CI has to have it: {message}")
+        pytest.skip(message)
+    return source.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,76 @@
+"""What the tests do with the page in a browser: open it, on a phone, on paper, by night."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+A4_COLUMN = 688  # CSS pixels of an A4 page between the margins of the print stylesheet
+
+
+def visit(browser: Any, page: Any) -> None:
+    """Open ``page`` afresh, and forget what was asked for and said before."""
+    browser.get("about:blank")
+    browser.get_log("performance")
+    browser.get_log("browser")
+    browser.get(page.as_uri())
+
+
+def requested(browser: Any) -> list[str]:
+    """Addresses of everything that the page asked for."""
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return [
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+
+
+@contextlib.contextmanager
+def seen(
+    browser: Any, *, width: int = 1280, theme: str = "light", media: str = ""
+) -> Iterator[None]:
+    """As on a screen of ``width``, in a system that prefers ``theme``, or on paper."""
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"media": media, "features": [{"name": "prefers-color-scheme", "value": theme}]},
+    )
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
+@contextlib.contextmanager
+def without_javascript(browser: Any) -> Iterator[None]:
+    """The page's script does not run; the driver's still does."""
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def open_everything(browser: Any) -> None:
+    """Open all disclosures: what is behind them has to be right as well."""
+    browser.execute_script("document.querySelectorAll('details').forEach(e => { e.open = true })")
+
+
+def too_wide(browser: Any) -> list[str]:
+    """What reaches beyond the right edge of the window and is in no box that scrolls."""
+    return browser.execute_script(
+        """
+        const width = document.documentElement.clientWidth;
+        const scrolls = e => e && (['auto', 'scroll', 'hidden', 'clip'].includes(
+            getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+        return [...document.body.querySelectorAll('*')]
+            .filter(e => !e.closest('svg') && e.getClientRects().length)
+            .filter(e => e.getBoundingClientRect().right > width + 1 && !scrolls(e.parentElement))
+            .map(e => `${e.tagName}.${e.className} ${e.textContent.slice(0, 40)}`);
+        """
+    )
