@@ -365,7 +365,6 @@ def test_whatever_is_done_to_a_record_it_is_named_and_run_again(
         print(f"\n{rounds * len(DAMAGES)} records changed in {len(DAMAGES)} ways", end=" ")
 
 
-@pytest.mark.xfail(strict=False, reason="study.edge.sweep only counts them")
 def test_a_sweep_names_the_records_it_cannot_use(
     sweep: Starter, tiny: tuple[str, ...], folder: Path
 ) -> None:
