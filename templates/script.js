@@ -28,7 +28,7 @@ const change = (id, changes) => {
   showAll();
 };
 const arrive = (saved) => {
-  const [id, query] = decodeURIComponent(location.hash.slice(1)).split("?");
+  const [id, query] = location.hash.slice(1).split("?");
   const wanted = saved ?? query; // a plain link leaves the choices as they are
   if (wanted !== undefined) state = new URLSearchParams(wanted);
   history.replaceState(`${state}`, "");
@@ -118,11 +118,12 @@ const ranking = ({ words }) => {
   const heads = all("thead th", box);
   const body = box.querySelector("tbody");
   const rows = [...body.rows];
-  const column = Object.fromEntries(heads.map((head, i) => [head.dataset.key, i]));
-  const value = (row, key) => row.cells[column[key]].dataset.value;
+  const keys = heads.map((head) => head.dataset.key);
+  const value = (row, key) => row.cells[keys.indexOf(key)].dataset.value;
   const sorting = () => {
-    const key = state.get("sort") in column ? state.get("sort") : "rank";
-    return [key, state.get("order") ?? heads[column[key]].dataset.order ?? "ascending"];
+    const key = keys.includes(state.get("sort")) ? state.get("sort") : "rank";
+    const order = state.get("order") ?? heads[keys.indexOf(key)].dataset.order;
+    return [key, order === "descending" ? order : "ascending"];
   };
   const show = () => {
     for (const select of selects) select.value = state.get(select.name) ?? "";

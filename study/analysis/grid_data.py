@@ -1,7 +1,7 @@
 """What the page's explorer shows of the grid: every cell with its runs, means and curves.
 
 All statistics are done here, from stored runs; in the browser values of cells are averaged at
-most. Shares are in per cent with two decimals, so that the page stays small.
+most. Shares are in per cent with three decimals, so that the page stays small.
 """
 
 import math
@@ -123,9 +123,9 @@ def _luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def hundredths(value: float) -> float | None:
-    """A share as per cent with two decimals; None where it is not known."""
-    return round(100 * float(value), 2) if math.isfinite(value) else None
+def per_cent(value: float) -> float | None:
+    """A share as per cent with three decimals; None where it is not known."""
+    return round(100 * float(value), 3) if math.isfinite(value) else None
 
 
 def _runs(stored: pd.DataFrame | None, counted: pd.DataFrame | None) -> list[list[Any]]:
@@ -136,7 +136,7 @@ def _runs(stored: pd.DataFrame | None, counted: pd.DataFrame | None) -> list[lis
     known = stored.iloc[:0] if counted is None else counted
     found = known.set_index("address")[list(ACCURACIES)].reindex(rows["address"]).astype(float)
     return [
-        [int(seed), *map(hundredths, accuracies), str(status)]
+        [int(seed), *map(per_cent, accuracies), str(status)]
         for seed, status, accuracies in zip(
             rows["seed"], rows["status"], found.to_numpy(), strict=True
         )
@@ -146,7 +146,7 @@ def _runs(stored: pd.DataFrame | None, counted: pd.DataFrame | None) -> list[lis
 def _curves(group: pd.DataFrame, epochs: Sequence[float]) -> list[list[float | None]]:
     """Mean over runs of each of ``ACCURACIES`` at each of ``epochs``."""
     means = group.groupby("epoch")[list(ACCURACIES)].mean().reindex(list(epochs))
-    return [[hundredths(value) for value in means[name]] for name in ACCURACIES]
+    return [[per_cent(value) for value in means[name]] for name in ACCURACIES]
 
 
 def _gap_range(cells: Iterable[Mapping[str, Any]]) -> tuple[float, float]:

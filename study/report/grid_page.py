@@ -1,6 +1,7 @@
 """The grid's interactive parts in the language of the page: ranking table and explorer."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from markupsafe import Markup
 from study.analysis.effects import FACTORS
 from study.analysis.figures.grid_cells import METRIC, NAMES, plain, setting
 from study.analysis.frames import Results
-from study.analysis.grid_data import ACCURACIES, explorer_data, hundredths, ranking_data
+from study.analysis.grid_data import ACCURACIES, explorer_data, per_cent, ranking_data
 from study.analysis.intervals import Estimate
 from study.report.svg import in_page_colours
 from study.report.text import Text
@@ -112,8 +113,7 @@ def _ranking_row(row: Mapping[str, Any], text: Text) -> RankingRow:
 
 
 def _one_decimal(share: float) -> str:
-    known = hundredths(share)
-    return "–" if known is None else f"{known:.1f}".replace("-", "−")
+    return f"{100 * share:.1f}".replace("-", "−") if math.isfinite(share) else "–"
 
 
 def explorer_json(results: Results, text: Text, command: str) -> Markup:
@@ -143,8 +143,8 @@ def explorer_json(results: Results, text: Text, command: str) -> Markup:
             level["colour"] = in_page_colours(level["colour"])
             level["id"], level["name"] = plain(value), setting(factor["id"], value, text.label)
     for cell in data["cells"]:
-        cell["means"] = [hundredths(cell[name].mean) for name in ACCURACIES]
-        cell["means"].append(hundredths(cell["diverged"] / cell["n"]) if cell["n"] else None)
+        cell["means"] = [per_cent(cell[name].mean) for name in ACCURACIES]
+        cell["means"].append(per_cent(cell["diverged"] / cell["n"]) if cell["n"] else None)
         cell["texts"] = [_estimate_text(cell.pop(name), name, text) for name in ACCURACIES]
     data["command"] = command
     data["words"] = {
