@@ -23,7 +23,9 @@ from study.records.config import RunConfig, build
 from study.records.plan import StudyPlan
 
 CONF = conf_folder()
-EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+# The cells of the accuracy gate (docs/gate.md) are no figure's: the study does not run them.
+GATE = "gate"
+EXPERIMENTS = sorted({path.stem for path in (CONF / "experiment").glob("*.yaml")} - {GATE})
 PRESETS = {"default": (6, 3), "full": (10, 6), "quick": (2, 1)}
 OPTIONS = [
     (group, path.stem)
@@ -69,7 +71,7 @@ def values(configs: list[RunConfig], key: str) -> set[Any]:
 
 def test_every_file_of_a_group_is_known_here() -> None:
     groups = {path.parent.name for path in CONF.rglob("*.yaml")} - {CONF.name}
-    assert groups == {"init", "activation", "data", "study", "experiment", "claims"}
+    assert groups == {"init", "activation", "data", "study", "experiment", "claims", "gate"}
 
 
 @pytest.mark.parametrize(("group", "name"), OPTIONS)
@@ -94,13 +96,13 @@ def test_every_activation_becomes_a_layer(name: str) -> None:
     assert layer.forward(np.zeros((2, 5), np.float32), training=True).shape == (2, 5)
 
 
-def test_the_main_job_runs_every_experiment_there_is() -> None:
+def test_the_main_job_runs_every_experiment_there_is_but_the_gate() -> None:
     defaults = yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))["defaults"]
     listed = next(item["experiment"] for item in defaults if "experiment" in item)
     assert sorted(listed) == EXPERIMENTS
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("experiment", [*EXPERIMENTS, GATE])
 def test_an_experiment_says_which_package_it_is_and_how_to_run_it(experiment: str) -> None:
     text = Path(CONF / "experiment" / f"{experiment}.yaml").read_text(encoding="utf-8")
     assert text.startswith(f"# @package hydra.sweeper.grids.{experiment}\n")
