@@ -49,9 +49,9 @@ class Text:
         """``template`` with ``{name:format}`` replaced by what ``facts`` has of ``name``.
 
         Formats: ``percent`` (a share: ``93.5 ± 0.2 %``), ``points`` (a difference of shares:
-        ``+2.4 ± 0.6 points``), ``times`` (a ratio: ``× 2.1 (1.9 to 2.4)``), ``number``
-        (also without a format: ``3.0 ± 1.0``). ``{name.n}`` takes an attribute. None is *never*,
-        a string a label.
+        ``+2.4 ± 0.6 points``), ``span`` (the same without a plus: a distance), ``times`` (a
+        ratio: ``× 2.1 (1.9 to 2.4)``), ``number`` (also without a format: ``3.0 ± 1.0``).
+        ``{name.n}`` takes an attribute. None is *never*, a string a label.
 
         Args:
             template: or several of them, of which ``facts["case"]`` chooses.
@@ -132,6 +132,10 @@ def _points(value: Any, label: Callable[[str], str]) -> str:
     return f"{'+' if mean > 0 else ''}{_hundredfold(value)} {label('points')}"
 
 
+def _span(value: Any, label: Callable[[str], str]) -> str:
+    return _points(value, label).removeprefix("+")
+
+
 def _hundredfold(value: Any) -> str:
     if not isinstance(value, Estimate):
         return f"{100 * value:.1f}".replace("-", "−")
@@ -163,6 +167,7 @@ _FORMATS: dict[str, Callable[[Any, Callable[[str], str]], str]] = {
     "number": _plain,
     "percent": _percent,
     "points": _points,
+    "span": _span,
     "times": _times,
 }
 
