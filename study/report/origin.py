@@ -90,10 +90,16 @@ def divergences(results: Results, text: Text) -> Sequence[Mapping[str, Any]]:
 def _cell(values: Mapping[str, Any], text: Text) -> str:
     """What a run or a cell was, in words."""
     return ", ".join(
-        f"{text.label(name)} {text.label(tables.cell_text(values[name]))}"
+        f"{text.label(name)} {text.label(_rounded(tables.cell_text(values[name])))}"
         for name in CELL
         if name in values and not pd.isna(values[name])
     )
+
+
+def _rounded(choice: str) -> str:
+    """``normal 0.54117`` as ``std 0.54``, as the figures call it."""
+    name, _, value = choice.partition(" ")
+    return f"std {float(value):.2g}" if name == "normal" and value else choice
 
 
 def citation(results: Results, text: Text) -> dict[str, str]:
