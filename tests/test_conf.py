@@ -16,9 +16,9 @@ from omegaconf import DictConfig
 
 from study.data import NAMES
 from study.edge.schema import register, run_config
-from study.paths import conf_folder
 from study.edge.sweep import plan_study
 from study.network.activations import Activation
+from study.paths import conf_folder
 from study.records.config import RunConfig, build
 from study.records.plan import StudyPlan
 

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from study.edge.schema import register, run_config
-from study.paths import conf_folder
 from study.errors import ConfigError
 from study.network.probes import PROBES
+from study.paths import conf_folder
 from study.records.config import (
     DataConfig,
     EvaluationConfig,
