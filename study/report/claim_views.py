@@ -9,7 +9,7 @@ from typing import Any
 from study.analysis.claims import Finding, Judgement, Part
 from study.analysis.intervals import Estimate
 from study.report.strip import Strip, strip
-from study.report.text import Text
+from study.report.text import Text, kept_together
 
 MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
 
@@ -93,7 +93,7 @@ def claim_view(judgement: Judgement, text: Text, command: str) -> ClaimView:
         uncorrected=judgement.uncorrected,
         mark=MARKS[judgement.verdict],
         reason=_reason(judgement.reason, text),
-        sentence=sentence(judgement, text),
+        sentence=kept_together(sentence(judgement, text)),
         parts=[part_view(finding, text) for finding in judgement.findings.values()],
         command=command,
     )

@@ -86,6 +86,11 @@ class Text:
         return _typeset(f"{low} {self.label('to')} {high}")
 
 
+def kept_together(sentence: str) -> str:
+    """``sentence`` without line breaks within a number: at ``×``, ``±`` and before ``%``."""
+    return re.sub(r"(?<=[×±]) | (?=[±%])", "\u00a0", sentence)
+
+
 def _chosen(template: str | Mapping[str, str], facts: Mapping[str, Any]) -> str:
     return template if isinstance(template, str) else template[str(facts["case"])]
 

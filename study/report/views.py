@@ -16,7 +16,7 @@ from study.report.claim_views import ClaimView, claim_view, interval_note
 from study.report.drawing import Drawing
 from study.report.origin import count_outcomes
 from study.report.sections import SECTIONS
-from study.report.text import Text
+from study.report.text import Text, kept_together
 
 # What a reader wants to know of the runs behind a figure, in the order to say it.
 SETTINGS = (
@@ -137,7 +137,7 @@ def figure_view(
         picture=Markup(drawing.pictures[text.language]) if drawing else None,
         problem=None if drawing else text.page["nothing_yet"],
         alt=text.fill(words["alt"], facts) if drawing else "",
-        measured=text.fill(words["measured"], facts) if drawing else "",
+        measured=kept_together(text.fill(words["measured"], facts)) if drawing else "",
         note=interval_note(words["measured"], facts, text) if drawing else "",
         table=tables.view(drawing.table, text.label) if drawing else None,
         claims=claims,

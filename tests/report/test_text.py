@@ -3,7 +3,7 @@
 import pytest
 
 from study.analysis.intervals import Estimate
-from study.report.text import load_text
+from study.report.text import kept_together, load_text
 
 TEXT = load_text("en")
 GAP = Estimate(-0.0662, -0.0801, -0.0523, 10)
@@ -40,6 +40,10 @@ def test_formats(template: str, expected: str) -> None:
         "tiny": 4.1e-7,
     }
     assert TEXT.fill(template, facts) == expected
+
+
+def test_numbers_stay_on_one_line() -> None:
+    assert kept_together("a × 2 and 3.0 ± 1.0 % b") == "a ×\u00a02 and 3.0\u00a0±\u00a01.0\u00a0% b"
 
 
 def test_one_seed_has_no_interval() -> None:
