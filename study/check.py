@@ -3,50 +3,45 @@
 Exit codes: 0 pass, 1 regression, 2 runs failed, 3 nothing comparable, 4 wrong usage.
 """
 
+import argparse
+import json
 import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
 
-# Before NumPy is imported, here and, inherited, in the workers: one BLAS thread for each run.
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
+from rich.console import Console
 
-import argparse  # noqa: E402
-import json  # noqa: E402
-import shutil  # noqa: E402
-import sys  # noqa: E402
-import tempfile  # noqa: E402
-from collections.abc import Mapping, Sequence  # noqa: E402
-from datetime import UTC, datetime  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import NoReturn  # noqa: E402
-
-from rich.console import Console  # noqa: E402
-
-from study.edge.gate import gate_cells, read_records, run_gate  # noqa: E402
-from study.errors import StudyError  # noqa: E402
-from study.gate.baseline import (  # noqa: E402
+from study.edge.gate import gate_cells, read_records, run_gate
+from study.errors import StudyError
+from study.gate.baseline import (
     Baseline,
     BaselineError,
     make_baseline,
     read_baseline,
     write_baseline,
 )
-from study.gate.compare import (  # noqa: E402
+from study.gate.compare import (
     INCOMPARABLE,
     RUNS_FAILED,
     CheckResult,
     check,
     setting_changes,
 )
-from study.gate.output import (  # noqa: E402
+from study.gate.output import (
     annotations,
     as_json,
     as_junit,
     as_markdown,
     as_text,
 )
-from study.gate.rules import Rules, load_rules  # noqa: E402
-from study.records.config import RunConfig  # noqa: E402
-from study.records.record import RunRecord  # noqa: E402
+from study.gate.rules import Rules, load_rules
+from study.records.config import RunConfig
+from study.records.record import RunRecord
 
 __all__ = ["Baseline", "CheckResult", "Rules", "check", "load_rules", "main", "read_baseline"]
 

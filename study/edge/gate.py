@@ -1,5 +1,6 @@
 """The gate's runs: composed from ``conf/experiment/gate.yaml``, run in this machine's workers."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def run_gate(
     Raises:
         DataError, StoreError: the data are not there, or records cannot be written.
     """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")  # the workers inherit it; see study.__main__
     store = RunStore(folder)
     store.check_writable()
     check_all_data(cells.values())

@@ -136,6 +136,7 @@ def make_baseline(
         raise BaselineError("no baseline of no runs")
     platforms = {tuple(platform_of(record).items()) for record in records}
     codes = {str(record.provenance.get("code")) for record in records}
+    commits = {record.provenance.get("commit") for record in records}
     data = {data_of(record) for record in records}
     for what, found in (("platforms", platforms), ("versions of the code", codes)):
         if len(found) > 1:
@@ -148,7 +149,7 @@ def make_baseline(
         reason=" ".join(reason.split()),
         date=date,
         code=codes.pop(),
-        commit=records[0].provenance.get("commit"),
+        commit=commits.pop() if len(commits) == 1 else None,
         platform=dict(platforms.pop()),
         data=dict(sorted(data)),
         cells={name: _cell_config(c[min(c)]) for name, c in sorted(cells.items())},

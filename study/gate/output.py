@@ -14,7 +14,6 @@ from study.gate.compare import (
     IMPROVEMENT,
     INCOMPARABLE,
     NUMERICS,
-    PASS,
     REGRESSION,
     UNCHANGED,
     CheckResult,
@@ -87,7 +86,9 @@ def headline(result: CheckResult) -> str:
         parts.insert(0, _count(len(result.flips), "claim") + " flipped")
     if result.failures:
         parts.insert(0, _count(len(result.failures), "run") + " without a result")
-    words = {PASS: "pass", REGRESSION: "REGRESSION"}.get(result.outcome, result.outcome)
+    words = {REGRESSION: "REGRESSION"}.get(result.outcome, result.outcome)
+    if result.outcome == INCOMPARABLE and result.compared:
+        words = "not everything comparable"
     return f"{words}: {', '.join(parts) or 'nothing was compared'}"
 
 
