@@ -54,7 +54,7 @@ def tiny_study(tmp_path_factory: pytest.TempPathFactory) -> TinyStudy:
         env=os.environ | {"STUDY_CACHE_DIR": str(folder / "cache")},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
     )
     assert done.returncode == 0, done.stderr
     return TinyStudy(folder, done.stdout + done.stderr)

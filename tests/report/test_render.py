@@ -1,18 +1,26 @@
 """The page as text: complete, escaped, and the same for the same records."""
 
 import dataclasses
+import json
 import re
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from study.analysis.claims import load_claims
 from study.analysis.frames import Results
 from study.errors import StoreError, StudyError
+from study.paths import conf_folder
 from study.report.__main__ import main
-from study.report.render import render_page, render_study
+from study.report.render import make_report, page_names, render_page, render_study
 from study.report.sections import SECTIONS
 from study.report.text import load_text
+from study.report.views import Report
 
 pytestmark = pytest.mark.xdist_group("report")
+
+CLAIMS = load_claims([conf_folder() / "claims"])
 
 FIGURES = [spec.id for specs in SECTIONS.values() for spec in specs]
 LECTURE_LETTERS = {
@@ -44,16 +52,33 @@ def test_every_figure_and_section_has_its_words():
     assert set(text.sections) == set(SECTIONS)
 
 
+@pytest.fixture(scope="module")
+def report(tiny_study) -> Report:
+    """All figures of the tiny study, in English, and the verdicts."""
+    return make_report(tiny_study.results, CLAIMS, ["en"])
+
+
+def changed(report: Report, **changes) -> str:
+    """The English page with other records or another plan, the drawings being the same."""
+    results = Results(
+        changes.get("plan", report.results.plan), changes.get("records", report.results.records)
+    )
+    return render_page(dataclasses.replace(report, results=results), load_text())
+
+
 def test_command_prints_where_the_report_is(tiny_study):
     assert "report: reports/tiny/index.html" in tiny_study.output
     assert tiny_study.page.stat().st_size < 3_000_000
 
 
-def test_page_is_the_same_whatever_the_order_of_the_records(tiny_study):
+def test_page_is_the_same_whatever_the_order_of_the_records_and_the_number_of_workers(
+    tiny_study, report
+):
     results = tiny_study.results
     backwards = Results(results.plan, dict(reversed(results.records.items())))
     page = tiny_study.page.read_text(encoding="utf-8")
-    assert render_page(backwards, load_text()) == page
+    assert render_page(make_report(backwards, CLAIMS, ["en"], workers=1), load_text()) == page
+    assert render_page(report, load_text()) == page
 
 
 def test_report_is_written_from_stored_records_alone(tiny_study, tmp_path, monkeypatch, capsys):
@@ -61,51 +86,83 @@ def test_report_is_written_from_stored_records_alone(tiny_study, tmp_path, monke
     status = main(["tiny", "--store", str(tiny_study.store.folder), "--folder", str(tmp_path)])
     assert status == 0
     assert "report:" in capsys.readouterr().out
-    page = (tmp_path / "tiny" / "index.html").read_text(encoding="utf-8")
-    assert page == tiny_study.page.read_text(encoding="utf-8")
+    written = {path.name: path for path in (tmp_path / "tiny").iterdir()}
+    assert set(written) == {"index.html", "index.ko.html", "claims.json", "runs.csv", "tables"}
+    for name, path in written.items():
+        if name != "tables":
+            assert path.read_bytes() == (tiny_study.page.parent / name).read_bytes()
 
 
-def test_missing_runs_are_said_and_the_rest_is_drawn(tiny_study):
-    results = tiny_study.results
+def test_the_language_asked_for_is_the_index(tiny_study):
+    assert page_names("en") == {"en": "index.html", "ko": "index.ko.html"}
+    assert page_names("ko") == {"ko": "index.html", "en": "index.en.html"}
+    english = tiny_study.page.read_text(encoding="utf-8")
+    korean = (tiny_study.page.parent / "index.ko.html").read_text(encoding="utf-8")
+    assert '<html lang="en">' in english
+    assert '<html lang="ko">' in korean
+    assert 'href="index.ko.html"' in english
+    assert 'href="index.html"' in korean
+
+
+def test_programs_find_verdicts_runs_and_tables_beside_the_page(tiny_study):
+    folder: Path = tiny_study.page.parent
+    verdicts = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
+    assert [claim["id"] for claim in verdicts["claims"]] == [claim.id for claim in CLAIMS]
+    runs = pd.read_csv(folder / "runs.csv")
+    assert list(runs["address"]) == list(tiny_study.results.plan.addresses)
+    tables = {path.stem: pd.read_csv(path) for path in (folder / "tables").glob("*.csv")}
+    assert set(tables) == set(FIGURES)
+
+
+def test_every_claim_is_on_the_page_with_its_verdict(tiny_study):
+    page = tiny_study.page.read_text(encoding="utf-8")
+    for claim in CLAIMS:
+        assert f'id="claim-{claim.id}"' in page
+        assert f"claim={claim.id} data=mnist5k study=quick" in page
+
+
+def test_missing_runs_are_said_and_the_rest_is_drawn(report):
+    results = report.results
     gone = set(results.plan.experiments["weight_decay"])
     kept = {address: r for address, r in results.records.items() if address not in gone}
-    page = render_page(Results(results.plan, kept), load_text())
+    drawings = {
+        name: drawing for name, drawing in report.drawings.items() if not name.startswith("1.4.1")
+    }
+    left = dataclasses.replace(report, results=Results(results.plan, kept), drawings=drawings)
+    page = render_page(left, load_text())
     assert "No runs for this figure are stored yet." in page
     assert f"{len(gone)} missing" in page
-    assert page.count('<div class="picture">') == len(FIGURES) - 4
 
 
-def test_failed_runs_are_listed_with_error_and_command(tiny_study):
-    results = tiny_study.results
-    records = dict(results.records)
-    address = results.plan.experiments["dropout"][0]
+def test_failed_runs_are_listed_with_error_and_command(report):
+    records = dict(report.results.records)
+    address = report.results.plan.experiments["dropout"][0]
     records[address] = dataclasses.replace(
         records[address], status="failed", error="ValueError: <script>alert(1)</script>",
         history={}, layers={}, measurements={},
     )  # fmt: skip
-    page = render_page(Results(results.plan, records), load_text())
+    page = changed(report, records=records)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    assert "<script" not in page
+    assert "<script>alert" not in page
     assert re.search(r"<code>python -m study init=he .*seed=0", page)
 
 
-def test_whatever_a_plan_contains_is_shown_as_text(tiny_study):
-    results = tiny_study.results
+def test_whatever_a_plan_contains_is_shown_as_text(report):
     plan = dataclasses.replace(
-        results.plan, command='"><img src=x onerror=alert(1)>', data="<script>"
+        report.results.plan, command='"><img src=x onerror=alert(1)>', data="<script>alert(2)"
     )
-    page = render_page(Results(plan, results.records), load_text())
+    page = changed(report, plan=plan)
     assert "<img src=x" not in page
-    assert "<script" not in page
+    assert "<script>alert" not in page
 
 
 def test_nothing_stored_is_an_error_that_says_so(tiny_study, tmp_path):
     with pytest.raises(StoreError, match="no run is stored"):
-        render_study(tiny_study.results.plan, {}, folder=tmp_path)
+        render_study(tiny_study.results.plan, {}, CLAIMS, folder=tmp_path)
 
 
 def test_unknown_language_names_those_there_are():
-    with pytest.raises(StudyError, match="choices: en"):
+    with pytest.raises(StudyError, match="choices: en, ko"):
         load_text("xx")
 
 
@@ -122,13 +179,13 @@ def test_one_figure_can_be_exported(tiny_study, tmp_path, capsys):
     assert "1.3.1-b" in capsys.readouterr().err
 
 
-def test_command_of_a_figure_names_the_data_set_as_typed(tiny_study):
-    results = tiny_study.results
-    assert "experiment=grid data=mnist5k study=quick</code>" in render_page(results, load_text())
+def test_command_of_a_figure_names_the_data_set_as_typed(report):
+    page = changed(report)
+    assert "experiment=grid data=mnist5k study=quick" in page
     data = {"name": "idx", "root": "/somewhere", "label": "fashion"}
     records = {
         address: dataclasses.replace(record, config=record.config | {"data": data})
-        for address, record in results.records.items()
+        for address, record in report.results.records.items()
     }
-    page = render_page(Results(results.plan, records), load_text())
+    page = changed(report, records=records)
     assert "experiment=grid data=idx data.root=… data.label=fashion study=quick" in page
