@@ -1,0 +1,235 @@
+"""``python -m study.check`` as CI starts it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from builders_gate import diverged, failed, record
+
+from study import check as command
+from study.edge.gate import gate_cells
+from study.records.config import RunConfig
+from study.records.record import RunRecord
+from study.records.store import RunStore
+
+SEEDS = 6
+
+
+@pytest.fixture(scope="module")
+def cells() -> dict[str, RunConfig]:
+    """A few of the gate's cells; nothing here trains."""
+    found = gate_cells()
+    names = [("he", False), ("xavier", False)]
+    return {
+        address: config
+        for address, config in found.items()
+        if config.seed < SEEDS and (config.init["name"], config.batchnorm) in names
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path, cells: dict[str, RunConfig], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with ``runs``, and a gate of those cells only."""
+    store = RunStore(tmp_path / "runs")
+    for config in cells.values():
+        store.write(record(config))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "gate_cells", lambda: cells)
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def run(*words: str) -> int:
+    return command.main(["--runs", "runs", *words])
+
+
+def update(*words: str) -> int:
+    return run("--update", "--reason", "a test", *words)
+
+
+def change(folder: Path, alter: object, count: int = 1000) -> None:
+    store = RunStore(folder / "runs")
+    for address in list(store.addresses())[:count]:
+        found = store.read(address)
+        assert isinstance(found, RunRecord)
+        store.write(alter(found))  # type: ignore[operator]
+
+
+def worse(run: RunRecord) -> RunRecord:
+    run.final["test_accuracy"] -= 0.2
+    return run
+
+
+# -- exit codes
+
+
+def test_0_where_nothing_changed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert update() == 0
+    assert "baseline: baselines/gate.json" in capsys.readouterr().out
+    assert run() == 0
+    assert "pass:" in capsys.readouterr().out
+
+
+def test_1_where_accuracy_dropped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    update()
+    change(folder, worse)
+    assert run() == 1
+    assert "REGRESSION" in capsys.readouterr().out
+
+
+def test_2_where_a_run_failed_or_is_missing_or_damaged(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    update()
+    change(folder, failed, 1)
+    assert run() == 2
+    assert "boom" in capsys.readouterr().out
+    path = next((folder / "runs").glob("??/*.json"))
+    path.write_text("{}")
+    assert run() == 2
+    assert f"left out: runs/{path.parent.name}/{path.name}: damaged" in capsys.readouterr().err
+    path.unlink()
+    assert run() == 2
+    assert "there is no record of it" in capsys.readouterr().out
+
+
+def test_3_without_a_baseline(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 3
+    assert "no baseline at baselines/gate.json" in capsys.readouterr().out
+
+
+def test_3_with_a_damaged_baseline(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("b.json").write_text("{}")
+    assert run("--baseline", "b.json") == 3
+    assert "b.json: not a baseline" in capsys.readouterr().out
+
+
+def test_3_where_no_run_is_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    update()
+    assert command.main(["--runs", "elsewhere"]) == 3
+    assert "none of the gate's runs is in elsewhere" in capsys.readouterr().out
+
+
+def test_3_with_other_settings_before_anything_is_run(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update()
+    path = Path("baselines/gate.json")
+    path.write_text(path.read_text().replace('"train_size": 1000', '"train_size": 900'))
+    monkeypatch.setattr(command, "run_gate", lambda *_, **__: pytest.fail("it ran"))
+    assert command.main([]) == 3
+    assert "other settings: train_size 900 → 1000 (all cells)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--nonsense"],
+        ["--update"],
+        ["--update", "--reason", " "],
+        ["--reason", "because"],
+        ["--store", "x"],
+        ["--workers", "2"],
+    ],
+)
+def test_4_for_wrong_usage(
+    folder: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match=r"^4$"):
+        run(*words)
+    captured = capsys.readouterr().err
+    assert "usage:" in captured
+    assert "Traceback" not in captured
+
+
+def test_4_for_a_file_that_cannot_be_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    update()
+    assert run("--json", str(folder)) == 4
+    assert "cannot be written" in capsys.readouterr().err
+
+
+# -- the baseline
+
+
+def test_it_is_not_updated_when_a_run_failed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    update()
+    before = Path("baselines/gate.json").read_text()
+    change(folder, failed, 2)
+    assert update() == 2
+    assert "stays as it was: 2 runs failed, 0 are missing" in capsys.readouterr().err
+    assert Path("baselines/gate.json").read_text() == before
+
+
+def test_an_update_shows_what_it_changes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    update()
+    change(folder, worse)
+    assert update() == 0
+    assert "REGRESSION" in capsys.readouterr().out
+    assert run() == 0
+
+
+def test_diverged_runs_are_results(folder: Path) -> None:
+    change(folder, diverged, 3)
+    assert update() == 0
+    assert run() == 0
+
+
+# -- files for machines
+
+
+def test_all_files_are_written(folder: Path) -> None:
+    update()
+    change(folder, worse)
+    assert run("--json", "out/r.json", "--junit", "out/r.xml", "--summary", "out/r.md") == 1
+    assert json.loads(Path("out/r.json").read_text())["exit_code"] == 1
+    assert ElementTree.parse("out/r.xml").getroot().get("failures") != "0"
+    assert Path("out/r.md").read_text().startswith("## REGRESSION")
+
+
+def test_on_github_it_annotates_and_adds_to_the_summary(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    update()
+    change(folder, worse)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    Path("summary.md").write_text("# Before\n")
+    capsys.readouterr()
+    assert run() == 1
+    assert "::error title=accuracy gate" in capsys.readouterr().out
+    assert Path("summary.md").read_text().startswith("# Before\n## REGRESSION")
+
+
+# -- for real
+
+
+def test_help_names_the_exit_codes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "study.check", "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert "0 pass, 1 regression, 2 runs failed, 3 nothing comparable" in " ".join(
+        done.stdout.split()
+    )
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.xdist_group("gate")
+def test_this_code_passes_its_own_gate() -> None:
+    """All the gate's runs, against the baseline of this repository: the longest test here."""
+    root = Path(__file__).parents[2]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GITHUB_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "study.check"],
+        cwd=root, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
