@@ -1,0 +1,59 @@
+"""The workflow for GitHub runs what it says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from study.check import BASELINE
+from study.gate.baseline import read_baseline
+
+ROOT = Path(__file__).parents[2]
+WORKFLOW = ROOT / ".github" / "workflows" / "study.yml"
+
+pytestmark = pytest.mark.skipif(not WORKFLOW.is_file(), reason="not in a checkout")
+
+
+def steps() -> list[dict[str, Any]]:
+    content = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    return [step for job in content["jobs"].values() for step in job["steps"]]
+
+
+def test_it_uses_official_actions_of_a_fixed_major_version() -> None:
+    for step in steps():
+        if "uses" in step:
+            owner, _, version = step["uses"].partition("@")
+            assert owner.startswith("actions/")
+            assert version.removeprefix("v").isdigit()
+
+
+def test_it_tests_gates_and_uploads_the_report() -> None:
+    commands = [step.get("run", "") for step in steps()]
+    assert ".ci/run" in commands
+    assert any(command.startswith("python -m study.check ") for command in commands)
+    assert any(step.get("with", {}).get("name") == "report" for step in steps())
+
+
+def test_the_baseline_in_the_repository_can_be_read() -> None:
+    baseline = read_baseline(ROOT / BASELINE)
+    assert baseline.reason
+    assert {claim.verdict for claim in baseline.claims.values()} == {"supported"}
+    seeds = dict.fromkeys(baseline.cells, 0)
+    for run in baseline.runs.values():
+        seeds[run.cell] += 1
+    assert min(seeds.values()) == max(seeds.values()) >= 6
+
+
+def test_the_baseline_covers_what_the_gate_promises() -> None:
+    cells = read_baseline(ROOT / BASELINE).cells.values()
+    assert {cell["init"]["name"] for cell in cells} == {
+        path.stem for path in (ROOT / "conf" / "init").glob("*.yaml")
+    }
+    assert {cell["init"].get("std") for cell in cells} >= {1, 0.01}
+    assert {cell["activation"]["name"] for cell in cells} == {
+        path.stem for path in (ROOT / "conf" / "activation").glob("*.yaml")
+    }
+    for key in ("batchnorm", "dropout", "weight_decay", "momentum"):
+        assert {bool(cell[key]) for cell in cells} == {True, False}, key
+    assert "full" in {cell["batch_size"] for cell in cells}
