@@ -153,7 +153,7 @@ def _records(
 
 def _tell(result: CheckResult, options: argparse.Namespace) -> int:
     """Write the verdict wherever it is wanted; return the exit code."""
-    width = max(shutil.get_terminal_size((120, 24)).columns, 80)
+    width = max(shutil.get_terminal_size((140, 24)).columns, 80)
     print(as_text(result, width))
     if os.environ.get("GITHUB_ACTIONS"):
         for line in annotations(result):

@@ -23,6 +23,7 @@ from study.gate.compare import (
 
 SCHEMA = 1
 ROWS = 14  # with head and foot, it all fits on a screen of 24 lines
+NAME = 34  # characters of a cell's name
 LINES = 3  # of each kind of message
 HEAD = ("cell", "metric", "baseline", "now", "difference", "interval", "verdict", "why")
 UPDATE = 'python -m study.check --update --reason "…"'
@@ -81,7 +82,10 @@ def headline(result: CheckResult) -> str:
     """The verdict in a line."""
     cells = result.of_cells()
     counts = Counter(comparison.verdict for comparison in cells if comparison.cell != ALL)
-    parts = [f"{count} {verdict}" for verdict, count in counts.items()]
+    parts = [
+        _count(count, verdict) if verdict in (REGRESSION, IMPROVEMENT) else f"{count} {verdict}"
+        for verdict, count in counts.items()
+    ]
     if result.flips:
         parts.insert(0, _count(len(result.flips), "claim") + " flipped")
     if result.failures:
@@ -126,7 +130,8 @@ def as_text(result: CheckResult, width: int = 120) -> str:
     shown = rows(result)
     lines = [origin(result)] if result.baseline else []
     if shown:
-        lines += _aligned([HEAD, *shown[:ROWS]], width)
+        short = [(_cut(name, NAME), *rest) for name, *rest in shown[:ROWS]]
+        lines += _aligned([HEAD, *short], width)
         if len(shown) > ROWS:
             lines.append(f"… and {len(shown) - ROWS} rows that are no worse (all: --json FILE)")
     lines += [text for _, text in messages(result)]
@@ -143,8 +148,12 @@ def _aligned(table: Sequence[tuple[str, ...]], width: int) -> list[str]:
             for place, (cell, size) in enumerate(zip(row, widths, strict=True))
         ]
         line = "  ".join(words).rstrip()
-        lines.append(line if len(line) <= width else line[: width - 1] + "…")
+        lines.append(_cut(line, width))
     return lines
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def as_markdown(result: CheckResult) -> str:

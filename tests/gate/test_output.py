@@ -62,6 +62,13 @@ def test_it_fits_a_screen_however_many_cells_there_are() -> None:
     assert f"… and {1 + 40 - ROWS} rows that are no worse" in "\n".join(lines)
 
 
+def test_a_long_name_leaves_room_for_the_verdict() -> None:
+    result = red()
+    long = [replace(c, cell=f"{c.cell}{'x' * 100}") for c in result.comparisons]
+    text = as_text(replace(result, comparisons=long), 140)
+    assert "beyond 1 points, p = " in text
+
+
 def test_numbers_have_their_units() -> None:
     text = as_text(check(baseline(), changed(moved(-0.1)), RULES), 200)
     row = next(line for line in text.splitlines() if line.startswith("he relu "))
