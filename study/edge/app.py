@@ -109,10 +109,13 @@ def main() -> Any:
 
 
 def _check_names(arguments: Sequence[str]) -> None:
-    """Refuse ``init=1``, which Hydra would take for a number and end in a traceback."""
+    """Refuse ``init=1`` and ``experiment=[1]``, which end in a traceback of Hydra's."""
     for word in arguments:
         key, _, value = word.partition("=")
-        if key in (*GROUPS, "study") and isinstance(_read(value), bool | int | float):
+        read = _read(value)
+        names = read if key == "experiment" and isinstance(read, list) else [read]
+        known = key in (*GROUPS, "study", "experiment")
+        if known and not all(isinstance(name, str | None) for name in names):
             error = ConfigError(key, "the name of one of the choices", value)
             print(error, file=sys.stderr)
             raise SystemExit(1)

@@ -128,6 +128,8 @@ BAD = {
     "name": (["report.name=../x"], r"report\.name: expected a plain folder name, got '\.\./x'"),
     "language": (["report.lang=xx"], r"report\.lang: expected a language, got 'xx' .*en, ko"),
     "claim": (["claim=W2"], "claim: expected null in a single run; with -m, the name of a claim"),
+    "no name": (["init=1"], "init: expected the name of one of the choices, got '1'"),
+    "a list for a name": (["init=[1,2]"], r"init: expected the name .* got '\[1,2\]'"),
 }  # fmt: skip
 BAD_SWEEP = {
     "unknown key": (["colour=red"], "colour"),
@@ -151,6 +153,7 @@ BAD_SWEEP = {
     "no time": (["timeout=-1"], "timeout: expected a number > 0 or null, got -1"),
     "name": (["report.name=../x"], r"report\.name: expected a plain folder name"),
     "language": (["report.lang=xx"], r"report\.lang: expected a language, got 'xx' .*en, ko"),
+    "no name": (["experiment=[1]"], r"experiment: expected the name .* got '\[1\]'"),
     "wrong claim": (["claim=W9"], "claim: expected one of the choices, got 'W9' .*W1, W2"),
     "wrong claims": (["claim=W2,W9"], "claim: expected one of the choices, got 'W9' .*W1, W2"),
     "claim without cells": (["claim=W2"], "claim: expected a claim about cells of the study"),

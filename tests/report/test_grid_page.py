@@ -336,6 +336,7 @@ def test_back_and_forward_restore_each_choice(page):
     choose(page, "ranking", "batchnorm", "on")
     choose(page, "explorer", "metric", "gap")
     assert count(page) == "12 of 120 cells"
+    page.implicitly_wait(10)  # the page of a step back is drawn anew
     page.back()
     metric = Select(page.find_element(By.CSS_SELECTOR, "#explorer select[name=metric]"))
     assert metric.first_selected_option.get_attribute("value") == "test_accuracy"
@@ -345,6 +346,7 @@ def test_back_and_forward_restore_each_choice(page):
     assert count(page) == "120 of 120 cells"
     page.forward()
     assert count(page) == "24 of 120 cells"
+    page.implicitly_wait(0)
 
 
 def test_links_to_figures_work_and_leave_the_choices(page):
