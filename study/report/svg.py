@@ -25,12 +25,12 @@ def inline_svg(figure: Figure, figure_id: str, description: str) -> str:
     prefix = re.sub(r"\W", "_", f"f{figure_id}")
     # the cells of a heat map, for the page's script
     text = re.sub(r' id="cell-(\d+)"', r' data-cell="\1"', text)
-    # of its ids only those that something refers to matter, and they have to be the figure's own
-    wanted = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
-    text = re.sub(
-        r' id="([^"]+)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in wanted else "", text
-    )
-    text = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", text)
+    # Of its ids only those that something refers to matter. They have to be the figure's own, and
+    # some of matplotlib's depend on where an object lies in memory: they are numbered.
+    wanted = dict.fromkeys(re.findall(r'(?:href="|url\()#([^")]+)', text))
+    own = {name: f"{prefix}-{number}" for number, name in enumerate(wanted)}
+    text = re.sub(r' id="([^"]+)"', lambda m: f' id="{own[m[1]]}"' if m[1] in own else "", text)
+    text = re.sub(r'(href="|url\()#([^")]+)', lambda m: f"{m[1]}#{own[m[2]]}", text)
     text = text.replace(INK, "currentColor").replace(FAINT, "var(--grid)")
     # letters need more contrast than lines
     text = re.sub("<text[^>]*>", lambda m: in_page_colours(m[0], "-ink"), text)
