@@ -19,21 +19,28 @@ class Activation(Layer):
         dtype: precision of all arrays.
 
     Attributes:
+        needs_input: whether ``derivative`` looks at x; if not, a network stores y in its place.
         limits: values at which the function is flat; the share of units near them is recorded.
         range: interval of the histograms of its values, as in the lecture.
     """
 
+    needs_input: ClassVar[bool] = True
     limits: ClassVar[tuple[float, ...]] = ()
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
 
     def __init__(self, width: int, dtype: Any) -> None:
         super().__init__()
         self._x = np.empty((0, width), dtype)
-        self._out = Rows(width, dtype)
+        self.out = Rows(width, dtype)
         self.grad_in = Rows(width, dtype)
 
+    def write_over(self, buffer: Rows) -> None:
+        """y takes the place of x where nobody looks at x again."""
+        if not self.needs_input:
+            self.out = buffer
+
     def value(self, x: Array, out: Array) -> None:
-        """Write f(x) into ``out``."""
+        """Write f(x) into ``out``, which may be ``x`` itself unless ``needs_input``."""
         raise NotImplementedError
 
     def derivative(self, x: Array, y: Array, out: Array) -> None:
@@ -43,7 +50,7 @@ class Activation(Layer):
     def forward(self, x: Array, *, training: bool) -> Array:
         """Return f(x)."""
         self._x = x
-        out = self._out(len(x))
+        out = self.out(len(x))
         self.value(x, out)
         return out
 
@@ -51,7 +58,7 @@ class Activation(Layer):
         """∂L/∂x = g f′(x)."""
         rows = len(grad_out)
         grad_in = self.grad_in(rows)
-        self.derivative(self._x, self._out(rows), grad_in)
+        self.derivative(self._x, self.out(rows), grad_in)
         grad_in *= grad_out
         return grad_in
 
@@ -59,6 +66,7 @@ class Activation(Layer):
 class Sigmoid(Activation):
     """σ(x) = 1 / (1 + e⁻ˣ), flat at 0 and 1."""
 
+    needs_input = False
     limits = (0.0, 1.0)
     range = (0.0, 1.0)
 
@@ -82,6 +90,7 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """tanh(x), flat at −1 and 1."""
 
+    needs_input = False
     limits = (-1.0, 1.0)
     range = (-1.0, 1.0)
 
@@ -98,6 +107,7 @@ class Tanh(Activation):
 class ReLU(Activation):
     """max(x, 0), flat at 0."""
 
+    needs_input = False
     limits = (0.0,)
     range = (0.0, 1.0)
 

@@ -55,9 +55,11 @@ class Layer:
 
     Attributes:
         params, grads, state: arrays by name.
-        grad_in: the buffer that ``backward`` returns; a network lets its layers share them.
+        out, grad_in: the buffers that ``forward`` and ``backward`` return; a network lets its
+            layers share them.
     """
 
+    out: Rows
     grad_in: Rows
 
     def __init__(self) -> None:
@@ -72,6 +74,9 @@ class Layer:
     def backward(self, grad_out: Array) -> Array | None:
         """From ∂L/∂output of the last training forward, fill ``grads`` and return ∂L/∂input."""
         raise NotImplementedError
+
+    def write_over(self, buffer: Rows) -> None:
+        """Take ``buffer``, which holds the input of ``forward``, for own results if that does."""
 
 
 class Affine(Layer):
@@ -94,13 +99,13 @@ class Affine(Layer):
             self.grads["bias"] = np.zeros(fan_out, weight.dtype)
         self.first = first
         self._x = weight[:0]
-        self._out = Rows(fan_out, weight.dtype)
+        self.out = Rows(fan_out, weight.dtype)
         self.grad_in = Rows(fan_in, weight.dtype)
 
     def forward(self, x: Array, *, training: bool) -> Array:
         """Return x W + b, shape ``(rows, fan_out)``."""
         self._x = x
-        out = np.dot(x, self.params["weight"], out=self._out(len(x)))
+        out = np.dot(x, self.params["weight"], out=self.out(len(x)))
         if "bias" in self.params:
             out += self.params["bias"]
         return out
@@ -139,25 +144,31 @@ class BatchNorm(Layer):
         self.grads = {"gamma": np.zeros(width, dtype), "beta": np.zeros(width, dtype)}
         self.state = {"running_mean": np.zeros(width, dtype), "running_var": np.ones(width, dtype)}
         self._centred = Rows(width, dtype)
-        self._out = Rows(width, dtype)
+        self.out = Rows(width, dtype)
         self.grad_in = Rows(width, dtype)
         self._std = np.ones(width, dtype)
+        self._scale = np.ones(width, dtype)  # γ/√(σ² + ε)
 
     def forward(self, x: Array, *, training: bool) -> Array:
         """Return γ x̂ + β, x̂ = (x − μ) / √(σ² + ε), with the batch's or the running μ and σ².
 
         x̂ itself is never stored: γ/√(σ² + ε) is one number per feature and scales x − μ.
         """
-        gamma, beta, out = self.params["gamma"], self.params["beta"], self._out(len(x))
+        gamma, beta, out = self.params["gamma"], self.params["beta"], self.out(len(x))
         if training:
             centred = self._centre(x, scratch=out)
-            np.multiply(centred, gamma / self._std, out=out)
+            np.divide(gamma, self._std, out=self._scale)
+            np.multiply(centred, self._scale, out=out)
             out += beta
         else:  # γ x̂ + β = scale · x + (β − scale · μ): two passes
             scale = gamma / np.sqrt(self.state["running_var"] + self.eps)
             np.multiply(x, scale, out=out)
             out += beta - scale * self.state["running_mean"]
         return out
+
+    def write_over(self, buffer: Rows) -> None:
+        """x itself is not needed once x − μ is there."""
+        self._centred = buffer
 
     def _centre(self, x: Array, scratch: Array) -> Array:
         """Return x − μ of the batch, keep √(σ² + ε) and move the running statistics.
@@ -199,7 +210,7 @@ class BatchNorm(Layer):
         np.multiply(centred, grad_gamma / (self._std * -rows), out=grad_in)
         grad_in -= grad_beta / rows
         grad_in += grad_out
-        grad_in *= self.params["gamma"] / self._std
+        grad_in *= self._scale
         return grad_in
 
 
@@ -229,7 +240,7 @@ class Dropout(Layer):
         self._scale = np.asarray(1 / (1 - threshold / self.LEVELS), dtype)
         self._rng = rng
         self._mask = Rows(width, dtype)
-        self._out = Rows(width, dtype)
+        self.out = Rows(width, dtype)
         self.grad_in = Rows(width, dtype)
 
     def sample_mask(self, rows: int, rng: np.random.Generator | None = None) -> Array:
@@ -248,7 +259,7 @@ class Dropout(Layer):
         """Return x times a new mask in training, x itself in evaluation."""
         if not training:
             return x
-        return np.multiply(x, self.sample_mask(len(x)), out=self._out(len(x)))
+        return np.multiply(x, self.sample_mask(len(x)), out=self.out(len(x)))
 
     def backward(self, grad_out: Array) -> Array:
         """∂L/∂x = g times the mask of the last training forward."""

@@ -1,6 +1,7 @@
 """The fully connected classifier: blocks of layers over one vector of parameters."""
 
 import copy
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ class Network:
         )
         self.parameters = self._gather(owners, "params")
         self.gradients = self._gather(owners, "grads")
-        self._share_gradient_buffers()
+        self._share_buffers()
 
     @staticmethod
     def _gather(owners: list[tuple[Layer, str]], kind: str) -> Array:
@@ -57,15 +58,19 @@ class Network:
             start = stop
         return vector
 
-    def _share_gradient_buffers(self) -> None:
-        """Let layers of one width take turns with two buffers, which then stay in the cache.
+    def _share_buffers(self) -> None:
+        """Let layers write over what nobody reads any more: the less memory, the more in cache.
 
-        Only the layer below reads ∂L/∂input, so none but neighbours must have different buffers.
+        Only the layer below reads ∂L/∂input, so that none but neighbours must have different
+        buffers. The output of a layer is free for one that does not look back at its input.
         """
         shared: dict[tuple[int, bool], Rows] = {}
         for place, layer in enumerate(self.layers):
             turn = (layer.grad_in.width, place % 2 == 0)
             layer.grad_in = shared.setdefault(turn, layer.grad_in)
+        for below, layer in itertools.pairwise(self.layers):
+            if isinstance(below, Affine | BatchNorm):
+                layer.write_over(below.out)
 
     @classmethod
     def build(

@@ -58,12 +58,12 @@ def trace(network: Network, samples: Samples) -> list[HiddenLayer]:
     copy = network.without_dropout()
     loss = SoftmaxCrossEntropy(copy.num_classes, copy.dtype)
     x: Array = samples.images
-    outputs: list[list[Array]] = []
+    outputs: list[list[Floats]] = []
     for block in copy.blocks:
         outputs.append([])
         for layer in block:
             x = layer.forward(x, training=True)
-            outputs[-1].append(x)
+            outputs[-1].append(x.astype(np.float64))  # the layers above write over it
     loss.forward(x, samples.labels)
     grad: Array | None = loss.backward()
     gradients: list[Floats] = []
@@ -79,9 +79,9 @@ def trace(network: Network, samples: Samples) -> list[HiddenLayer]:
         assert isinstance(function, Activation)
         hidden.append(
             HiddenLayer(
-                preactivation=output[0].astype(np.float64),
-                normalised=output[-2].astype(np.float64),
-                activation=output[-1].astype(np.float64),
+                preactivation=output[0],
+                normalised=output[-2],
+                activation=output[-1],
                 gradient=gradient,
                 weight_gradient=block[0].grads["weight"].astype(np.float64),
                 function=function,
