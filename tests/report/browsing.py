@@ -9,8 +9,13 @@ A4_COLUMN = 688  # CSS pixels of an A4 page between the margins of the print sty
 
 
 def visit(browser: Any, page: Any) -> None:
-    """Open ``page`` afresh, and forget what was asked for and said before."""
+    """Open ``page`` afresh, and forget what was visited, asked for and said before.
+
+    A history has room for 50 entries. In a full one Chromium drops, for each new entry, the
+    oldest that was left without a click: those of the page under test, which a test goes back to.
+    """
     browser.get("about:blank")
+    browser.execute_cdp_cmd("Page.resetNavigationHistory", {})
     browser.get_log("performance")
     browser.get_log("browser")
     browser.get(page.as_uri())
