@@ -1,12 +1,14 @@
+import io
 import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from study.analysis.figures.style import colour, house_style, new_figure
-from study.report.svg import inline_svg
+from study.report.svg import DATE, inline_svg
 
 
 def drawn(label: str = "x") -> Figure:
@@ -24,6 +26,13 @@ def _style():
 
 def test_same_figure_gives_the_same_bytes():
     assert inline_svg(drawn(), "a", "text") == inline_svg(drawn(), "a", "text")
+
+
+def test_drawing_once_gives_what_savefig_gives():
+    once, saved = io.StringIO(), io.StringIO()
+    FigureCanvasSVG(drawn()).print_svg(once, metadata=DATE)
+    drawn().savefig(saved, format="svg", metadata=DATE)
+    assert once.getvalue() == saved.getvalue()
 
 
 def test_ids_of_two_figures_differ():
