@@ -166,11 +166,20 @@ def _replicates(
     groups: Sequence[np.ndarray], statistic: Callable[[np.ndarray], Any], draws: int, seed: int
 ) -> np.ndarray:
     """The statistic of each bootstrap sample of the clusters."""
-    chosen = _draws(len(groups), draws, seed)
     if statistic is np.mean:  # from sums: a thousand times faster than joining the clusters
-        sums, counts = np.array([(group.sum(), len(group)) for group in groups]).T
-        return np.asarray(sums[chosen].sum(axis=1) / counts[chosen].sum(axis=1))
+        return _means(tuple((float(group.sum()), len(group)) for group in groups), draws, seed)
+    chosen = _draws(len(groups), draws, seed)
     return np.array([statistic(np.concatenate([groups[i] for i in drawn])) for drawn in chosen])
+
+
+@functools.lru_cache(maxsize=256)  # a figure, its table and its sentence ask for the same ones
+def _means(clusters: tuple[tuple[float, int], ...], draws: int, seed: int) -> np.ndarray:
+    """The mean of each bootstrap sample of clusters with these sums and counts; read-only."""
+    sums, counts = np.array(clusters).T
+    chosen = _draws(len(clusters), draws, seed)
+    means = np.asarray(sums[chosen].sum(axis=1) / counts[chosen].sum(axis=1))
+    means.flags.writeable = False
+    return means
 
 
 @functools.lru_cache(maxsize=4)
@@ -237,7 +246,7 @@ def bootstrap_evidence(
         return Evidence(estimate, _unknown, _unknown)
     if estimate.low == estimate.high:
         return t_evidence([centre, centre])._replace(estimate=estimate)
-    replicates.sort()
+    replicates = np.sort(replicates)
     return Evidence(
         estimate,
         lambda bound: _bootstrap_p(replicates, centre, bound, k),
