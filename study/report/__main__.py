@@ -1,4 +1,8 @@
-"""``python -m study.report``: write a report again from stored runs, without training any."""
+"""``python -m study.report``: write a report again from stored runs, without training any.
+
+The exit code is 0 only if the report was written and no record of the study is damaged. Damaged
+ones are named and left out of it.
+"""
 
 import argparse
 import sys
@@ -38,11 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
         store = RunStore(options.store)
         plan = read_plan(store, options.name)
         records: dict[str, RunRecord] = {}
+        left_out = 0
         for address in plan.addresses:
             try:
                 record = store.read(address)
             except StoreError as error:
                 console.print(f"left out: {error}")
+                left_out += 1
                 continue
             if record is not None:
                 records[address] = record
@@ -50,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
             path = Path(options.folder) / plan.name / f"{options.figure}.png"
             export_figure(Results(plan, records), options.figure, path, options.lang)
             print(f"figure: {path}")
-            return 0
+            return 1 if left_out else 0
         page = render_study(
             plan, records, claims, folder=options.folder, console=console, language=options.lang
         )
@@ -58,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     print(f"report: {page}")
-    return 0
+    return 1 if left_out else 0
 
 
 if __name__ == "__main__":
