@@ -31,6 +31,7 @@ from study.records.config import label as label_of
 from study.records.record import RunRecord
 
 ACCURACIES = (METRIC, "train_accuracy", "gap")
+SEEDS_SHOWN = 20  # runs of a cell, a column each
 SHADES = 33  # of the colour scale; neighbours differ by three accuracy points
 # Luminance against which black and white text stand out alike, both by 4.58 to 1.
 EQUAL_CONTRAST = 0.179
@@ -43,14 +44,16 @@ def explorer_data(results: Results) -> dict[str, Any]:
 
     A cell has ``at`` (the number of its level of each factor), how many runs there are of each
     status, an ``Estimate`` for each of ``ACCURACIES``, ``runs`` (seed, test accuracy, train
-    accuracy, gap, status) and ``curves`` (for each of ``ACCURACIES`` its mean over runs at each of
-    ``epochs``).
+    accuracy, gap, status; of ``seeds``) and ``curves`` (for each of ``ACCURACIES`` its mean over
+    runs at each of ``epochs``). ``seeds`` are the first ``SEEDS_SHOWN`` of ``num_seeds``.
     """
     table = cell_table(results)
     runs = results.runs(EXPERIMENT)
     values = {factor: levels(table, factor) for factor in FACTORS}
     counted = dict(by_cell(count_diverged(runs)))
-    stored = dict(by_cell(runs))
+    seeds = sorted(int(seed) for seed in runs["seed"].unique())
+    shown = seeds[:SEEDS_SHOWN]
+    stored = dict(by_cell(runs[runs["seed"].isin(shown)]))
     curves = parts.accuracy_curves(results, EXPERIMENT)
     epochs = sorted(curves["epoch"].unique())
     curve_of = {cell: _curves(group, epochs) for cell, group in by_cell(curves)}
@@ -74,7 +77,8 @@ def explorer_data(results: Results) -> dict[str, Any]:
             }
             for factor in FACTORS
         ],
-        "seeds": sorted(int(seed) for seed in runs["seed"].unique()),
+        "seeds": shown,
+        "num_seeds": len(seeds),
         "epochs": [float(epoch) for epoch in epochs],
         "gaps": _gap_range(cells),
         "scale": colour_scale(),

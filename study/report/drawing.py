@@ -1,11 +1,13 @@
 """All figures of the report, drawn in parallel: a figure needs a second, a page has thirty."""
 
+import contextlib
+import functools
 import gc
 import multiprocessing
 import os
 import sys
-from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,35 +38,47 @@ class Drawing:
     pictures: dict[str, str] = field(default_factory=dict)
 
 
-def draw_all(
+@contextlib.contextmanager
+def drawing(
     results: Results,
     languages: Sequence[str],
     *,
     workers: int | None = None,
     console: Console | None = None,
-) -> dict[str, Drawing]:
-    """Every figure that ``results`` has runs for, by id.
+) -> Iterator[Callable[[], dict[str, Drawing]]]:
+    """Start to draw every figure that ``results`` has runs for.
 
     Args:
         languages: in which to write the labels.
         workers: processes; None for one on each core.
         console: shows the progress on a terminal.
+
+    Yields:
+        What waits for the drawings and returns them, by id. Until it is called, and while the
+        other processes draw, this one is free for something else.
     """
     specs = [spec for spec in FIGURES.values() if results.has(*spec.experiments)]
     count = min(workers or os.cpu_count() or 1, len(specs))
     shows = console is not None and console.is_terminal
+    progress = functools.partial(
+        track, description="drawing", console=console, transient=True, disable=not shows
+    )
     if count <= 1:
-        ours = track(specs, "drawing", console=console, transient=True, disable=not shows)
-        return {spec.id: draw(spec, results, languages) for spec in ours}
+        yield lambda: {spec.id: draw(spec, results, languages) for spec in progress(specs)}
+        return
     # A forked process has the results and the libraries already; elsewhere they are sent to it.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     with ProcessPoolExecutor(count, context, _keep, (results, tuple(languages))) as pool:
         # All are handed in before the progress starts a thread, which a fork would not survive.
-        waiting: dict[str, Future[Drawing]] = {
-            spec.id: pool.submit(_draw_kept, spec.id) for spec in specs
-        }
-        theirs = track(waiting, "drawing", console=console, transient=True, disable=not shows)
-        return {figure_id: waiting[figure_id].result() for figure_id in theirs}
+        # The grid's take longest and are the last of the page: no process is left alone with them.
+        waiting = {spec.id: pool.submit(_draw_kept, spec.id) for spec in reversed(specs)}
+
+        def drawn() -> dict[str, Drawing]:
+            for each in progress(as_completed(waiting.values()), total=len(specs)):
+                each.result()  # raises what went wrong there
+            return {spec.id: waiting[spec.id].result() for spec in specs}
+
+        yield drawn
 
 
 def draw(spec: FigureSpec, results: Results, languages: Sequence[str]) -> Drawing:

@@ -1,8 +1,9 @@
 """The grid's interactive parts in the language of the page: ranking table and explorer."""
 
+import copy
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,7 @@ from markupsafe import Markup
 
 from study.analysis.effects import FACTORS
 from study.analysis.figures.grid_cells import METRIC, NAMES, plain, setting
-from study.analysis.frames import Results
-from study.analysis.grid_data import ACCURACIES, explorer_data, per_cent, ranking_data
+from study.analysis.grid_data import ACCURACIES, per_cent
 from study.analysis.intervals import Estimate
 from study.report.svg import in_page_colours
 from study.report.text import Text
@@ -70,9 +70,9 @@ class RankingView:
     count: str
 
 
-def ranking_view(results: Results, text: Text) -> RankingView | None:
-    """All cells by rank; None where there are none."""
-    rows = [_ranking_row(row, text) for row in ranking_data(results)]
+def ranking_view(cells: Iterable[Mapping[str, Any]], text: Text) -> RankingView | None:
+    """All cells by rank (``grid_data.ranking_data``); None where there are none."""
+    rows = [_ranking_row(cell, text) for cell in cells]
     if not rows:
         return None
     page = text.page
@@ -116,15 +116,17 @@ def _one_decimal(share: float) -> str:
     return f"{100 * share:.1f}".replace("-", "−") if math.isfinite(share) else "–"
 
 
-def explorer_json(results: Results, text: Text, command: str) -> Markup:
+def explorer_json(cells: Mapping[str, Any], text: Text, command: str) -> Markup:
     """The explorer's data and all words of the page's script.
 
     It is safe inside ``<script type="application/json">``, whatever the labels contain.
 
     Args:
+        cells: of the grid (``grid_data.explorer_data``).
         command: repeats the runs of the whole grid.
     """
-    data = explorer_data(results)
+    data: dict[str, Any] = copy.deepcopy(dict(cells))
+    del data["num_seeds"]  # said by ``seeds_note``
     page = text.page
     ends = {"gap": data["gaps"]}
     data["metrics"] = [
@@ -154,6 +156,12 @@ def explorer_json(results: Results, text: Text, command: str) -> Markup:
     for character in "<>&\u2028\u2029":
         content = content.replace(character, f"\\u{ord(character):04x}")
     return Markup(content)
+
+
+def seeds_note(cells: Mapping[str, Any], text: Text) -> str:
+    """Which seeds the explorer shows, where there are too many to show them all."""
+    shown, number = len(cells["seeds"]), cells["num_seeds"]
+    return text.page["first_seeds"].format(shown=shown, all=number) if number > shown else ""
 
 
 def _estimate_text(estimate: Estimate, name: str, text: Text) -> str:

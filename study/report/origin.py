@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, get_args
 
 import pandas as pd
@@ -17,6 +18,8 @@ CELL = (
     "init", "activation", "batchnorm", "dropout", "weight_decay", "lr", "momentum", "batch_size",
     "train_size", "width", "depth",
 )  # fmt: skip
+
+FAILURES_SHOWN = 20
 
 
 def origin(results: Results, text: Text) -> dict[str, Any]:
@@ -57,7 +60,8 @@ def count_outcomes(records: Iterable[RunRecord], missing: int) -> dict[str, int]
 
 
 def failures(results: Results, text: Text) -> Sequence[Mapping[str, str]]:
-    """The failed runs: address, what they were, error, and the command that repeats each."""
+    """The first failed runs: address, what they were, error, and the command that repeats each."""
+    failed = (record for record in results.records.values() if record.status == "failed")
     return [
         {
             "address": record.address,
@@ -65,8 +69,7 @@ def failures(results: Results, text: Text) -> Sequence[Mapping[str, str]]:
             "error": record.error or "",
             "command": "python -m study " + " ".join(overrides(record.run_config)),
         }
-        for record in results.records.values()
-        if record.status == "failed"
+        for record in islice(failed, FAILURES_SHOWN)
     ]
 
 
@@ -76,14 +79,13 @@ def divergences(results: Results, text: Text) -> Sequence[Mapping[str, Any]]:
     for experiment in results.plan.experiments:
         runs = results.runs(experiment)
         varied = {name for name in CELL if len(runs[name].unique()) > 1}
-        for key, cell in runs.groupby(list(CELL), dropna=False, sort=False):
-            count = int((cell["status"] == "diverged").sum())
-            if count:
-                named = {n: v for n, v in zip(CELL, key, strict=True) if n in varied}
-                words = _cell(named, text)
-                found.append(
-                    {"experiment": experiment, "cell": words, "count": count, "total": len(cell)}
-                )
+        lost = (runs["status"] == "diverged").groupby(
+            [runs[name] for name in CELL], dropna=False, sort=False
+        )
+        cells = lost.agg(["sum", "size"])
+        for key, count, total in cells[cells["sum"] > 0].itertuples(name=None):
+            words = _cell({n: v for n, v in zip(CELL, key, strict=True) if n in varied}, text)
+            found.append({"experiment": experiment, "cell": words, "count": count, "total": total})
     return found
 
 

@@ -1,6 +1,7 @@
 """From stored runs to the report's pages, and to nothing else: no training, no data, no network."""
 
 import base64
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from study.records.record import RunRecord
 from study.records.store import write_atomically
 from study.report import files, grid_page
 from study.report.claim_views import tally
-from study.report.drawing import draw_all, figure_text
+from study.report.drawing import drawing, figure_text
 from study.report.origin import citation, divergences, failures, origin
 from study.report.sections import FIGURES
 from study.report.svg import png
@@ -107,8 +108,9 @@ def make_report(
     workers: int | None = None,
 ) -> Report:
     """Draw the figures and judge the claims."""
-    drawings = draw_all(results, languages, workers=workers, console=console)
-    return Report(results, drawings, judge(claims, results))
+    with drawing(results, languages, workers=workers, console=console) as drawings:
+        judgements = judge(claims, results)
+        return Report(results, drawings(), judgements)
 
 
 def export_figure(results: Results, figure_id: str, path: Path, language: str = "en") -> None:
@@ -143,35 +145,47 @@ def render_page(report: Report, text: Text, pages: Mapping[str, str] | None = No
     claims = claim_views(report, text)
     sections = section_views(report, text, claims)
     templates = templates_folder()
-    environment = jinja2.Environment(
+    style = "".join(
+        (templates / name).read_text(encoding="utf-8") for name in ("style.css", "explorer.css")
+    )
+    script = (templates / "script.js").read_text(encoding="utf-8")
+    return (
+        _environment(templates)
+        .get_template("report.html.j2")
+        .render(
+            page=text.page,
+            language=text.language,
+            other=_other_page(text, pages or page_names(text.language)),
+            plan=results.plan,
+            origin=origin(results, text),
+            cite=citation(results, text),
+            tally=tally(claims),
+            claims=claims,
+            sections=sections,
+            divergences=divergences(results, text),
+            failures=failures(results, text),
+            downloads={"claims": files.CLAIMS, "runs": files.RUNS},
+            ranking=grid_page.ranking_view(report.ranking, text),
+            seeds_note=grid_page.seeds_note(report.explorer, text),
+            data=grid_page.explorer_json(
+                report.explorer, text, study_command("experiment=grid", results)
+            ),
+            style=Markup(style),
+            script=Markup(script),
+            csp=content_security_policy(script),
+        )
+    )
+
+
+@functools.cache
+def _environment(templates: Path) -> jinja2.Environment:
+    """Compiles each template once for all pages."""
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,  # select_autoescape would not escape *.html.j2
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    )
-    style = "".join(
-        (templates / name).read_text(encoding="utf-8") for name in ("style.css", "explorer.css")
-    )
-    script = (templates / "script.js").read_text(encoding="utf-8")
-    return environment.get_template("report.html.j2").render(
-        page=text.page,
-        language=text.language,
-        other=_other_page(text, pages or page_names(text.language)),
-        plan=results.plan,
-        origin=origin(results, text),
-        cite=citation(results, text),
-        tally=tally(claims),
-        claims=claims,
-        sections=sections,
-        divergences=divergences(results, text),
-        failures=failures(results, text),
-        downloads={"claims": files.CLAIMS, "runs": files.RUNS},
-        ranking=grid_page.ranking_view(results, text),
-        data=grid_page.explorer_json(results, text, study_command("experiment=grid", results)),
-        style=Markup(style),
-        script=Markup(script),
-        csp=content_security_policy(script),
     )
 
 

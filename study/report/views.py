@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import latex2mathml.converter
@@ -10,7 +11,8 @@ from markupsafe import Markup
 
 from study.analysis.claims import Claim, Judgement
 from study.analysis.figures.spec import FigureSpec
-from study.analysis.frames import Results, runs_frame
+from study.analysis.frames import Results
+from study.analysis.grid_data import explorer_data, ranking_data
 from study.report import tables
 from study.report.claim_views import ClaimView, claim_view, interval_note
 from study.report.drawing import Drawing
@@ -23,6 +25,7 @@ SETTINGS = (
     "data", "train_size", "depth", "width", "init", "activation", "batchnorm", "dropout",
     "weight_decay", "lr", "momentum", "batch_size", "num_epochs", "num_steps", "seed",
 )  # fmt: skip
+LISTED = 20  # values of one of them
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,16 @@ class Report:
     drawings: Mapping[str, Drawing]
     judgements: Sequence[Judgement]
 
+    @cached_property
+    def ranking(self) -> list[dict[str, Any]]:
+        """The cells of the grid by rank (``grid_data.ranking_data``)."""
+        return ranking_data(self.results)
+
+    @cached_property
+    def explorer(self) -> dict[str, Any]:
+        """What the explorer shows (``grid_data.explorer_data``)."""
+        return explorer_data(self.results)
+
 
 def claim_views(report: Report, text: Text) -> list[ClaimView]:
     """The claims with their verdicts."""
@@ -127,7 +140,8 @@ def figure_view(
     results, words = report.results, text.figures[spec.id]
     records = {r.address: r for name in spec.experiments for r in results.of(name)}
     missing = sum(results.missing(name) for name in spec.experiments)
-    settings, varied = describe_settings(runs_frame(records.values()), text)
+    runs = pd.concat([results.runs(name) for name in spec.experiments])
+    settings, varied = describe_settings(runs.drop_duplicates("address"), text)
     drawing = report.drawings.get(spec.id)
     facts = drawing.facts if drawing else {}
     return FigureView(
@@ -188,11 +202,16 @@ def describe_settings(
         if len(values) == 1 and column != "seed" and runs[column].notna().all():
             shared.append((text.label(column), text.label(tables.cell_text(values[0]))))
         elif values:
-            shown = ", ".join(
-                text.label(tables.cell_text(value)) for value in sorted(values, key=_order)
-            )
-            varied.append((text.label(column), shown))
+            varied.append((text.label(column), _listed(sorted(values, key=_order), text)))
     return shared, varied
+
+
+def _listed(values: Sequence[Any], text: Text) -> str:
+    """All of a few values; of many the first ones, the last one, and how many there are."""
+    words = [text.label(tables.cell_text(value)) for value in values]
+    if len(words) <= LISTED:
+        return ", ".join(words)
+    return f"{', '.join(words[: LISTED // 2])}, …, {words[-1]} (n = {len(words):,})"
 
 
 def _order(value: object) -> tuple[bool, float, str]:

@@ -17,8 +17,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from study.analysis.figures import grid, style
+from study.analysis.grid_data import SEEDS_SHOWN, explorer_data, ranking_data
 from study.paths import templates_folder
-from study.report.grid_page import explorer_json, ranking_view
+from study.report.grid_page import explorer_json, ranking_view, seeds_note
 from study.report.render import content_security_policy
 from study.report.svg import inline_svg
 from study.report.text import load_text
@@ -90,7 +91,7 @@ def results():
 
 
 def data_of(results, text=TEXT, command=COMMAND):
-    return json.loads(explorer_json(results, text, command))
+    return json.loads(explorer_json(explorer_data(results), text, command))
 
 
 def write_page(results, path):
@@ -109,8 +110,9 @@ def write_page(results, path):
         script=Markup(SCRIPT),
         style=Markup("".join(css)),
         picture=Markup(picture),
-        ranking=ranking_view(results, TEXT),
-        data=explorer_json(results, TEXT, COMMAND),
+        ranking=ranking_view(ranking_data(results), TEXT),
+        seeds_note=seeds_note(explorer_data(results), TEXT),
+        data=explorer_json(explorer_data(results), TEXT, COMMAND),
     )
     path.write_text(content.strip(), encoding="utf-8")
     return path
@@ -148,7 +150,7 @@ def test_script_has_no_words_of_its_own():
 
 
 def test_data_has_every_cell_and_is_small(results):
-    content = explorer_json(results, TEXT, COMMAND)
+    content = explorer_json(explorer_data(results), TEXT, COMMAND)
     assert len(content.encode()) < 150_000
     data = json.loads(content)
     assert len(data["cells"]) == 120
@@ -167,7 +169,7 @@ def test_no_label_can_leave_the_data_block(evil):
     record = make.record(("he", "relu", True, 0.2, 0.0))
     config = record.config | {"init": record.config["init"] | {"name": evil}}
     results = make.results([dataclasses.replace(record, config=config)])
-    content = explorer_json(results, TEXT, evil)
+    content = explorer_json(explorer_data(results), TEXT, evil)
     assert not re.search(r"[<>&]", content)
     data = json.loads(content)
     assert data["command"] == evil
@@ -176,7 +178,20 @@ def test_no_label_can_leave_the_data_block(evil):
 
 def test_data_is_the_same_whatever_the_order_of_the_records(results):
     backwards = dataclasses.replace(results, records=dict(reversed(results.records.items())))
-    assert explorer_json(backwards, TEXT, COMMAND) == explorer_json(results, TEXT, COMMAND)
+    assert data_of(backwards) == data_of(results)
+    assert explorer_data(backwards) == explorer_data(results)
+
+
+def test_of_many_seeds_the_first_have_a_column_and_all_are_counted():
+    seeds = range(SEEDS_SHOWN + 980)
+    many = make.results([make.record(BEST, seed, test=0.5) for seed in seeds])
+    cells = explorer_data(many)
+    data = json.loads(explorer_json(cells, TEXT, COMMAND))
+    assert data["seeds"] == list(range(SEEDS_SHOWN))
+    assert [run[0] for run in data["cells"][0]["runs"]] == data["seeds"]
+    assert data["cells"][0]["n"] == 1000
+    assert seeds_note(cells, TEXT) == "Shown: the first 20 of 1,000 seeds."
+    assert seeds_note(explorer_data(study_of_the_grid()), TEXT) == ""
 
 
 @pytest.mark.parametrize(
@@ -188,7 +203,7 @@ def test_data_is_the_same_whatever_the_order_of_the_records(results):
 def test_few_runs_make_a_page(records, tmp_path):
     few = make.results(records)
     assert data_of(few)["words"]
-    view = ranking_view(few, TEXT)
+    view = ranking_view(ranking_data(few), TEXT)
     assert (view is None) == (not records)
     if records:
         content = write_page(few, tmp_path / "few.html").read_text(encoding="utf-8")
@@ -196,7 +211,7 @@ def test_few_runs_make_a_page(records, tmp_path):
 
 
 def test_ranking_is_complete_and_says_what_became_of_each_cell(results):
-    view = ranking_view(results, TEXT)
+    view = ranking_view(ranking_data(results), TEXT)
     rows = {row.cell: row for row in view.rows}
     assert len(rows) == 120
     number = make.CELLS.index
@@ -214,7 +229,7 @@ def test_ranking_is_complete_and_says_what_became_of_each_cell(results):
 
 
 def test_filters_offer_what_there_is(results):
-    filters = {each.id: each.options for each in ranking_view(results, TEXT).filters}
+    filters = {each.id: each.options for each in ranking_view(ranking_data(results), TEXT).filters}
     assert [value for value, _ in filters["init"]] == list(make.INITS)
     assert filters["init"][-1] == ("he", "He")
     assert filters["batchnorm"] == [("off", "off"), ("on", "on")]

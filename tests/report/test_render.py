@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +13,13 @@ from study.analysis.claims import load_claims
 from study.analysis.frames import Results
 from study.errors import StoreError, StudyError
 from study.paths import conf_folder
+from study.records.store import RunStore
 from study.report.__main__ import main
+from study.report.origin import FAILURES_SHOWN
 from study.report.render import make_report, page_names, render_page, render_study
 from study.report.sections import SECTIONS
 from study.report.text import load_text
-from study.report.views import Report
+from study.report.views import Report, describe_settings
 
 pytestmark = pytest.mark.xdist_group("report")
 
@@ -169,6 +172,38 @@ def test_unknown_language_names_those_there_are():
 def test_unknown_study_names_those_there_are(tiny_study, capsys):
     assert main(["nothing", "--store", str(tiny_study.store.folder)]) == 1
     assert "tiny" in capsys.readouterr().err
+
+
+def test_damaged_records_are_named_and_the_exit_code_says_so(tiny_study, tmp_path, capsys):
+    shutil.copytree(tiny_study.store.folder, tmp_path / "runs")
+    damaged = RunStore(tmp_path / "runs").path(tiny_study.results.plan.addresses[0])
+    damaged.write_text(damaged.read_text(encoding="utf-8")[:-9], encoding="utf-8")
+    arguments = ["tiny", "--store", str(tmp_path / "runs"), "--folder", str(tmp_path)]
+    for further in ([], ["--figure", "1.2.1-b"]):
+        assert main([*arguments, *further]) == 1
+        said = capsys.readouterr()
+        assert f"left out: {damaged}: damaged" in said.err
+        assert "report: " in said.out or "figure: " in said.out
+    assert "1 missing" in (tmp_path / "tiny" / "index.html").read_text(encoding="utf-8")
+
+
+def test_of_many_failed_runs_the_first_are_listed_and_the_rest_counted(report):
+    records = {
+        address: dataclasses.replace(
+            record, status="failed", error="Error", history={}, layers={}, measurements={}
+        )
+        for address, record in report.results.records.items()
+    }
+    page = changed(report, records=records)
+    assert page.count('<details class="failure">') == FAILURES_SHOWN
+    assert f"{len(records) - FAILURES_SHOWN:,} more; runs.csv" in page
+
+
+def test_of_many_values_of_a_setting_the_first_and_the_last_are_named(report):
+    runs = report.results.runs("batchnorm").iloc[[0]]
+    many = pd.concat([runs.assign(seed=seed) for seed in range(3000)])
+    _, varied = describe_settings(many, load_text())
+    assert varied == [("seed", "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …, 2,999 (n = 3,000)")]
 
 
 def test_one_figure_can_be_exported(tiny_study, tmp_path, capsys):
