@@ -1,11 +1,12 @@
 "use strict";
 const root = document.documentElement;
 try { // before anything is painted
-  root.dataset.theme = localStorage.getItem("theme") ?? "auto";
+  root.dataset.theme = localStorage.theme ?? "auto";
 } catch { /* not kept */ }
 
 const byId = (id) => document.getElementById(id);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+const one = (selector, within = document) => within.querySelector(selector);
 const on = (node, types, act) => types.split(" ").forEach((type) => node.addEventListener(type, act));
 const make = (names) => (name, attributes, ...children) => {
   const node = document.createElementNS(names, name);
@@ -38,7 +39,11 @@ const arrive = (saved) => {
   if (saved === null) target?.scrollIntoView();
 };
 
-// --- Theme, downloads, commands, contents
+// --- The page's tools
+
+const language = (link) => on(link, "click auxclick", () => { // takes the choices along
+  link.hash = `${location.hash.split("?")[0]}${state.size ? `?${state}` : ""}`;
+});
 
 const themes = () => {
   const buttons = all("#theme button");
@@ -49,14 +54,14 @@ const themes = () => {
   for (const button of buttons) {
     on(button, "click", () => {
       wear(button.dataset.theme);
-      try { localStorage.setItem("theme", button.dataset.theme); } catch { /* not kept */ }
+      try { localStorage.theme = button.dataset.theme; } catch { /* not kept */ }
     });
     button.parentElement.hidden = false;
   }
   wear(root.dataset.theme ?? "auto");
 };
 
-// a drawing that stands alone, in the page's colours and font
+// in the page's colours and font
 const alone = (svg) => {
   const computed = getComputedStyle(svg);
   const seen = (colour) => {
@@ -75,7 +80,7 @@ const drawing = (button) => {
   const figure = button.closest(".figure");
   button.hidden = false;
   on(button, "click", () => {
-    const svg = alone(figure.querySelector(".picture > svg"));
+    const svg = alone(one(".picture > svg", figure));
     const href = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
     el("a", { href, download: `${figure.id}.svg` }).click();
     setTimeout(() => URL.revokeObjectURL(href), 1000);
@@ -83,7 +88,7 @@ const drawing = (button) => {
 };
 
 const copying = (button) => {
-  const code = button.parentElement.querySelector("code");
+  const code = one("code", button.parentElement);
   const label = button.textContent;
   button.hidden = false;
   on(button, "click", async () => {
@@ -98,7 +103,7 @@ const copying = (button) => {
 };
 
 const contents = () => {
-  const links = all('nav a[href^="#"]');
+  const links = all("nav a");
   const targets = [...new Set(links.map(({ hash }) => byId(hash.slice(1))))].filter(Boolean);
   const observer = new IntersectionObserver(() => {
     const last = targets.filter((target) => target.getBoundingClientRect().top < innerHeight / 3).at(-1);
@@ -109,14 +114,14 @@ const contents = () => {
   targets.forEach((target) => observer.observe(target));
 };
 
-// --- Ranking: sort and filter
+// --- Ranking
 
 const ranking = ({ words }) => {
   const box = byId("ranking");
-  const form = box.querySelector("form");
+  const form = one("form", box);
   const selects = all("select", form);
   const heads = all("thead th", box);
-  const body = box.querySelector("tbody");
+  const body = one("tbody", box);
   const rows = [...body.rows];
   const keys = heads.map((head) => head.dataset.key);
   const value = (row, key) => row.cells[keys.indexOf(key)].dataset.value;
@@ -135,12 +140,12 @@ const ranking = ({ words }) => {
     const sign = order === "descending" ? -1 : 1;
     body.append(...[...rows].sort((a, b) => {
       const [x, y] = [value(a, key), value(b, key)];
-      if (!x || !y) return !x - !y; // what is not known comes last
+      if (!x || !y) return !x - !y; // unknown ones last
       return sign * (x - y || x.localeCompare(y));
     }));
     for (const head of heads) head.ariaSort = head.dataset.key === key ? order : null;
     const shown = rows.filter((row) => !row.hidden).length;
-    box.querySelector(".count").textContent = fill(words.count, { shown, all: rows.length });
+    one(".count", box).textContent = fill(words.count, { shown, all: rows.length });
   };
   for (const head of heads) {
     const button = el("button", { type: "button" }, head.textContent);
@@ -157,7 +162,7 @@ const ranking = ({ words }) => {
   widgets.push(show);
 };
 
-// --- The grid: its cells, their runs, their curves
+// --- The grid
 
 const mean = (numbers) => {
   const known = numbers.filter((number) => number !== null);
@@ -179,11 +184,11 @@ const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, se
   const counts = (group) => ["n", ...Object.keys(signs)].filter((key) => sum(group, key))
     .map((key) => fill(words[key], { count: sum(group, key) })).join(" · ");
 
-  // a place for the runs of some cells: a row for each, a column for each seed
+  // the runs of cells: a column for each seed
   const place = (before) => {
     const panel = byId("cell-runs").content.firstElementChild.cloneNode(true);
     const [hint, list] = panel.children;
-    const part = (selector) => list.querySelector(selector);
+    const part = (selector) => one(selector, list);
     copying(part(".copy"));
     before.after(panel);
     return (group, metric, shared) => {
@@ -209,12 +214,12 @@ const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, se
     };
   };
 
-  const picture = document.querySelector("#G-a .picture");
+  const picture = one("#G-a .picture");
   if (picture) {
     const list = place(picture.parentElement);
     on(picture, "pointerover pointerleave click", ({ target, type }) => {
       const spot = target.closest("[data-cell]");
-      const chosen = picture.querySelector(".chosen");
+      const chosen = one(".chosen", picture);
       if (type === "click" && spot) {
         chosen?.classList.remove("chosen");
         spot.classList.add("chosen");
@@ -224,7 +229,7 @@ const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, se
     });
   }
 
-  const part = (selector) => byId("explorer").querySelector(selector);
+  const part = (selector) => one(selector, byId("explorer"));
   const selects = part("form").elements;
   const list = place(part(".scroll"));
 
@@ -276,7 +281,7 @@ const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, se
       el("th", { scope: "row" }, down.levels[y].name), ...groups.map((group, x) => square(group, y, x)))));
     detail(...chosen);
 
-    // a small plot for each row, a line for each column
+    // a plot for each row, a line for each column
     const which = metric % 3; // diverged runs: test accuracy
     const [low, high] = which === 2 ? gaps : [0, 100];
     const end = epochs.at(-1) || 1;
@@ -314,6 +319,7 @@ const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, se
 };
 
 on(document, "DOMContentLoaded", () => {
+  all(".language").forEach(language);
   themes();
   all(".downloads .svg").forEach(drawing);
   all(".command .copy").forEach(copying);

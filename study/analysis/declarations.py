@@ -128,6 +128,7 @@ class Claim:
         figure: id of the figure that shows it.
         beyond: whether the lecture does not say it.
         statement: by language; ``ko`` in the lecture's own words.
+        short: by language, what it is about in a few words; empty where it is not declared.
         parts: its tests, by name.
         finding: by case, a sentence for each language; empty where none is declared.
         cases: verdicts of parts that make a case of their own, in order.
@@ -139,6 +140,7 @@ class Claim:
     beyond: bool
     statement: dict[str, str]
     parts: dict[str, Part]
+    short: dict[str, str] = field(default_factory=dict)
     finding: dict[str, dict[str, str]] = field(default_factory=dict)
     cases: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -255,7 +257,7 @@ def load_claim(
     root = _Node(str(path), "", _read(path))
     root.keys(
         required=("id", "section", "figure", "statement", "parts"),
-        optional=("beyond", "finding", "cases"),
+        optional=("short", "beyond", "finding", "cases"),
     )
     own = root.get("id")
     own.check("the name of its file", own.value == path.stem, [path.stem])
@@ -279,6 +281,7 @@ def load_claim(
         beyond=beyond.value,
         statement=root.get("statement").languages(),
         parts=parts,
+        short=root.get("short").languages() if "short" in root.value else {},
         finding=_finding(root.get("finding", default={}), parts, cases),
         cases=cases,
     )

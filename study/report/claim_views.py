@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.analysis.claims import Finding, Judgement, Part
+from study.analysis.claims import INCONCLUSIVE, Finding, Judgement, Part
 from study.analysis.intervals import Estimate
+from study.analysis.verdicts import CORRECTED, WIDE
 from study.report.strip import Strip, strip
 from study.report.text import Text, kept_together
 
@@ -20,13 +21,14 @@ class PartView:
 
     Attributes:
         label: what was compared.
-        effect, interval: with their unit; the interval is empty where there is none.
+        effect, interval: with their unit; the interval is empty where there is none. Against a
+            constant it is the value itself.
+        claimed: where the claim says that lies, from the smallest effect that matters.
         n, method: how many pairs, and how the interval was made.
         verdict, uncorrected: after and before Holm's correction.
         mark: of the verdict.
         p, p_holm: two-sided.
-        treatment, control: means of both sides with intervals.
-        direction, smallest: what the claim says, and the smallest effect that matters.
+        treatment, control: means of both sides with intervals, or the constant.
         deciding: whether the claim's verdict depends on it.
         diverged: how many of the runs diverged.
         reason: why there is no verdict; empty where there is one.
@@ -36,6 +38,7 @@ class PartView:
     label: str
     effect: str
     interval: str
+    claimed: str
     n: int
     method: str
     verdict: str
@@ -45,8 +48,6 @@ class PartView:
     p_holm: str
     treatment: str
     control: str
-    direction: str
-    smallest: str
     deciding: bool
     diverged: int
     reason: str
@@ -59,6 +60,9 @@ class ClaimView:
 
     Attributes:
         statement: in the page's language; ``original`` the lecture's words where that is another.
+        short: what it is about, in a few words.
+        uncorrected: the verdict before Holm's correction.
+        note: why it is inconclusive, in a few words; empty where it is not.
         sentence: what was found, for a student.
         command: repeats just the runs of this claim.
     """
@@ -69,9 +73,11 @@ class ClaimView:
     beyond: bool
     statement: str
     original: str
+    short: str
     verdict: str
     uncorrected: str
     mark: str
+    note: str
     reason: str
     sentence: str
     parts: list[PartView]
@@ -89,9 +95,11 @@ def claim_view(judgement: Judgement, text: Text, command: str) -> ClaimView:
         beyond=claim.beyond,
         statement=claim.statement[language],
         original=original,
+        short=claim.short.get(language, ""),
         verdict=judgement.verdict,
         uncorrected=judgement.uncorrected,
         mark=MARKS[judgement.verdict],
+        note=_note(judgement, text),
         reason=_reason(judgement.reason, text),
         sentence=kept_together(sentence(judgement, text)),
         parts=[part_view(finding, text) for finding in judgement.findings.values()],
@@ -101,11 +109,16 @@ def claim_view(judgement: Judgement, text: Text, command: str) -> ClaimView:
 
 def part_view(finding: Finding, text: Text) -> PartView:
     """One test in the language of ``text``."""
-    part, unit = finding.part, finding.part.unit
+    part = finding.part
+    shown, unit = (
+        (finding.treatment, part.side_unit) if _absolute(part) else (finding.effect, part.unit)
+    )
+    effect, interval = text.mean_and_interval(shown, unit)
     return PartView(
-        label=_label(part, text),
-        effect=text.quantity(finding.effect.mean, unit),
-        interval=text.interval(finding.effect, unit),
+        label=part.label[text.language],
+        effect=effect,
+        interval=interval,
+        claimed=_claimed(part, unit, text),
         n=finding.effect.n,
         method=method(finding.effect, text),
         verdict=finding.verdict,
@@ -114,9 +127,7 @@ def part_view(finding: Finding, text: Text) -> PartView:
         p=_p_value(finding.p),
         p_holm=_p_value(finding.p_holm),
         treatment=_side(finding.treatment, part.side_unit, text),
-        control=_side(finding.control, part.side_unit, text),
-        direction=text.page[f"direction_{part.direction}"],
-        smallest=text.quantity(part.smallest, unit).removeprefix("+"),
+        control=_control(finding, text),
         deciding=part.deciding,
         diverged=finding.diverged,
         reason=_reason(finding.reason, text),
@@ -134,14 +145,32 @@ def sentence(judgement: Judgement, text: Text) -> str:
     return text.fill(wordings[text.language], judgement.findings)
 
 
-def _label(part: Part, text: Text) -> str:
-    """What was compared, and with which number if that is not simply *no effect*."""
-    label = part.label[text.language]
-    nothing = 1 if part.compare == "ratio" else 0
-    if part.against is None or part.against == nothing:
-        return label
-    against = text.quantity(part.against, part.side_unit)
-    return f"{label} ({text.page['against_' + part.compare].format(value=against)})"
+def _absolute(part: Part) -> bool:
+    """Whether a value is compared with a constant that is not simply *no effect*.
+
+    Such a value says more than how far it is from the constant.
+    """
+    return part.against is not None and part.against != (1 if part.compare == "ratio" else 0)
+
+
+def _claimed(part: Part, unit: str, text: Text) -> str:
+    """Where the claim says the effect lies, or the value where that is what is shown."""
+    if part.compare == "ratio":
+        middle = part.against if _absolute(part) and part.against else 1.0
+        low, high = middle / part.smallest, middle * part.smallest
+    else:
+        middle = part.against if _absolute(part) and part.against else 0.0
+        low, high = middle - part.smallest, middle + part.smallest
+    wording = {
+        "greater": ("least", high),
+        "at_least": ("least", low),
+        "less": ("most", low),
+        "at_most": ("most", high),
+        "equal": ("between", high),
+    }[part.direction]
+    return text.page[f"claimed_{wording[0]}"].format(
+        value=text.quantity(wording[1], unit), low=text.quantity(low, unit)
+    )
 
 
 def _in_words(finding: Finding, text: Text) -> str:
@@ -152,7 +181,10 @@ def _in_words(finding: Finding, text: Text) -> str:
 
 
 def tally(views: Sequence[ClaimView]) -> dict[str, dict[str, int]]:
-    """How many claims got which verdict: of the lecture, beyond it, and of all."""
+    """How many claims got which verdict: of the lecture, beyond it, and of all.
+
+    ``corrected`` is how many of them are inconclusive by Holm's correction alone.
+    """
     groups = {
         "lecture": [view for view in views if not view.beyond],
         "beyond": [view for view in views if view.beyond],
@@ -163,7 +195,16 @@ def tally(views: Sequence[ClaimView]) -> dict[str, dict[str, int]]:
 
 def _count(views: Sequence[ClaimView]) -> dict[str, int]:
     counts = Counter(view.verdict for view in views)
-    return {"total": len(views)} | {verdict: counts[verdict] for verdict in MARKS}
+    corrected = sum(view.verdict != view.uncorrected for view in views)
+    return {
+        "total": len(views), "corrected": corrected, **{name: counts[name] for name in MARKS},
+    }  # fmt: skip
+
+
+def count_tests(judgements: Sequence[Judgement]) -> int:
+    """How many tests Holm's correction counts."""
+    findings = (finding for each in judgements for finding in each.findings.values())
+    return sum(not math.isnan(finding.p_holm) for finding in findings)
 
 
 def method(estimate: Estimate, text: Text) -> str:
@@ -187,14 +228,35 @@ def interval_note(template: str | Mapping[str, str], facts: Mapping[str, Any], t
     return f"{text.page['interval']}: {'; '.join(parts)}"
 
 
-def _side(estimate: Estimate | None, unit: str, text: Text) -> str:
-    return "–" if estimate is None else text.quantity(estimate, unit)
+def _side(estimate: Estimate, unit: str, text: Text) -> str:
+    mean, interval = text.mean_and_interval(estimate, unit)
+    return f"{mean} ({interval})" if interval else mean
+
+
+def _control(finding: Finding, text: Text) -> str:
+    """Mean of the other side with its interval, or the constant."""
+    part = finding.part
+    if finding.control is not None:
+        return _side(finding.control, part.side_unit, text)
+    return "–" if part.against is None else text.quantity(part.against, part.side_unit)
 
 
 def _p_value(p: float) -> str:
     if math.isnan(p):
         return "–"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _note(judgement: Judgement, text: Text) -> str:
+    if judgement.verdict != INCONCLUSIVE:
+        return ""
+    if judgement.uncorrected != INCONCLUSIVE:
+        return text.page["note_corrected"].format(
+            before=text.page[f"verdict_{judgement.uncorrected}"]
+        )
+    # where the correction alone is not to blame, a part is open on its own
+    reason = WIDE if judgement.reason == CORRECTED else judgement.reason
+    return text.page[f"note_{reason}"]
 
 
 def _reason(reason: str | None, text: Text) -> str:

@@ -20,7 +20,7 @@ from study.records.plan import StudyPlan
 from study.records.record import RunRecord
 from study.records.store import write_atomically
 from study.report import files, grid_page
-from study.report.claim_views import tally
+from study.report.claim_views import count_tests, tally
 from study.report.drawing import drawing, figure_text
 from study.report.origin import citation, divergences, failures, origin
 from study.report.sections import FIGURES
@@ -160,6 +160,7 @@ def render_page(report: Report, text: Text, pages: Mapping[str, str] | None = No
             origin=origin(results, text),
             cite=citation(results, text),
             tally=tally(claims),
+            tests=count_tests(report.judgements),
             claims=claims,
             sections=sections,
             divergences=divergences(results, text),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.intervals import Estimate
+from study.analysis.typography import typeset
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def view(frame: pd.DataFrame, translate: Callable[[str], str] = str) -> TableVie
     return TableView(
         columns=[translate(column) for column in columns],
         rows=[
-            [translate(cell) if isinstance(cell, str) else cell_text(cell) for cell in row]
+            [translate(cell) if isinstance(cell, str) else typeset(cell_text(cell)) for cell in row]
             for row in frame.itertuples(index=False)
         ],
         numeric=[not _is_text(frame.iloc[:, i]) for i in range(len(columns))],
@@ -86,12 +87,22 @@ def estimate_text(estimate: Estimate) -> str:
         return f"{number(estimate.mean)} ± 0"
     scale = max(abs(estimate.mean), half)
     if not 1e-3 <= scale < 1e6:
-        return f"{estimate.mean:.2e} ± {half:.0e}"
+        # one power of ten for both: 3.95e-07 ± 0.16e-07
+        power = math.floor(math.log10(scale))
+        decimals = min(max(1 + power - math.floor(math.log10(half)), 0), 3)
+        ends = (f"{value / 10.0**power:.{decimals}f}" for value in (estimate.mean, half))
+        return f"({' ± '.join(ends)})e{power:+03d}"
     # two digits of the interval, but no more than five of the mean
     decimals = min(max(1 - math.floor(math.log10(half)), 0), 6)
     decimals = min(decimals, max(4 - math.floor(math.log10(scale)), 0))
     half = max(half, 10.0**-decimals)  # never shown as 0 when it is not
-    return f"{estimate.mean:,.{decimals}f} ± {half:,.{decimals}f}"
+    mean, half = (_to_digits(value, half) for value in (estimate.mean, half))
+    return f"{mean:,.{decimals}f} ± {half:,.{decimals}f}"
+
+
+def _to_digits(value: float, half: float) -> float:
+    """``value`` rounded to the second digit of ``half``, where that is before the point."""
+    return round(value, min(1 - math.floor(math.log10(half)), 0)) if half >= 100 else value
 
 
 def number(value: float) -> str:

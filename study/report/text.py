@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from study.analysis.intervals import Estimate
+from study.analysis.typography import typeset
 from study.errors import ConfigError
 from study.paths import templates_folder
 from study.report import tables
@@ -68,22 +69,33 @@ class Text:
         return list(dict.fromkeys(re.split(r"[.\[]", field)[0] for field in fields if field))
 
     def quantity(self, value: float | Estimate, unit: str) -> str:
-        """A number of three digits, or an estimate, in a format of ``fill``; a dash for NaN."""
+        """A number, or an estimate, in a format of ``fill``; a dash for NaN."""
         if isinstance(value, Estimate):
             return "–" if math.isnan(value.mean) else _FORMATS[unit](value, self.label)
-        return "–" if math.isnan(value) else _FORMATS[unit](float(f"{value:.3g}"), self.label)
+        if math.isnan(value):
+            return "–"
+        # shares have a decimal of their own; of other numbers three digits say enough
+        exact = unit in ("points", "percent")
+        return _FORMATS[unit](value if exact else float(f"{value:.3g}"), self.label)
 
-    def interval(self, estimate: Estimate, unit: str) -> str:
-        """The two ends, in the unit of ``quantity``; empty where there are none."""
+    def mean_and_interval(self, estimate: Estimate, unit: str) -> tuple[str, str]:
+        """The mean and its interval apart, with equal decimals: ``−2.9 points``, ``−4.2 to −1.6``.
+
+        The interval is empty where there is none.
+        """
         if not math.isfinite(estimate.half_width):
-            return ""
-        factor = 100 if unit in ("points", "percent") else 1
-        decimals = 2 if factor == 1 or estimate.half_width < 0.001 else 1
-        low, high = (
-            f"{factor * end:.{decimals}f}" if factor == 100 else _three_digits(end)
-            for end in (estimate.low, estimate.high)
-        )
-        return _typeset(f"{low} {self.label('to')} {high}")
+            return self.quantity(estimate.mean, unit), ""
+        if unit in ("points", "percent"):
+            decimals = _share_decimals(estimate)
+            mean, low, high = (f"{100 * each:.{decimals}f}" for each in estimate[:3])
+        else:
+            mean, low, high = _alike(estimate)
+        sign, word = {
+            "points": ("+" if estimate.mean > 0 else "", f" {self.label('points')}"),
+            "percent": ("", " %"),
+            "times": ("× ", ""),
+        }.get(unit, ("", ""))
+        return typeset(f"{sign}{mean}{word}"), typeset(f"{low} {self.label('to')} {high}")
 
 
 def kept_together(sentence: str) -> str:
@@ -119,13 +131,7 @@ class _Filler(string.Formatter):
 
 
 def _plain(value: Any, label: Callable[[str], str]) -> str:
-    return _typeset(label(tables.cell_text(value)))
-
-
-def _typeset(number: str) -> str:
-    """A true minus sign, and powers of ten: ``4.1e-07`` becomes ``4.1·10⁻⁷``."""
-    powers = re.sub(r"e([+-])0*(\d+)", lambda m: "·10" + (m[1] + m[2]).translate(_RAISED), number)
-    return powers.replace("-", "−")
+    return typeset(label(tables.cell_text(value)))
 
 
 def _percent(value: Any, label: Callable[[str], str]) -> str:
@@ -145,27 +151,40 @@ def _hundredfold(value: Any) -> str:
     if not isinstance(value, Estimate):
         return f"{100 * value:.1f}".replace("-", "−")
     half = 100 * value.half_width
-    known = math.isfinite(half)
-    # two significant digits of the interval, at most what seeds can tell apart
-    decimals = 1 if not known or half >= 0.1 or half == 0 else 2
+    decimals = _share_decimals(value)
     mean = f"{100 * value.mean:.{decimals}f}".replace("-", "−")
-    return f"{mean} ± {half:.{decimals}f}" if known else mean
+    return f"{mean} ± {half:.{decimals}f}" if math.isfinite(half) else mean
+
+
+def _share_decimals(estimate: Estimate) -> int:
+    """Of an estimate in per cent: two digits of the interval, at most what seeds can tell apart."""
+    half = 100 * estimate.half_width
+    return 1 if not math.isfinite(half) or half >= 0.1 or half == 0 else 2
 
 
 def _times(value: Any, label: Callable[[str], str]) -> str:
     if not isinstance(value, Estimate):
-        return _typeset(f"× {tables.number(value)}")
+        return typeset(f"× {tables.number(float(f'{value:.3g}'))}")
     if math.isnan(value.half_width):
-        return _typeset(f"× {tables.number(value.mean)}")
-    low, mean, high = (_three_digits(each) for each in (value.low, value.mean, value.high))
-    return _typeset(f"× {mean} ({low} {label('to')} {high})")
+        return typeset(f"× {tables.number(value.mean)}")
+    mean, low, high = _alike(value)
+    return typeset(f"× {mean} ({low} {label('to')} {high})")
 
 
-def _three_digits(value: float) -> str:
-    return tables.number(float(f"{value:.3g}"))
+def _alike(estimate: Estimate) -> tuple[str, str, str]:
+    """Mean and ends of the interval, all with the decimals that its shorter arm deserves."""
+    ends = (estimate.mean, estimate.low, estimate.high)
+    arm = min(estimate.mean - estimate.low, estimate.high - estimate.mean)
+    sizes = [abs(end) for end in ends if end]
+    if not arm > 0 or not all(1e-3 <= size < 1e6 for size in (*sizes, arm * 100)):
+        mean, low, high = (tables.number(float(f"{end:.3g}")) for end in ends)
+        return mean, low, high
+    power = math.floor(math.log10(arm))
+    digits = 2 if arm < 3 * 10.0**power else 1
+    decimals = max(digits - 1 - power, 0)
+    mean, low, high = (f"{end:,.{decimals}f}" for end in ends)
+    return mean, low, high
 
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+")
 
 _FORMATS: dict[str, Callable[[Any, Callable[[str], str]], str]] = {
     "": _plain,

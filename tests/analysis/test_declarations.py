@@ -65,6 +65,7 @@ def test_every_key_arrives(tmp_path: Path):
     }
     content = CLAIM | {
         "beyond": True,
+        "short": {"en": "less", "ko": "감소"},
         "parts": {"gap": part},
         "cases": {"odd": {"gap": "inconclusive"}},
         "finding": dict.fromkeys(("supported", "refuted", "inconclusive", "odd"), SENTENCE),
@@ -72,6 +73,7 @@ def test_every_key_arrives(tmp_path: Path):
     claim = load_claim(write(tmp_path, content))
     found = claim.parts["gap"]
     assert claim.beyond
+    assert claim.short == {"en": "less", "ko": "감소"}
     assert list(claim.finding) == ["inconclusive", "odd", "refuted", "supported"]
     assert claim.cases == {"odd": {"gap": "inconclusive"}}
     assert (found.metric, found.options["moment"], found.options["layer"]) == ("layer", "end", 1)
@@ -227,6 +229,7 @@ BAD_CLAIMS: dict[str, tuple[Any, list[str]]] = {
     "no Korean": (CLAIM | {"statement": {"en": "x"}}, ["statement.ko"]),
     "section is a number": (CLAIM | {"section": 1.1}, ["section", "quotes", "1.1"]),
     "figure is a list": (CLAIM | {"figure": ["1.1-a"]}, ["figure", "text"]),
+    "short in one language": (CLAIM | {"short": {"en": "less"}}, ["short.ko", "a value"]),
     "beyond is text": (CLAIM | {"beyond": "no"}, ["beyond", "'no'"]),
     "unknown key": (CLAIM | {"part": {}}, ["part", "parts"]),
     "key is a number": (CLAIM | {1: 2}, ["1", "known key"]),

@@ -16,13 +16,17 @@ from browsing import (
 )
 from pypdf import PdfReader
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select
 
+from study.analysis.claims import load_claims
+from study.paths import conf_folder
 from study.report.sections import SECTIONS
 from study.report.text import load_text
 
 pytestmark = pytest.mark.xdist_group("report")
 
 FIGURES = [spec.id for specs in SECTIONS.values() for spec in specs]
+CLAIMS = load_claims([conf_folder() / "claims"])
 LANGUAGES = ("en", "ko")
 WIDTHS = (390, 1280)
 
@@ -84,6 +88,43 @@ def test_each_language_leads_to_the_other_and_back(english, tiny_study):
     assert english.current_url == tiny_study.page_in("ko").as_uri()
     english.find_element(By.CSS_SELECTOR, "a.language").click()
     assert english.current_url == tiny_study.page_in("en").as_uri()
+
+
+def test_choices_go_along_into_the_other_language(english):
+    box = Select(english.find_element(By.CSS_SELECTOR, "#ranking select[name=init]"))
+    box.select_by_value("he")
+    english.find_element(By.CSS_SELECTOR, "a.language").click()
+    assert english.find_element(By.TAG_NAME, "html").get_attribute("lang") == "ko"
+    assert english.current_url.endswith("#ranking?init=he")
+    box = Select(english.find_element(By.CSS_SELECTOR, "#ranking select[name=init]"))
+    assert box.first_selected_option.get_attribute("value") == "he"
+
+
+def test_claims_are_named_at_a_glance(page):
+    named = page.execute_script(
+        """
+        return [...document.querySelectorAll('.tally .chip')].map(chip => {
+            const [, id, ...words] = chip.innerText.trim().split(/\\s+/);
+            return [id, chip.hash, words.join(' ')];
+        });
+        """
+    )
+    claims = {claim.id: claim for claim in CLAIMS if not claim.beyond}
+    assert {id_ for id_, _, _ in named} == set(claims)
+    for id_, target, words in named:
+        assert target == f"#claim-{id_}"
+        assert len(words) > 5
+
+
+def test_only_what_decides_a_claim_carries_a_badge(page):
+    open_everything(page)
+    badges, rows = page.execute_script(
+        """
+        const count = selector => document.querySelectorAll(`table.parts ${selector}`).length;
+        return [count('.badge'), count('tbody tr:not(.shown-only)')];
+        """
+    )
+    assert badges == rows > 26
 
 
 def test_verdicts_come_before_every_figure(page):

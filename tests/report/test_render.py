@@ -159,6 +159,42 @@ def test_whatever_a_plan_contains_is_shown_as_text(report):
     assert "<script>alert" not in page
 
 
+def hostile(value, text):
+    """``value`` with ``text`` in place of every text in it."""
+    if isinstance(value, dict):
+        return {key: hostile(item, text) for key, item in value.items()}
+    return text if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("text", ["<script>alert(3)</script>", '"><img src=x onerror=alert(4)>'])
+def test_whatever_claims_and_records_contain_is_shown_as_text(report, text):
+    first = report.judgements[0]
+    parts = {
+        name: dataclasses.replace(part, label=hostile(part.label, text))
+        for name, part in first.claim.parts.items()
+    }
+    claim = dataclasses.replace(
+        first.claim, parts=parts, statement=hostile(first.claim.statement, text),
+        short={"en": text, "ko": text}, finding=hostile(first.claim.finding, text),
+    )  # fmt: skip
+    findings = {
+        name: dataclasses.replace(found, part=parts[name]) for name, found in first.findings.items()
+    }
+    judged = [dataclasses.replace(first, claim=claim, findings=findings), *report.judgements[1:]]
+    records = {
+        address: dataclasses.replace(
+            record, provenance=hostile(record.provenance, text),
+            config=record.config | {"data": record.config["data"] | {"label": text}},
+        )
+        for address, record in report.results.records.items()
+    }  # fmt: skip
+    plan = dataclasses.replace(report.results.plan, name=text, preset=text)
+    page = changed(dataclasses.replace(report, judgements=judged), records=records, plan=plan)
+    assert page.count("alert(") > 20
+    assert "<script>alert" not in page
+    assert "<img" not in page
+
+
 def test_nothing_stored_is_an_error_that_says_so(tiny_study, tmp_path):
     with pytest.raises(StoreError, match="no run is stored"):
         render_study(tiny_study.results.plan, {}, CLAIMS, folder=tmp_path)

@@ -35,7 +35,8 @@ def test_numbers_keep_four_digits(value, text):
         (Estimate(np.nan, np.nan, np.nan, 0), "–"),
         (Estimate(1.0, 1.0, 1.0, 6), "1 ± 0"),
         (Estimate(1234.5, 1214.5, 1254.5, 6), "1,234 ± 20"),
-        (Estimate(2e-9, 1e-9, 3e-9, 6), "2.00e-09 ± 1e-09"),
+        (Estimate(2e-9, 1e-9, 3e-9, 6), "(2.0 ± 1.0)e-09"),
+        (Estimate(11812.0, 10888.0, 12736.0, 6), "11,810 ± 920"),
     ],
 )
 def test_estimates_show_as_many_decimals_as_the_interval_deserves(estimate, text):

@@ -17,7 +17,7 @@ GAP = Estimate(-0.0662, -0.0801, -0.0523, 10)
         ("{gap.n} runs", "10 runs"),
         ("{share:percent}", "93.5 %"),
         ("{share:points}", "+93.5 points"),
-        ("{ratio:times}", "× 2.1 (1.9 to 2.4)"),
+        ("{ratio:times}", "× 2.10 (1.90 to 2.40)"),
         ("{half:times}", "× 0.5"),
         ("{epochs} epochs", "3.0 ± 1.0 epochs"),
         ("{absent}", "never"),

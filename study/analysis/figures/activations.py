@@ -17,6 +17,7 @@ from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
 from study.analysis.intervals import Estimate, log_t_interval, t_interval
+from study.analysis.typography import typeset
 
 EXPERIMENT = ("activations",)
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
@@ -126,7 +127,7 @@ def _draw_bars(axes: Axes, histogram: Pooled, zeros: float, init: str, activatio
     axes.set(xlim=(edges[0], edges[-1]), xlabel="", ylabel="")
     middle = (edges[0] + edges[-1]) / 2
     axes.set_xticks([edges[0], middle, edges[-1]],
-                    [f"{tick:g}" for tick in (edges[0], middle, edges[-1])])  # fmt: skip
+                    [typeset(f"{tick:g}") for tick in (edges[0], middle, edges[-1])])  # fmt: skip
     return float(shares.max())
 
 
@@ -136,9 +137,9 @@ def _percent_ticks(share: float, _: int | None = None) -> str:
 
 
 def _short(value: float) -> str:
-    """Two digits, without the zeros of the exponent: ``0.46``, ``9e-7``."""
+    """Two digits, or one and a power of ten: ``0.46``, ``9·10⁻⁷``."""
     if value != 0 and not 1e-3 <= abs(value) < 1e4:
-        return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+        return typeset(f"{value:.0e}")
     return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
 
 

@@ -12,11 +12,18 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from scipy import stats
 
+from study.analysis.curves import gap_curves, gaps_at_equal_accuracy
 from study.analysis.figures import parts, style
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
-from study.analysis.intervals import Estimate, paired_difference, t_interval
+from study.analysis.intervals import (
+    Estimate,
+    clustered_bootstrap,
+    paired_difference,
+    summarise,
+    t_interval,
+)
 
 LEVELS = (0.5, 0.8, 0.9)
 SIDES = {False: "off", True: "on"}
@@ -24,6 +31,12 @@ NAMES = {False: "without batch norm", True: "with batch norm"}
 SHOWN = (-4.0, 4.0)  # part of the pre-activations' histogram that is drawn; the rest is counted
 LEARNED = 0.8  # training accuracy from which a scale counts as one at which the network learns
 COLUMNS = 4
+# Cells of the grid whose networks learn with and without batch norm, as in claim B4.
+LEARN = {"init": ("he", "xavier"), "activation": ("relu", "tanh")}
+CELL = ["init", "activation", "dropout", "weight_decay"]
+GAPS = {False: "gap without batch norm", True: "gap with batch norm"}
+SHAPES = {"relu": "o", "tanh": "s"}
+ALL = "all"
 _TARGET: dict[str, Any] = {"linewidth": 1.2, "linestyle": (0, (4, 2))}
 
 
@@ -430,8 +443,99 @@ def facts_scales(results: Results) -> dict[str, Any]:
     }
 
 
+# --- 1.3.1-c: over-fitting, where both sides have learned as much ---------------------------------
+
+
+def equal_gaps(results: Results) -> pd.DataFrame:
+    """Gaps of both sides at the highest training accuracy that both reach.
+
+    Returns:
+        A row for each pair of runs of the grid that learn with and without batch norm (``LEARN``):
+        ``CELL``, ``seed``, ``level`` (that training accuracy), ``without``, ``with`` and their
+        ``difference``.
+    """
+    curves = gap_curves(results, "grid")
+    for column, levels in LEARN.items():
+        curves = curves[curves[column].isin(levels)]
+    rows = []
+    for _, runs in curves.groupby([*CELL, "seed"], sort=False):
+        sides = {bool(row["batchnorm"]): row for row in runs.to_dict("records")}
+        if len(sides) == 2:
+            off, on = (sides[side]["value"] for side in (False, True))
+            gaps = gaps_at_equal_accuracy(off, on)
+            level = min(off.accuracy.max(), on.accuracy.max())
+            own = {name: sides[True][name] for name in (*CELL, "seed")}
+            rows.append(own | {"level": level, "without": gaps[0], "with": gaps[1]})
+    table = pd.DataFrame(rows, columns=[*CELL, "seed", "level", "without", "with"])
+    return table.assign(difference=table["with"] - table["without"])
+
+
+def draw_equal_gaps(results: Results, tr: Translate) -> Figure:
+    """The gap with batch norm against the gap without it, a point for each cell of the grid."""
+    cells = [row for row in table_equal_gaps(results).to_dict("records") if row["init"] != ALL]
+    figure, grid = style.new_figure(height=4.4)
+    axes = grid[0, 0]
+    if not cells:
+        style.empty(axes, tr("no pairs to compare"))
+        return figure
+    gaps = [[100 * cell[name].mean for name in GAPS.values()] for cell in cells]
+    kinds: set[str] = set()
+    for (off, on), cell in zip(gaps, cells, strict=True):
+        init, activation = str(cell["init"]), str(cell["activation"])
+        kind = f"{tr(init)}, {tr(activation)}"
+        axes.errorbar(
+            off, on, yerr=np.nan_to_num(100 * cell["difference"].half_width), elinewidth=1,
+            color=style.colour(init), marker=SHAPES[activation], markersize=7, linestyle="none",
+            label="_" if kind in kinds else kind,
+        )  # fmt: skip
+        kinds.add(kind)
+    end = 1.12 * max(1.0, np.max(gaps))
+    axes.plot([0, end], [0, end], color=mpl.rcParams["text.color"], linewidth=1)
+    axes.set(xlim=(0, end), ylim=(0, end), xlabel=tr("gap without batch norm (points)"),
+             ylabel=tr("gap with batch norm (points)"))  # fmt: skip
+    axes.text(0.03, 0.97, tr("over-fits more with batch norm"), va="top", transform=axes.transAxes)
+    axes.text(0.97, 0.03, tr("over-fits less with batch norm"), ha="right",
+              transform=axes.transAxes)  # fmt: skip
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+def table_equal_gaps(results: Results) -> pd.DataFrame:
+    """Both gaps and their difference by cell, over the seeds; last, over all cells."""
+    gaps = equal_gaps(results)
+    names = {"level": "training accuracy", "without": GAPS[False], "with": GAPS[True],
+             "difference": "difference"}  # fmt: skip
+    table = summarise(gaps, CELL, list(names))
+    if len(gaps):
+        clusters = gaps.groupby(CELL, sort=False).ngroup()
+        whole = {name: clustered_bootstrap(gaps[name], clusters) for name in names}
+        last = pd.DataFrame([dict.fromkeys(CELL, ALL) | whole])
+        table = pd.concat([table.astype(object), last.astype(object)], ignore_index=True)
+    return table.rename(columns=names)
+
+
+def facts_equal_gaps(results: Results) -> dict[str, Any]:
+    """The difference over all cells, and in how many of them the gap is clearly larger, smaller."""
+    table = table_equal_gaps(results)
+    if table.empty:
+        return {"case": "missing"}
+    *cells, whole = table.to_dict("records")
+    found = [parts.direction(cell["difference"]) for cell in cells]
+    return {
+        "case": "measured",
+        "cells": len(cells),
+        "level": whole["training accuracy"],
+        "without": whole[GAPS[False]],
+        "with": whole[GAPS[True]],
+        "difference": whole["difference"],
+        "larger": found.count("higher"),
+        "smaller": found.count("lower"),
+    }
+
+
 FIGURES = (
     FigureSpec("1.3-a", ("batchnorm",), draw_placement, table_placement, facts_placement),
     FigureSpec("1.3.1-a", ("batchnorm",), draw_speed, table_speed, facts_speed),
     FigureSpec("1.3.1-b", ("batchnorm_scales",), draw_scales, table_scales, facts_scales),
+    FigureSpec("1.3.1-c", ("grid",), draw_equal_gaps, table_equal_gaps, facts_equal_gaps),
 )

@@ -53,8 +53,10 @@ def draw_main_effects(results: Results, tr: Translate) -> Figure:
     axes = grid[0, 0]
     for y, (_, row) in enumerate(lines):
         if row is not None:
-            level = row["level"]
-            dot(axes, row["effect"], y, style.colour(level if isinstance(level, str) else "on"))
+            # only initial values have colours of their own that no other factor here shares
+            own = row["factor"] == "init"
+            ink = mpl.rcParams["text.color"]
+            dot(axes, row["effect"], y, style.colour(row["level"]) if own else ink)
             note(axes, y, points(row["effect"]))
     axes.set_yticks(range(len(lines)), [label for label, _ in lines])
     for text, (_, row) in zip(axes.get_yticklabels(), lines, strict=True):
@@ -66,7 +68,7 @@ def draw_main_effects(results: Results, tr: Translate) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_formatter(lambda value, _: signed(100 * value, 0))
     label = tr("effect on test accuracy, points")
-    axes.set_xlabel("   ".join(filter(None, (label, diverged_text(runs, tr)))))
+    axes.set_xlabel("\n".join(filter(None, (label, diverged_text(runs, tr)))))
     return figure
 
 

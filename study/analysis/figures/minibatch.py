@@ -110,11 +110,12 @@ def facts_loss_by_size(results: Results) -> dict[str, Any]:
         "largest": largest,
         "start": t_interval(values["mean", "init", largest]),
         "end": t_interval(values["mean", "end", largest]),
+        # before training: after it a few draws of ten samples are too noisy for a ratio
         "sum_change": log_t_interval(
-            values["sum", "end", largest] / values["sum", "end", smallest]
+            values["sum", "init", largest] / values["sum", "init", smallest]
         ),
         "mean_change": log_t_interval(
-            values["mean", "end", largest] / values["mean", "end", smallest]
+            values["mean", "init", largest] / values["mean", "init", smallest]
         ),
         "training_change": log_t_interval(
             values["mean", "end", largest] / values["mean", "init", largest]
@@ -198,7 +199,7 @@ def draw_minibatch_noise(results: Results, tr: Translate) -> Figure:
         axes.minorticks_off()
         axes.set_xlabel(tr("batch size B"))
     noise.text(0.04, 0.06, f"{tr('line')}: σ/√B", transform=noise.transAxes)
-    direction.legend(loc="lower right")
+    direction.legend(loc="upper left")
     return figure
 
 

@@ -14,9 +14,9 @@ from study.analysis.figures import parts, style
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
 from study.analysis.intervals import Estimate, paired_difference, summarise, t_interval
+from study.analysis.typography import RAISED
 
 TABLE_ROWS = 10
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 CURVES = {"train": "train_accuracy", "test": "test_accuracy"}
 COLUMNS = {**CURVES, "gap": "gap"}
 METRICS = {"train_accuracy": "train accuracy", "test_accuracy": "test accuracy", "gap": "gap"}
@@ -264,7 +264,7 @@ def dose_text(dose: float) -> str:
     if dose == 0 or dose >= 0.01:
         return f"{dose:g}"
     mantissa, _, exponent = f"{dose:.0e}".partition("e")
-    power = "10" + str(int(exponent)).translate(SUPERSCRIPTS)
+    power = "10" + str(int(exponent)).translate(RAISED)
     return power if mantissa == "1" else f"{mantissa}·{power}"
 
 

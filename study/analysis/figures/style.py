@@ -106,8 +106,24 @@ def korean_font() -> str | None:
     None comes with a package: the one on PyPI that carries a font for matplotlib needs distutils,
     which Python 3.12 has no more, and changes settings when imported.
     """
+    return _first_installed(KOREAN_FONTS) or (
+        _first_installed(KOREAN_FONTS) if _learn_new_fonts() else None
+    )
+
+
+def _first_installed(names: Sequence[str]) -> str | None:
     installed = set(font_manager.get_font_names())
-    return next((name for name in KOREAN_FONTS if name in installed), None)
+    return next((name for name in names if name in installed), None)
+
+
+def _learn_new_fonts() -> bool:
+    """Show matplotlib the fonts installed since it listed them; it keeps that list for good."""
+    known = {font.fname for font in font_manager.fontManager.ttflist}
+    new = [path for path in font_manager.findSystemFonts() if path not in known]
+    for path in new:
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # no font, whatever its name
+            font_manager.fontManager.addfont(path)
+    return bool(new)
 
 
 @contextlib.contextmanager
@@ -142,7 +158,7 @@ def house_style(language: str = "en", *, on_white: bool = False) -> Iterator[Non
             "axes.axisbelow": True,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "axes.unicode_minus": False,
+            "axes.unicode_minus": True,
             "figure.facecolor": "none",
             "axes.facecolor": "none",
             "savefig.facecolor": "none",

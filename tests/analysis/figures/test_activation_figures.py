@@ -129,7 +129,7 @@ def test_gradients_have_a_panel_for_each_activation_and_a_line_for_each_scheme()
 
 def test_numbers_of_any_size_are_short():
     assert [activations._short(value) for value in (0.4589, 0.0, 2e-5, 13616.0, 299.02)] == [
-        "0.46", "0", "2e-5", "1e4", "299",
+        "0.46", "0", "2·10⁻⁵", "1·10⁴", "299",
     ]  # fmt: skip
 
 

@@ -290,3 +290,67 @@ def test_every_word_is_translated(spec, study, scales):
     words += [text.get_text() for legend in figure.legends for text in legend.texts]
     assert any("한" in word for word in words)
     assert {c for word in words for c in word if c.isascii() and c.isalpha()} <= {"x"}
+
+
+# --- 1.3.1-c ------------------------------------------------------------------------------------
+
+
+def grid(gap=0.3, seeds=(0, 1, 2), **config):
+    """Runs of two cells with a gap of ``gap`` (0.1 without batch norm) where 80 % are learned."""
+    return [
+        make.record(
+            seed=seed, batchnorm=side, dropout=dropout,
+            train=(0.1, 0.4, 0.6, 0.8, 0.8 if side else 1.0),
+            test=(0.1, 0.3, 0.5, *([0.8 - (gap if side else 0.1) - 0.01 * seed] * 2)),
+            **config,
+        )
+        for side in (False, True) for dropout in (0.0, 0.2) for seed in seeds
+    ]  # fmt: skip
+
+
+def test_gaps_are_compared_where_both_have_learned_as_much():
+    gaps = batchnorm.equal_gaps(make.results("grid", grid()))
+    assert len(gaps) == 6
+    assert gaps["level"].tolist() == pytest.approx([0.8] * 6)
+    assert gaps["difference"].tolist() == pytest.approx([0.2] * 6)  # not that of the ends, 0.0
+
+
+def test_cells_that_do_not_learn_without_batch_norm_are_left_out():
+    runs = grid() + grid(init=make.normal(1.0))
+    assert set(batchnorm.equal_gaps(make.results("grid", runs))["init"]) == {"he"}
+
+
+@pytest.mark.parametrize(
+    ("gap", "difference", "larger", "smaller"), [(0.3, 0.2, 2, 0), (0.05, -0.05, 0, 2)]
+)
+def test_planted_gap_is_found_and_its_sign_too(gap, difference, larger, smaller):
+    facts = batchnorm.facts_equal_gaps(make.results("grid", grid(gap)))
+    assert facts["difference"].mean == pytest.approx(difference)
+    assert (facts["cells"], facts["larger"], facts["smaller"]) == (2, larger, smaller)
+
+
+def test_points_lie_above_the_line_where_batch_norm_over_fits_more():
+    with style.house_style():
+        figure = batchnorm.draw_equal_gaps(make.results("grid", grid()), str)
+    (axes,) = figure.axes
+    points = [line.get_xydata()[0] for line in axes.lines if line.get_marker() == "o"]
+    assert points == [pytest.approx([11, 31])] * 2
+    assert len(figure.legends[0].get_texts()) == 1  # both cells are He with ReLU
+
+
+@pytest.mark.parametrize("records", [[], grid()[:6]], ids=["nothing", "one side"])
+def test_without_pairs_there_is_no_gap_to_compare(records):
+    results = make.results("grid", records)
+    assert batchnorm.facts_equal_gaps(results) == {"case": "missing"}
+    assert batchnorm.table_equal_gaps(results).empty
+    with style.house_style():
+        figure = batchnorm.draw_equal_gaps(results, str)
+    assert figure.axes[0].texts[0].get_text() == "no pairs to compare"
+
+
+def test_sentences_of_the_equal_gaps_can_be_filled():
+    assert make.cases("1.3.1-c") == {"measured", "missing"}
+    facts = batchnorm.facts_equal_gaps(make.results("grid", grid()))
+    said = make.sentences("1.3.1-c", facts)
+    assert "a difference of +20.0" in said["en measured"]
+    assert "larger in 2 and clearly smaller in 0" in said["en alt"]

@@ -123,6 +123,7 @@ def installed(monkeypatch):
 
     def choose(*names):
         monkeypatch.setattr(style.font_manager, "get_font_names", lambda: list(names))
+        monkeypatch.setattr(style.font_manager, "findSystemFonts", list)
         style.korean_font.cache_clear()
 
     yield choose
@@ -143,6 +144,20 @@ def test_without_a_korean_font_there_is_the_latin_one(installed):
     assert style.korean_font() is None
     with style.house_style("ko"):
         assert mpl.rcParams["font.family"] == ["DejaVu Sans"]
+
+
+def test_a_font_that_came_after_matplotlib_listed_them_is_found(installed, monkeypatch):
+    installed("DejaVu Sans")
+    paths = ["/new/NanumGothic.ttf", "/new/broken.ttf"]
+    monkeypatch.setattr(style.font_manager, "findSystemFonts", lambda: paths)
+
+    def addfont(path):
+        if "broken" in path:
+            raise RuntimeError("no font")
+        monkeypatch.setattr(style.font_manager, "get_font_names", lambda: ["NanumGothic"])
+
+    monkeypatch.setattr(style.font_manager.fontManager, "addfont", addfont)
+    assert style.korean_font() == "NanumGothic"
 
 
 def test_korean_labels_are_drawn_with_letters_and_not_with_boxes():
