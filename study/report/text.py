@@ -149,10 +149,10 @@ def _span(value: Any, label: Callable[[str], str]) -> str:
 
 def _hundredfold(value: Any) -> str:
     if not isinstance(value, Estimate):
-        return f"{100 * value:.1f}".replace("-", "−")
+        return typeset(f"{100 * value:.1f}")
     half = 100 * value.half_width
     decimals = _share_decimals(value)
-    mean = f"{100 * value.mean:.{decimals}f}".replace("-", "−")
+    mean = typeset(f"{100 * value.mean:.{decimals}f}")
     return f"{mean} ± {half:.{decimals}f}" if math.isfinite(half) else mean
 
 

@@ -333,6 +333,15 @@ def test_verdicts_are_printed_in_full_on_a4(page, tiny_study, language):
     assert [part for part in shown if letters(part) not in text] == []
 
 
+def test_headings_are_printed_in_one_piece(english):
+    printed = english.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
+    sheets = PdfReader(io.BytesIO(base64.b64decode(printed["data"]))).pages
+    texts = [letters(sheet.extract_text()) for sheet in sheets]
+    for section in load_text("en").sections.values():
+        heading = letters(section["title"] + section["lecture_title"])
+        assert sum(heading in text for text in texts) == 1, section["title"]
+
+
 def test_nothing_is_cut_on_paper(page):
     open_everything(page)
     with seen(page, width=A4_COLUMN, media="print"):

@@ -485,7 +485,7 @@ def draw_equal_gaps(results: Results, tr: Translate) -> Figure:
         kind = f"{tr(init)}, {tr(activation)}"
         axes.errorbar(
             off, on, yerr=np.nan_to_num(100 * cell["difference"].half_width), elinewidth=1,
-            color=style.colour(init), marker=SHAPES[activation], markersize=7, linestyle="none",
+            color=style.colour(init), ecolor=mpl.colors.to_rgba(style.colour(init), 0.4), marker=SHAPES[activation], markersize=7, linestyle="none",
             label="_" if kind in kinds else kind,
         )  # fmt: skip
         kinds.add(kind)
