@@ -1,6 +1,6 @@
 """The gate's false alarms and its power, from real runs.
 
-    python benchmarks/gate.py
+    python benchmarks/gate.py   # writes its table into docs/gate.md
 
 Runs the gate's cells with more seeds than the gate has (those that are stored are not run again)
 and then lets the gate compare random halves of them: an *A/A* comparison, in which every alarm is a
@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from scipy import special, stats
+from tables import DOCS, write_table
 
 from study.edge.gate import gate_cells, read_records, run_gate
 from study.gate.baseline import cells_of, make_baseline
@@ -47,11 +48,13 @@ class Pool:
         seeds: of the gate itself; a side of a comparison takes their place.
         records: by cell (its configuration with seed 0, as an address) and seed.
         places: address and configuration of each cell and seed of the gate.
+        count: how many seeds there are to draw from.
     """
 
     seeds: list[int]
     records: dict[str, dict[int, RunRecord]]
     places: dict[tuple[str, int], tuple[str, dict[str, object]]]
+    count: int
 
     def side(self, drawn: Sequence[int]) -> list[RunRecord]:
         """The runs of ``drawn`` seeds in the place of those of the gate."""
@@ -90,7 +93,7 @@ def load(store: Path, count: int, dtype: str = "float32") -> Pool:
     for record in records:
         cell, config = wanted[record.address]
         by_cell[cell][config.seed] = record
-    return Pool(seeds, by_cell, places)
+    return Pool(seeds, by_cell, places, count)
 
 
 _pool: Pool | None = None
@@ -104,8 +107,7 @@ def prepare(pool: Pool) -> None:
 def draw(pool: Pool, number: int) -> tuple[list[int], list[int]]:
     """The seeds of both sides of a resample."""
     rng = np.random.default_rng(number)
-    total = len(next(iter(pool.records.values())))
-    order = rng.permutation(total)
+    order = rng.permutation(pool.count)
     n = len(pool.seeds)
     return order[:n].tolist(), order[n : 2 * n].tolist()
 
@@ -122,21 +124,21 @@ def compare(number: int) -> tuple[str, list[str], list[str]]:
     return result.outcome, red, [f"{c.cell}: {c.metric}" for c in result.having("improvement")]
 
 
-def false_alarms(pool: Pool, resamples: int) -> None:
-    """Print the share of A/A comparisons that are not a pass."""
+def false_alarms(pool: Pool, resamples: int) -> str:
+    """The share of A/A comparisons that are not a pass, in words."""
     with multiprocessing.Pool(initializer=prepare, initargs=(pool,)) as workers:
         found = workers.map(compare, range(resamples), chunksize=10)
-    outcomes = Counter(outcome for outcome, _, _ in found)
-    alarms = resamples - outcomes["pass"]
-    upper = stats.beta.ppf(0.95, alarms + 1, resamples - alarms)
-    print(f"\nA/A comparisons: {resamples:,}, different seeds on both sides")
-    print(
-        f"red: {alarms} ({100 * alarms / resamples:.2f} %, at most {100 * upper:.2f} % with 95 %)"
-    )
-    better = sum(bool(improved) for _, _, improved in found)
-    print(f"called better: {better} ({100 * better / resamples:.2f} %)")
     for name, count in Counter(name for _, red, _ in found for name in red).most_common(10):
         print(f"  {count} × {name}")
+    outcomes = Counter(outcome for outcome, _, _ in found)
+    alarms = resamples - outcomes["pass"]
+    upper = stats.beta.ppf(0.95, alarms + 1, resamples - alarms) if alarms < resamples else 1.0
+    better = sum(bool(improved) for _, _, improved in found)
+    return (
+        f"Of {resamples:,} A/A comparisons {alarms} are red: {100 * alarms / resamples:.2f} %, at"
+        f" most {100 * upper:.2f} % (one-sided 95 % bound over the draws, which share their seeds)."
+        f" {better} are called better."
+    )
 
 
 Values = Mapping[str, np.ndarray]
@@ -153,8 +155,8 @@ def values(pool: Pool, rules: Mapping[str, MetricRule]) -> Values:
     return found
 
 
-def power(pool: Pool, rounded: Pool, resamples: int) -> None:
-    """Print the smallest drop of each metric that is caught in 95 % of the resamples.
+def power(pool: Pool, rounded: Pool, resamples: int) -> list[str]:
+    """The smallest drop of each metric that is caught in 95 % of the resamples, as a table.
 
     A drop d added to the harm h of every pair is caught if it exceeds the margin and if t of it
     does what Holm's first step wants, α over the number of tests; once others are rejected, less
@@ -168,32 +170,35 @@ def power(pool: Pool, rounded: Pool, resamples: int) -> None:
     reach = float(special.stdtrit(n - 1, 1 - rules.alpha / tests / 2))
     draws = [draw(pool, number) for number in range(resamples)]
     names = list(cells_of({a: next(iter(by.values())).config for a, by in pool.records.items()}))
-    print(f"\nSmallest drop caught in {100 * CAUGHT:.0f} % of {resamples:,} resamples")
-    print(
-        "| metric | one cell, median | one cell, worst | all cells | same seeds, other rounding |"
-    )
-    print("|---|---|---|---|---|")
+    lines = [
+        f"Smallest drop caught in {100 * CAUGHT:.0f} % of {resamples:,} resamples; of losses ×:",
+        "",
+        "| metric | same seeds: a cell (the worst) | other seeds: a cell | the worst | all cells |",
+        "|---|---|---|---|---|",
+    ]
     for metric, rule in rules.metrics.items():
         sign = 1 if rule.better == "lower" else -1
         margins = [
             math.log(m) if rule.compare == "ratio" else m for m in (rule.margin, rule.margin_all)
         ]
         table = every[metric]
-        smallest, together = [], []
+        paired, unpaired, together = [], [], []
         for one, two in draws:
+            paired.append(needed(sign * (other[metric][:, one] - table[:, one]), margins[0], reach))
             harm = sign * (table[:, two] - table[:, one])
-            own = needed(harm, margins[0], reach)
+            unpaired.append(needed(harm, margins[0], reach))
             all_cells = needed(harm.mean(axis=0, keepdims=True), margins[1], reach)
-            smallest.append(own)
-            together.append(min(all_cells[0], own.min()))
-        each = np.quantile(np.array(smallest), CAUGHT, axis=0)
+            together.append(min(all_cells[0], unpaired[-1].min()))
+        same, each = (np.quantile(np.array(d), CAUGHT, axis=0) for d in (paired, unpaired))
         worst = int(each.argmax())
-        paired = sign * (other[metric] - table[:, pool.seeds])
-        near = needed(paired, margins[0], reach)
-        words = [shown(rule, np.median(each)), f"{shown(rule, each[worst])} ({names[worst]})"]
-        words += [shown(rule, np.quantile(together, CAUGHT))]
-        words += [f"{shown(rule, np.median(near))}, at most {shown(rule, near.max())}"]
-        print(f"| {metric} | {' | '.join(words)} |")
+        words = [
+            f"{shown(rule, np.median(same))} ({shown(rule, same.max())})",
+            shown(rule, np.median(each)),
+            f"{shown(rule, each[worst])} ({names[worst]})",
+            shown(rule, np.quantile(together, CAUGHT)),
+        ]
+        lines.append(f"| {metric.replace('_', ' ')} | {' | '.join(words)} |")
+    return lines
 
 
 def needed(harm: np.ndarray, margin: float, reach: float) -> np.ndarray:
@@ -206,31 +211,43 @@ def shown(rule: MetricRule, drop: float) -> str:
     return f"× {math.exp(drop):.2f}" if rule.compare == "ratio" else f"{100 * drop:.1f} points"
 
 
-def rounding(pool: Pool, rounded: Pool) -> None:
-    """Print what the gate says of the same seeds in float64 instead of float32."""
+def rounding(pool: Pool, rounded: Pool) -> str:
+    """What the gate says of the same seeds in float64 instead of float32, in words."""
     rules = load_rules()
     baseline = make_baseline(pool.side(pool.seeds), rules, reason="float32", date="")
     result = check(baseline, rounded.side(pool.seeds), rules)
     accuracy = [c for c in result.comparisons if c.metric == "test_accuracy"]
     largest = max(accuracy, key=lambda c: abs(c.change.mean))
-    print(f"\nThe same seeds in float64: {result.outcome}, {result.identical} of"
-          f" {result.compared} runs have the same bits; largest change of a cell's test accuracy:"
-          f" {100 * largest.change.mean:+.2f} points ({largest.cell})")  # fmt: skip
+    return (
+        f"The gate's seeds in float64 against float32: {result.outcome}; {result.identical} of"
+        f" {result.compared} runs have the same bits, a cell's test accuracy moves by"
+        f" {100 * abs(largest.change.mean):.2f} points at most ({largest.cell})."
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--store", type=Path, default=Path("runs"), help="folder of the runs")
     parser.add_argument("--seeds", type=int, default=64, help="how many, twice the gate's or more")
     parser.add_argument("--resamples", type=int, default=2000)
+    parser.add_argument("--dry", action="store_true", help="leave docs/gate.md as it is")
     options = parser.parse_args()
     pool = load(options.store, options.seeds)
-    rounded = load(options.store, len(pool.seeds), "float64")
-    print(f"{len(pool.records)} cells, {options.seeds} seeds to draw from,"
-          f" {len(pool.seeds)} on each side")  # fmt: skip
-    rounding(pool, rounded)
-    power(pool, rounded, options.resamples)
-    false_alarms(pool, options.resamples)
+    if options.seeds < 2 * len(pool.seeds):
+        parser.error(f"--seeds: expected at least {2 * len(pool.seeds)}, got {options.seeds}")
+    rounded = load(options.store, options.seeds, "float64")
+    lines = [
+        f"{len(pool.records)} cells, {len(pool.seeds)} of {options.seeds} seeds on each side.",
+        false_alarms(pool, options.resamples),
+        rounding(pool, rounded),
+        "",
+        *power(pool, rounded, options.resamples),
+    ]
+    print("\n".join(lines))
+    if not options.dry:
+        sizes = f"--seeds {options.seeds} --resamples {options.resamples}"
+        command = f"python benchmarks/gate.py {sizes}"
+        write_table(DOCS / "gate.md", "false alarms and power", command, lines)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The gate's runs: composed from ``conf/experiment/gate.yaml``, run in this machine's workers."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hydra import initialize_config_dir
@@ -9,6 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from rich.console import Console
 
+from study.analysis.claims import Claim
 from study.edge.pool import run_cells
 from study.edge.progress import StoreProgress
 from study.edge.schema import register
@@ -17,6 +18,7 @@ from study.errors import StudyError
 from study.gate.rules import EXPERIMENT
 from study.paths import conf_folder
 from study.records.config import RunConfig
+from study.records.plan import StudyPlan
 from study.records.record import RunRecord
 from study.records.store import RunStore
 
@@ -25,13 +27,26 @@ TIMEOUT = 60.0  # seconds; a run takes a fraction of one
 
 def gate_cells() -> dict[str, RunConfig]:
     """The configurations of the gate's runs, by address."""
+    return planned([f"experiment={EXPERIMENT}"])[0]
+
+
+def planned(
+    words: Sequence[str], claims: Sequence[Claim] = ()
+) -> tuple[dict[str, RunConfig], StudyPlan]:
+    """What ``python -m study -m`` with these ``words`` would run: cells by address, and the plan.
+
+    Args:
+        words: overrides, as on the command line.
+        claims: those that ``claim=…`` can name.
+
+    Raises:
+        ConfigError: a value cannot be used, or nothing is left to run.
+    """
     register()
-    words = [f"experiment={EXPERIMENT}"]
     with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        config = loader.load_configuration("config", words, run_mode=RunMode.MULTIRUN)
-        cells, _ = plan_study(config, words, config.hydra.sweeper.grids, loader)
-    return cells
+        config = loader.load_configuration("config", list(words), run_mode=RunMode.MULTIRUN)
+        return plan_study(config, words, config.hydra.sweeper.grids, loader, claims)
 
 
 def run_gate(

@@ -1,0 +1,31 @@
+"""Measured tables in the docs: each stands between two comments, and its benchmark writes it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from study.records.provenance import commit
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def write_table(path: Path, name: str, command: str, lines: Sequence[str]) -> None:
+    """Put ``lines`` between ``<!-- name -->`` and ``<!-- /name -->`` in the file ``path``.
+
+    Below them stands ``command``, the commit that was measured and the day.
+
+    Raises:
+        ValueError: the file does not have just one of each comment, in this order.
+    """
+    text = path.read_text(encoding="utf-8")
+    opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    if text.count(opening) != 1 or text.count(closing) != 1:
+        raise ValueError(f"{path}: expected one {opening.strip()} and one {closing}")
+    before, rest = text.split(opening)
+    if closing not in rest:
+        raise ValueError(f"{path}: {closing} stands before {opening.strip()}")
+    after = rest.split(closing)[1]
+    today = datetime.now(UTC).date().isoformat()
+    origin = f"`{command}`, commit {(commit() or 'unknown')[:9]}, {today}."
+    content = "\n".join([*lines, "", origin])
+    path.write_text(f"{before}{opening}\n{content}\n\n{closing}{after}", encoding="utf-8")
