@@ -19,6 +19,7 @@ import argparse
 import ast
 import json
 import os
+import queue
 import re
 import shutil
 import subprocess
@@ -26,8 +27,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 from tables import DOCS, write_table
@@ -81,18 +84,26 @@ class Mutant:
         return mutated
 
 
+class Caught(NamedTuple):
+    """What caught a mutant, in words; None where it was not caught."""
+
+    gate: str | None
+    claims: str | None
+    tests: str | None
+
+
 def load_mutants(path: Path = MUTANTS) -> list[Mutant]:
     """All planted bugs, in the order of the table."""
     return [Mutant(**entry) for entry in yaml.safe_load(path.read_text(encoding="utf-8"))]
 
 
-# --- what catches them: each says by what it was caught, None if it was not ----------------------
+# --- what catches them: each says by what, or None -----------------------------------------------
 
 
 def gate(project: Path) -> str | None:
     """The worst row of the gate's table."""
     result = project / "gate.json"
-    done = start(project, "-m", "study.check", "--json", str(result))
+    done = start(project, "-m", "study.check", "--workers", "1", "--json", str(result))
     if done.returncode == 0:
         return None
     if done.returncode == 2:
@@ -114,7 +125,7 @@ def verdicts(first_seed: int) -> dict[str, str]:
     cells, plan = planned([f"claim={CLAIMS}", f"seed={seeds}", *sizes], claims)
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(Path(folder))
-        run_cells(list(cells.values()), store, workers=None, timeout=TIMEOUT)
+        run_cells(list(cells.values()), store, workers=1, timeout=TIMEOUT)
         records, _ = read_records(store.folder, set(cells))
     asked = [claim for claim in claims if claim.id in CLAIMS.split(",")]
     judged = judge(asked, Results(plan, {record.address: record for record in records}))
@@ -175,6 +186,7 @@ def start(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def copy_project(folder: Path) -> Path:
     """A copy of what runs and tests need; no file of the checkout is ever changed."""
     ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+    folder.mkdir(exist_ok=True)
     for name in NEEDED:
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
@@ -202,39 +214,42 @@ def stable_verdicts(project: Path) -> dict[str, str]:
     return {part: verdict for part, verdict in one.items() if other.get(part) == verdict}
 
 
-def measure(mutants: Sequence[Mutant]) -> list[tuple[str | None, str | None, str | None]]:
-    """By what each mutant is caught: gate, claims, unit tests."""
-    found = []
+def measure(mutants: Sequence[Mutant], jobs: int) -> list[Caught]:
+    """By what each mutant is caught; ``jobs`` of them at a time, each in a copy of its own."""
     with tempfile.TemporaryDirectory(prefix="study-mutants-") as temporary:
-        project = copy_project(Path(temporary))
+        projects: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        for number in range(jobs):
+            projects.put(copy_project(Path(temporary) / str(number)))
+        project = projects.get()
         expected = stable_verdicts(project)
+        projects.put(project)
         print(f"{len(expected)} verdicts that both sets of seeds agree about", flush=True)
-        for mutant in mutants:
-            clock = time.perf_counter()
+
+        def examine(mutant: Mutant) -> Caught:
+            project, clock = projects.get(), time.perf_counter()
             path = project / mutant.file
             source = path.read_text(encoding="utf-8")
             replace_source(path, mutant.applied(source))
-            caught = (gate(project), claims(project, expected), unit_tests(project))
+            caught = Caught(gate(project), claims(project, expected), unit_tests(project))
             replace_source(path, source)
-            found.append(caught)
+            projects.put(project)
             words = " | ".join(word or "–" for word in caught)
             print(f"{mutant.name}: {words} ({time.perf_counter() - clock:.0f} s)", flush=True)
-    return found
+            return caught
+
+        with ThreadPoolExecutor(jobs) as pool:
+            return list(pool.map(examine, mutants))
 
 
-def table(
-    mutants: Sequence[Mutant], found: Sequence[tuple[str | None, str | None, str | None]]
-) -> list[str]:
+def table(mutants: Sequence[Mutant], found: Sequence[Caught]) -> list[str]:
     """Who catches what, in Markdown."""
     total = len(found)
     counts = [sum(caught[place] is not None for caught in found) for place in range(3)]
     together = sum(any(caught) for caught in found)
-    shares = [f"{count} of {total} ({100 * count / total:.0f} %)" for count in (*counts, together)]
+    shares = [f"{count} ({100 * count / total:.0f} %)" for count in (*counts, together)]
     lines = [
-        (
-            f"The gate catches {shares[0]}, the claims {shares[1]}, the unit tests {shares[2]},"
-            f" together {shares[3]}."
-        ),
+        f"Of {total} planted bugs the gate catches {shares[0]}, the claims {shares[1]},",
+        f"the unit tests {shares[2]}, all three together {shares[3]}.",
         "",
         "| planted bug | gate | claims | unit tests |",
         "|---|---|---|---|",
@@ -247,13 +262,14 @@ def table(
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default="", metavar="WORD", help="the mutants with it; no table")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time")
     parser.add_argument("--verdicts", type=int, metavar="SEED", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.verdicts is not None:  # what ``verdicts_of`` starts
         print(json.dumps(verdicts(options.verdicts)))
         return 0
     mutants = [mutant for mutant in load_mutants() if options.only in mutant.name]
-    lines = table(mutants, measure(mutants))
+    lines = table(mutants, measure(mutants, options.jobs))
     print("\n".join(lines))
     if not options.only:
         write_table(DOCS / "gate.md", "mutants", "make mutants", lines)

@@ -7,6 +7,7 @@ from pathlib import Path
 from study.records.provenance import commit
 
 DOCS = Path(__file__).parents[1] / "docs"
+COMMIT = (commit() or "unknown")[:9]  # before anything is measured: files may change meanwhile
 
 
 def write_table(path: Path, name: str, command: str, lines: Sequence[str]) -> None:
@@ -26,6 +27,6 @@ def write_table(path: Path, name: str, command: str, lines: Sequence[str]) -> No
         raise ValueError(f"{path}: {closing} stands before {opening.strip()}")
     after = rest.split(closing)[1]
     today = datetime.now(UTC).date().isoformat()
-    origin = f"`{command}`, commit {(commit() or 'unknown')[:9]}, {today}."
+    origin = f"`{command}`, commit {COMMIT}, {today}."
     content = "\n".join([*lines, "", origin])
     path.write_text(f"{before}{opening}\n{content}\n\n{closing}{after}", encoding="utf-8")
