@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -41,6 +42,7 @@ from study.gate.output import (
 )
 from study.gate.rules import Rules, load_rules
 from study.records.config import RunConfig
+from study.records.provenance import code_fingerprint
 from study.records.record import RunRecord
 
 __all__ = ["Baseline", "CheckResult", "Rules", "check", "load_rules", "main", "read_baseline"]
@@ -110,6 +112,8 @@ def _run(options: argparse.Namespace) -> int:
         reasons = [f"none of the gate's runs is in {options.runs}"]
         return _tell(CheckResult(INCOMPARABLE, incomparable=reasons, baseline=baseline), options)
     result = check(baseline, records, rules)
+    if options.runs:
+        result = replace(result, notes=[*result.notes, *_other_code(records)])
     for message in problems:
         print(f"left out: {message}", file=sys.stderr)
     if not options.update:
@@ -149,6 +153,18 @@ def _records(
         folder = options.store or Path(temporary)
         run_gate(cells, folder, workers=options.workers, console=console)
         return read_records(folder, set(cells))
+
+
+def _other_code(records: Sequence[RunRecord]) -> list[str]:
+    """A note if runs that were kept are not what the code that is here would give."""
+    older = 0
+    for record in records:
+        config = record.run_config
+        targets = sorted(str(choice["_target_"]) for choice in (config.init, config.activation))
+        older += record.provenance.get("code") != code_fingerprint(tuple(targets))
+    if not older:
+        return []
+    return [f"{older} of {len(records)} runs were made by other code than what is here"]
 
 
 def _tell(result: CheckResult, options: argparse.Namespace) -> int:

@@ -455,7 +455,8 @@ class _Question:
     def _why(self, verdict: str, mean: float, p_holm: float, alpha: float) -> str:
         if verdict == UNCHANGED:
             return "same bits"
-        margin = f"{self.rule_margin:g} ×" if self.ratio else f"{100 * self.rule_margin:g} points"
+        size = self.rule_margin if self.ratio else 100 * self.rule_margin
+        margin = f"{size:g} ×" if self.ratio else f"{size:g} point{'' if size == 1 else 's'}"
         if verdict in (REGRESSION, IMPROVEMENT):
             words = f"beyond {margin}, p = {p_holm:.1g}"
             before, now = self.diverged

@@ -23,7 +23,7 @@ from study.gate.compare import (
 
 SCHEMA = 1
 ROWS = 14  # with head and foot, it all fits on a screen of 24 lines
-NAME = 34  # characters of a cell's name
+NAME = 34, 16  # characters of a cell's name, at most and where there is little room
 LINES = 3  # of each kind of message
 HEAD = ("cell", "metric", "baseline", "now", "difference", "interval", "verdict", "why")
 UPDATE = 'python -m study.check --update --reason "…"'
@@ -130,8 +130,7 @@ def as_text(result: CheckResult, width: int = 120) -> str:
     shown = rows(result)
     lines = [origin(result)] if result.baseline else []
     if shown:
-        short = [(_cut(name, NAME), *rest) for name, *rest in shown[:ROWS]]
-        lines += _aligned([HEAD, *short], width)
+        lines += _aligned([HEAD, *shown[:ROWS]], width)
         if len(shown) > ROWS:
             lines.append(f"… and {len(shown) - ROWS} rows that are no worse (all: --json FILE)")
     lines += [text for _, text in messages(result)]
@@ -139,16 +138,19 @@ def as_text(result: CheckResult, width: int = 120) -> str:
 
 
 def _aligned(table: Sequence[tuple[str, ...]], width: int) -> list[str]:
-    """Columns; the last one is cut where the line would be too long."""
+    """Columns; where lines would be too long, the first one is cut, and then the last one."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    too_long = sum(widths) + 2 * (len(widths) - 1) - width
+    most, least = NAME
+    widths[0] = min(widths[0], max(least, min(most, widths[0] - too_long)))
     lines = []
-    for row in table:
-        words = [
+    for name, *others in table:
+        words = [_cut(name, widths[0]).ljust(widths[0])]
+        words += [
             cell.rjust(size) if 2 <= place <= 4 else cell.ljust(size)
-            for place, (cell, size) in enumerate(zip(row, widths, strict=True))
+            for place, (cell, size) in enumerate(zip(others, widths[1:], strict=True), start=1)
         ]
-        line = "  ".join(words).rstrip()
-        lines.append(_cut(line, width))
+        lines.append(_cut("  ".join(words).rstrip(), width))
     return lines
 
 

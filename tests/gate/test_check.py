@@ -126,6 +126,20 @@ def test_3_with_other_settings_before_anything_is_run(
     assert "other settings: train_size 900 → 1000 (all cells)" in capsys.readouterr().out
 
 
+def test_runs_of_other_code_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    update()
+    assert run() == 0
+    assert "other code" not in capsys.readouterr().out
+
+    def older(run: RunRecord) -> RunRecord:
+        run.provenance["code"] = "0" * 16
+        return run
+
+    change(folder, older, 3)
+    assert run() == 0
+    assert "3 of 60 runs were made by other code than what is here" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "words",
     [

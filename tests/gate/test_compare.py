@@ -96,7 +96,7 @@ def test_a_drop_within_the_margin_passes_however_certain_it_is() -> None:
     assert result.outcome == "pass"
     worst = result.comparisons[0]
     assert worst.change.high < 0
-    assert worst.why == "within 1 points"
+    assert worst.why == "within 1 point"
 
 
 def test_a_large_drop_that_is_noise_passes() -> None:
