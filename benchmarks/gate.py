@@ -229,7 +229,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--store", type=Path, default=Path("runs"), help="folder of the runs")
     parser.add_argument("--seeds", type=int, default=64, help="how many, twice the gate's or more")
-    parser.add_argument("--resamples", type=int, default=2000)
+    parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--dry", action="store_true", help="leave docs/gate.md as it is")
     options = parser.parse_args()
     pool = load(options.store, options.seeds)
