@@ -162,8 +162,8 @@ def unit_tests(project: Path) -> str | None:
     done = start(project, "-m", "pytest", *quiet, *ignored, *TESTS)
     if done.returncode == 0:
         return None
-    failed = re.findall(r"^(?:FAILED|ERROR) \S*?([^/\s]+)\.py(?:::(\w+))?", done.stdout, re.M)
-    return f"{failed[0][1] or failed[0][0]}" if failed else "pytest ended by itself"
+    failed = re.search(r"^(?:FAILED|ERROR) .*?(test_\w+)(?![\w./])", done.stdout, re.M)
+    return failed[1] if failed else "tests cannot be collected"
 
 
 def start(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

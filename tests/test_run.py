@@ -154,6 +154,14 @@ def test_final_metrics_are_of_all_samples() -> None:
     assert found.history["test_loss"] != whole.history["test_loss"]
 
 
+def test_random_labels_are_learned_by_heart_and_not_beyond_the_training_samples() -> None:
+    """The Gaussian probe's labels say nothing: who knows those of the test has seen them."""
+    final = run(config(train_size=50, hidden=[100], lr=0.1, batch_size=10, num_epochs=40)).final
+    assert final["train_accuracy"] == 1
+    assert final["test_accuracy"] < 0.2
+    assert final["train_loss"] < 0.2 < final["test_loss"]
+
+
 def test_without_training_only_the_start_is_measured() -> None:
     found = run(config(num_epochs=0, measure=["histograms"]))
     assert found.status == "completed"
