@@ -1,5 +1,7 @@
 """Every file in conf/ composes to something that can be run, and says what the lecture says."""
 
+import copy
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ import hydra
 import numpy as np
 import pytest
 import yaml
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.types import RunMode
@@ -264,3 +267,14 @@ def test_two_experiments_share_the_cells_they_both_want() -> None:
     assert len(shared) == PRESETS["default"][0]
     for address in shared:
         assert {"correlations", "voting"} <= set(found[address].measure)
+
+
+def test_the_store_of_schemas_is_shared_but_what_it_hands_out_is_not() -> None:
+    store = ConfigStore.instance()
+    assert copy.deepcopy(store) is store  # copying it takes a third of the start
+    store.load("schema.yaml").node.seed = 7
+    assert store.load("schema.yaml").node.seed == RunConfig().seed
+    # a launcher sends it to its workers
+    sent = pickle.loads(pickle.dumps(store))  # noqa: S301
+    assert sent is not store
+    assert sent.load("schema.yaml").node == store.load("schema.yaml").node

@@ -61,6 +61,9 @@ def register() -> None:
         # one is found when the choice is built.
         OmegaConf.set_struct(schema[group], False)
     ConfigStore.instance().store(name="schema", node=schema, provider="study")
+    # Hydra copies its sources for every composition and for every group that --help lists, and
+    # with them this one store, which hands out copies of what is in it anyway.
+    ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
     OmegaConf.register_new_resolver("seeds", lambda n: list(range(n)), replace=True)
     OmegaConf.register_new_resolver(
         "logspace",
