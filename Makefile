@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help study quick report test lint mutants clean
+.PHONY: help study quick report test lint mutants benchmarks clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -30,6 +30,11 @@ lint: $(VENV)/test.installed ## check style and types
 mutants: $(VENV)/test.installed ## plant bugs and write who catches them into docs/gate.md
 	$(BIN)/python benchmarks/mutants.py $(ARGS)
 
+benchmarks: $(VENV)/bench.installed ## measure the speed and write docs/benchmarks.md, ten minutes
+	for name in step run sweep report; do \
+	  $(BIN)/python benchmarks/$$name.py --write $(ARGS) || exit 1; \
+	done
+
 clean: ## remove the environment and all caches; keeps runs and reports
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
@@ -42,4 +47,8 @@ $(VENV)/study.installed: pyproject.toml constraints.txt
 $(VENV)/test.installed: $(VENV)/study.installed tests/report/package-lock.json
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	@if command -v npm >/dev/null; then npm ci --silent --prefix tests/report; fi
+	@touch $@
+
+$(VENV)/bench.installed: $(VENV)/study.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@touch $@
