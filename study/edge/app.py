@@ -27,10 +27,11 @@ from study.run import check_data, run_safely
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
-def execute(config: DictConfig) -> None:
+def execute(config: DictConfig) -> str | None:
     """Do one run: store its record and, unless it is a job of a sweep, print its result.
 
-    Alone, a run that is stored already and still stands is shown and not repeated.
+    Alone, a run that is stored already and still stands is shown and not repeated. A job returns
+    the record's text, which the sweep stores if the job's store is another machine's.
     """
     alone = HydraConfig.get().mode != RunMode.MULTIRUN
     try:
@@ -42,7 +43,7 @@ def execute(config: DictConfig) -> None:
         chosen = run_config(config)
         store = RunStore(config.store)
         if alone and _show_stored(store, chosen):
-            return
+            return None
         store.check_writable()
         if alone:
             check_data(chosen)
@@ -53,11 +54,13 @@ def execute(config: DictConfig) -> None:
             raise CompactHydraException(str(error)) from None
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
-    if alone:
-        show(record)
-        print(f"record: {path}")
-        if record.status == "failed":
-            raise SystemExit(1)
+    if not alone:
+        return record.to_json()
+    show(record)
+    print(f"record: {path}")
+    if record.status == "failed":
+        raise SystemExit(1)
+    return None
 
 
 def _show_stored(store: RunStore, config: RunConfig) -> bool:

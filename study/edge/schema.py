@@ -42,6 +42,8 @@ class AppConfig(RunConfig):
         store: folder of the run records.
         workers: worker processes, >= 1; null for one on each core.
         timeout: seconds one run may take, > 0; null for no limit.
+        cells_per_job: runs of one job under ``hydra/launcher=ray`` and ``submitit_…``, >= 1; null
+            for 25 for each of its workers.
         report: where the report goes.
     """
 
@@ -50,6 +52,7 @@ class AppConfig(RunConfig):
     store: str = "runs"
     workers: int | None = None
     timeout: float | None = None
+    cells_per_job: int | None = None
     report: ReportConfig = field(default_factory=ReportConfig)
 
 
@@ -104,7 +107,7 @@ def run_config(config: DictConfig) -> RunConfig:
 
 def check_execution(config: DictConfig) -> None:
     """Raise ConfigError if what concerns only the execution cannot be used."""
-    for key in ("workers", "timeout"):
+    for key in ("workers", "timeout", "cells_per_job"):
         value = config[key]
         if value is not None and not 0 < value < math.inf:
             raise ConfigError(key, "a number > 0 or null", value)

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from study.analysis.claims import Claim, load_claims, selects
+from study.edge.cluster import is_cluster, keep_returned, run_on_cluster
 from study.edge.grids import Composer, Grid, Option, expand, narrow
 from study.edge.pool import run_cells
 from study.edge.progress import StoreProgress
@@ -387,11 +388,23 @@ def _launch(
     try:
         if isinstance(launcher, PoolLauncher):  # the cells are composed already
             return run_cells(cells, store, workers=launcher.workers, timeout=launcher.timeout)
+        settings = plain(config.hydra, "launcher")
+        if is_cluster(settings):
+            return run_on_cluster(
+                settings,
+                cells,
+                store,
+                workers=config.workers,
+                timeout=config.timeout,
+                cells_per_job=config.cells_per_job,
+            )
         execution = [f"store={hydra_string(config.store)}", "experiment=[]"]
         jobs = launcher.launch([[*overrides(cell), *execution] for cell in cells], 0)
     except Exception as error:  # a launcher that gave up: what it stored still counts
         return [f"the launcher stopped: {error}"]
-    return [str(job._return_value) for job in jobs if job.status == JobStatus.FAILED]
+    problems = [str(job._return_value) for job in jobs if job.status == JobStatus.FAILED]
+    texts = [job.return_value for job in jobs if job.status == JobStatus.COMPLETED]
+    return problems + keep_returned(texts, store, {cell.address: cell for cell in cells})
 
 
 def _finish(
