@@ -86,6 +86,13 @@ class _Worker:
         self.cell: RunConfig | None = None
         self.deadline = math.inf
 
+    def kill(self) -> None:
+        """End the process and whatever its runs have started, which is in its group."""
+        assert self.process.pid is not None
+        with contextlib.suppress(OSError, AttributeError):  # no group yet, or none on Windows
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+
 
 class _Pool:
     """Gives the cells to workers, one at a time each."""
@@ -118,14 +125,13 @@ class _Pool:
                 if not worker.pipe.poll():
                     self._lose(worker, _last_words(worker.process.exitcode), 0.0)
             for worker in [w for w in self._workers if w.deadline <= time.monotonic()]:
-                worker.process.kill()
                 cause = f"the run took more than timeout={self._timeout} s"
                 self._lose(worker, cause, self._timeout or 0.0)
 
     def stop(self) -> None:
         """End all workers, whatever they do."""
         for worker in self._workers:
-            worker.process.kill()
+            worker.kill()
         for worker in self._workers:
             worker.process.join()
             worker.pipe.close()
@@ -148,13 +154,14 @@ class _Pool:
             deadline = time.monotonic() + END_SECONDS
             while worker.process.exitcode is None and time.monotonic() < deadline:
                 time.sleep(0.01)
-            worker.process.kill()  # it has lost its pipe, but goes on
+            worker.kill()  # it has lost its pipe, but goes on
             worker.process.join()
             self._lose(worker, _last_words(worker.process.exitcode), 0.0)
 
     def _lose(self, worker: _Worker, cause: str, seconds: float) -> None:
         """Store the failure of a worker's cell and let go of the worker."""
         self._workers.remove(worker)
+        worker.kill()
         worker.process.join()
         worker.pipe.close()
         if not worker.ready:
@@ -206,6 +213,8 @@ def _run_and_store(config: RunConfig, store: RunStore) -> str | None:
 def _follow_parent() -> None:
     """Leave Ctrl-C to the parent, and end with it even if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)  # a group, with what runs start: see _Worker.kill
     _die_with_parent()
     parent = multiprocessing.parent_process()
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ class Misbehave:
     """Draws zeros, after it has done what ``how`` says.
 
     Args:
-        how: ``well``, ``raise``, ``exit``, ``leave``, ``hang`` or ``kill``.
+        how: ``well``, ``raise``, ``exit``, ``leave``, ``hang``, ``kill`` or ``start``, which exits
+            and leaves a process behind, whose id is in ``touch``.
         touch: a file to write first, to tell the test that the run has begun.
     """
 
@@ -26,6 +28,9 @@ class Misbehave:
     def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
         if self.touch:
             Path(self.touch).touch()
+        if self.how == "start" and self.touch:
+            Path(self.touch).write_text(str(subprocess.Popen(["sleep", "600"]).pid))
+            os._exit(7)
         if self.how == "raise":
             raise RuntimeError("the scheme is broken")
         if self.how == "exit":

@@ -124,6 +124,15 @@ def _children() -> list[int]:
     return found
 
 
+def test_what_a_run_has_started_ends_with_its_worker(store: RunStore, tmp_path: Path) -> None:
+    given = cell("start")
+    given.init["touch"] = str(tmp_path / "pid")
+    assert run_cells([given], store, workers=1) == []
+    assert "exit code 7" in (read(store, given).error or "")
+    left = Path("/proc", (tmp_path / "pid").read_text(), "cmdline")
+    assert wait_until(lambda: not (left.exists() and left.read_bytes()), 5)  # gone, or a zombie
+
+
 def test_a_worker_that_dies_after_storing_its_record_has_lost_nothing(store: RunStore) -> None:
     given = cell()
     whole = pool._Pool([given], store, 1, None)
@@ -133,6 +142,9 @@ def test_a_worker_that_dies_after_storing_its_record_has_lost_nothing(store: Run
 
         cell, ready = given, True
         process = pipe = SimpleNamespace(join=lambda: None, close=lambda: None)
+
+        def kill(self) -> None:
+            pass
 
     whole._workers.append(Dead())  # type: ignore[arg-type]
     store.write(run(given))
