@@ -89,7 +89,8 @@ def test_workers_that_are_killed_at_any_moment_lose_only_their_own_run(store: Ru
         rng = random.Random(0)
         while not stop.wait(rng.uniform(0.2, 0.6)):
             workers = _children()
-            if workers and killed < 5:
+            # on a busy machine all are hit before they are ready; at one more the pool gives up
+            if workers and killed < pool.FAILED_STARTS - 1:
                 os.kill(rng.choice(workers), signal.SIGKILL)
                 killed += 1
 
