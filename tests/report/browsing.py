@@ -2,9 +2,12 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from selenium.webdriver.support.ui import WebDriverWait
+
+SECONDS = 200  # that anything may take on a slow machine
 A4_COLUMN = 688  # CSS pixels of an A4 page between the margins of the print stylesheet
 
 
@@ -19,6 +22,11 @@ def visit(browser: Any, page: Any) -> None:
     browser.get_log("performance")
     browser.get_log("browser")
     browser.get(page.as_uri())
+
+
+def wait_for(browser: Any, condition: Callable[[], Any]) -> Any:
+    """Wait until ``condition`` gives something true, and return that."""
+    return WebDriverWait(browser, SECONDS, poll_frequency=0.05).until(lambda _: condition())
 
 
 def requested(browser: Any) -> list[str]:

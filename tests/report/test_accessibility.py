@@ -8,9 +8,6 @@ from selenium.webdriver.common.keys import Keys
 pytestmark = pytest.mark.xdist_group("report")
 
 
-SECONDS = 200  # that axe may take on a slow machine
-
-
 def violations(browser, axe):
     """What axe-core has against the page as it is now, one line for each element.
 
@@ -28,7 +25,6 @@ def violations(browser, axe):
         """
     )
     browser.execute_script(axe)
-    browser.set_script_timeout(SECONDS)
     results = browser.execute_async_script(
         """
         const done = arguments[arguments.length - 1];

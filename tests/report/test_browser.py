@@ -12,6 +12,7 @@ from browsing import (
     seen,
     too_wide,
     visit,
+    wait_for,
     without_javascript,
 )
 from pypdf import PdfReader
@@ -84,10 +85,10 @@ def test_page_is_in_its_language(page, language):
 
 
 def test_each_language_leads_to_the_other_and_back(english, tiny_study):
-    english.find_element(By.CSS_SELECTOR, "a.language").click()
-    assert english.current_url == tiny_study.page_in("ko").as_uri()
-    english.find_element(By.CSS_SELECTOR, "a.language").click()
-    assert english.current_url == tiny_study.page_in("en").as_uri()
+    for language in ("ko", "en"):
+        page = tiny_study.page_in(language).as_uri()
+        english.find_element(By.CSS_SELECTOR, "a.language").click()
+        wait_for(english, lambda page=page: english.current_url == page)
 
 
 def test_choices_go_along_into_the_other_language(english):

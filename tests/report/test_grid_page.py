@@ -9,12 +9,12 @@ from pathlib import Path
 
 import jinja2
 import pytest
-from browsing import seen, visit
+from browsing import seen, visit, wait_for
 from markupsafe import Markup
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 
 from study.analysis.figures import grid, style
 from study.analysis.grid_data import SEEDS_SHOWN, explorer_data, ranking_data
@@ -352,7 +352,7 @@ def step(page, direction, shows):
     The browser's own button skips what it takes for entries that nobody asked for.
     """
     page.execute_script(f"history.{direction}()")
-    WebDriverWait(page, 20).until(lambda _: shows())
+    wait_for(page, shows)
 
 
 def test_back_and_forward_restore_each_choice(page):
@@ -575,9 +575,8 @@ def test_a_drawing_is_saved_that_stands_alone(page):
         """
     )
     page.find_element(By.CSS_SELECTOR, "#G-a .downloads .svg").click()
-    saved, name = page.execute_async_script(
-        "const done = arguments[0]; setTimeout(() => done([window.saved, window.savedAs]), 200)"
-    )
+    saved = wait_for(page, lambda: page.execute_script("return window.saved"))
+    name = page.execute_script("return window.savedAs")
     assert name == "G-a.svg"
     assert saved.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
     assert "var(" not in saved
@@ -592,11 +591,8 @@ def test_a_drawing_is_saved_that_stands_alone(page):
 
 def test_contents_mark_what_is_being_read(page):
     page.execute_script("document.getElementById('ranking').scrollIntoView({behavior: 'instant'})")
-    current = page.execute_async_script(
-        "const done = arguments[0]; setTimeout(() => done([...document.querySelectorAll("
-        "'nav a[aria-current=true]')].map(a => a.hash)), 300)"
-    )
-    assert current == ["#ranking"]
+    current = "return [...document.querySelectorAll('nav a[aria-current=true]')].map(a => a.hash)"
+    wait_for(page, lambda: page.execute_script(current) == ["#ranking"])
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
