@@ -35,6 +35,13 @@ def test_it_tests_gates_and_uploads_the_report() -> None:
     assert any(step.get("with", {}).get("name") == "report" for step in steps())
 
 
+def test_what_is_red_is_uploaded_and_stays_red() -> None:
+    for step in steps():
+        assert "continue-on-error" not in step
+        if step.get("uses", "").startswith("actions/upload-artifact@"):
+            assert step["if"] == "always()"
+
+
 def test_the_baseline_in_the_repository_can_be_read() -> None:
     baseline = read_baseline(ROOT / BASELINE)
     assert baseline.reason
