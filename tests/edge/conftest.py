@@ -1,21 +1,26 @@
 """The command in a folder of its own, and a user's own initial scheme."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from starting import Command
+from starter import Starter
+from starting import HERE, Command
+
+
+@pytest.fixture(scope="session")
+def starter() -> Iterator[Starter]:
+    starter = Starter(modules=HERE)
+    yield starter
+    starter.close()
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Iterator[Command]:
+def command(starter: Starter, tmp_path: Path) -> Iterator[Command]:
     folder = tmp_path / "somewhere else"
     folder.mkdir()
-    command = Command(folder)
-    yield command
-    for pid in command.alive():
-        os.kill(pid, 9)
+    yield Command(folder, starter)
+    starter.kill()
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
-"""The command as a user starts it, in a folder of its own, and what it leaves behind."""
+"""``python -m study`` in a folder of its own, and what it leaves behind."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
-import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+
+from starter import Starter
 
 from study.records.record import RunRecord
 from study.records.store import RunStore
@@ -16,54 +14,28 @@ from study.records.store import RunStore
 HERE = Path(__file__).parent
 
 
-def processes_with(mark: str) -> list[int]:
-    """Processes that have inherited ``mark`` in their environment."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and mark.encode() in (entry / "environ").read_bytes():
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether ``condition`` holds within ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return condition()
-
-
 @dataclass
 class Command:
-    """``python -m study`` in a folder of its own.
+    """The command in a folder of its own.
 
     Attributes:
         folder: where it runs.
-        mark: in the environment of all its processes.
+        starter: starts it.
     """
 
     folder: Path
-    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    starter: Starter
 
     @property
     def store(self) -> RunStore:
         return RunStore(self.folder / "runs")
 
-    def environment(self) -> dict[str, str]:
-        path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
-        return os.environ | {"PYTHONPATH": path, "STUDY_TEST_MARK": self.mark}
-
     def start(self, *words: str) -> "subprocess.Popen[str]":
-        """Start it in a process group of its own, as a terminal does."""
+        """Start ``python -m study`` itself, in a process group of its own, as a terminal does."""
         return subprocess.Popen(
             [sys.executable, "-m", "study", *words],
             cwd=self.folder,
-            env=self.environment(),
+            env=self.starter.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -72,18 +44,23 @@ class Command:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
-    def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Run it to its end."""
-        process = self.start(*words)
-        try:
-            out, err = process.communicate(timeout=120)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
+    def afresh(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run ``python -m study`` itself to its end, with all its imports."""
+        with self.start(*words) as process:
+            out, err = process.communicate()
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
+    def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command to its end."""
+        out, err = (self.folder.with_name(name) for name in ("out", "err"))
+        code = self.starter(self.folder, *words, out=out, err=err)
+        done = subprocess.CompletedProcess(words, code, out.read_text(), err.read_text())
+        out.unlink()
+        err.unlink()
+        return done
+
     def alive(self) -> list[int]:
-        return processes_with(self.mark)
+        return self.starter.alive()
 
     def records(self) -> dict[str, RunRecord]:
         found = {address: self.store.read(address) for address in self.store.addresses()}

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from starting import Command, wait_until
+from starter import PATIENCE, wait_until
+from starting import Command
 
 from study.records.config import overrides
 from study.records.plan import read_plan
@@ -53,7 +54,7 @@ def page(command: Command) -> Path:
 
 
 def test_one_run_prints_its_result_and_where_its_record_is(command: Command) -> None:
-    done = command(*TINY, "init=xavier", "activation=tanh", "seed=3")
+    done = command.afresh(*TINY, "init=xavier", "activation=tanh", "seed=3")
     assert done.returncode == 0, done.stderr
     assert "xavier · tanh · completed" in done.stdout
     assert re.search(r"accuracy .* 0\.\d{4} .* 0\.\d{4}", done.stdout)
@@ -201,7 +202,7 @@ def test_a_store_that_cannot_be_written_is_refused(
 
 
 def test_a_small_sweep_ends_in_a_report_and_is_not_repeated(command: Command) -> None:
-    done = command(*SWEEP)
+    done = command.afresh(*SWEEP)
     assert done.returncode == 0, done.stderr
     assert "2 cells of 1 experiments (0 wanted more than once), 0 stored, 2 to run (2 new)" in (
         done.stderr
@@ -271,10 +272,10 @@ def test_a_run_beyond_its_time_fails_alone(command: Command, user_conf: str) -> 
     Path(user_conf.partition("file://")[2].rstrip("]"), "init", "misbehave.yaml").write_text(
         "name: misbehave\n_target_: misbehave.Misbehave\nhow: hang\n"
     )
-    done = command(*SWEEP, user_conf, "init=he,misbehave", "timeout=3")
+    done = command(*SWEEP, user_conf, "init=he,misbehave", "timeout=6")
     assert done.returncode == 1
     assert "1 completed, 0 diverged, 1 failed" in done.stderr
-    assert "the run took more than timeout=3.0 s" in done.stderr
+    assert "the run took more than timeout=6.0 s" in done.stderr
 
 
 def test_a_record_that_cannot_be_written_is_named_and_the_exit_code_is_1(command: Command) -> None:
@@ -364,50 +365,50 @@ def test_control_c_ends_at_once_and_says_how_to_go_on(command: Command) -> None:
     words = ("-m", "experiment=width", "data=gaussian", "hidden=[5]", "num_epochs=1,10000000",
              "seed=0", "evaluation.points=1", "workers=4")  # fmt: skip
     process = command.start(*words)
-    assert wait_until(lambda: len(command.records()) == 2, 60)
+    assert wait_until(lambda: len(command.records()) == 2)
     stored = command.digests()
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     started = time.monotonic()
-    out, err = process.communicate(timeout=30)
-    assert time.monotonic() - started < 5
+    out, err = process.communicate(timeout=PATIENCE)
+    assert time.monotonic() - started < 20  # of hours
     assert process.returncode == 130
     assert "2 of 4 stored, run again to continue" in err
     assert "report:" not in out
     assert "Traceback" not in err
-    assert wait_until(lambda: not command.alive(), 10), "orphans"
+    assert wait_until(lambda: not command.alive()), "orphans"
     assert stored == command.digests()
 
 
 @on_unix
 def test_control_c_while_it_starts_leaves_no_traceback(command: Command) -> None:
     process = command.start(*LONG)
-    assert wait_until(lambda: (command.store.folder / "plans").is_dir(), 60)
+    assert wait_until(lambda: (command.store.folder / "plans").is_dir())
     time.sleep(0.2)  # the workers are importing
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "0 of 12 stored, run again to continue" in err
-    assert wait_until(lambda: not command.alive(), 5), "orphans"
+    assert wait_until(lambda: not command.alive()), "orphans"
 
 
 @on_unix
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_no_orphans_when_the_parent_is_killed(command: Command, how: signal.Signals) -> None:
     process = command.start(*LONG)
-    assert wait_until(lambda: len(command.alive()) >= 3, 60)
+    assert wait_until(lambda: len(command.alive()) >= 3)
     time.sleep(1.0)
     os.kill(process.pid, how)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == -how
-    assert wait_until(lambda: not command.alive(), 5), "orphans"
+    assert wait_until(lambda: not command.alive()), "orphans"
 
 
 # -- help
 
 
 def test_help_shows_the_study_and_its_experiments(command: Command) -> None:
-    done = command("--help")
+    done = command.afresh("--help")
     assert done.returncode == 0
     assert done.stdout.startswith("study is powered by Hydra.")
     assert "experiment: activations" in done.stdout

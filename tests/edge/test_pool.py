@@ -4,14 +4,14 @@ import os
 import random
 import signal
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from starting import HERE, wait_until
+from starter import path_with, wait_until
+from starting import HERE
 
 from study.edge import pool
 from study.edge.pool import run_cells
@@ -23,8 +23,7 @@ from study.run import run
 
 @pytest.fixture(autouse=True)
 def schemes_importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
-    monkeypatch.setenv("PYTHONPATH", path)
+    monkeypatch.setenv("PYTHONPATH", path_with(HERE))
 
 
 @pytest.fixture
@@ -60,7 +59,7 @@ def read(store: RunStore, config: RunConfig) -> RunRecord:
         ("raise", "RuntimeError: the scheme is broken"),
         ("exit", "the worker process ended with exit code 7"),
         ("kill", "the worker process was killed by signal 9"),
-        ("hang", "the run took more than timeout=2.0 s"),
+        ("hang", "the run took more than timeout=6.0 s"),
         ("leave", "the run called for an exit (3)"),
     ],
 )
@@ -70,7 +69,7 @@ def test_a_bad_run_fails_alone_and_its_record_says_why(
     good = [cell(seed=seed) for seed in range(6)]
     bad = cell(how)
     cells = [*good[:3], bad, *good[3:]]
-    assert run_cells(cells, store, workers=2, timeout=2.0 if how == "hang" else None) == []
+    assert run_cells(cells, store, workers=2, timeout=6.0 if how == "hang" else None) == []
     assert [read(store, config).status for config in good] == ["completed"] * 6
     failed = read(store, bad)
     assert failed.status == "failed"
@@ -189,7 +188,7 @@ def test_no_cells_are_no_work(store: RunStore) -> None:
 
 def test_no_worker_outlives_the_pool(store: RunStore) -> None:
     run_cells([cell(seed=seed) for seed in range(3)], store, workers=2)
-    assert wait_until(lambda: not _children(), 5)
+    assert wait_until(lambda: not _children())
 
 
 def test_an_interrupted_pool_ends_at_once(
@@ -209,7 +208,5 @@ def test_an_interrupted_pool_ends_at_once(
     monkeypatch.setattr(pool.connection, "wait", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_cells([hanging, cell("hang", seed=1)], store, workers=1)
-    ended = time.monotonic()
-    assert wait_until(lambda: not _children(), 5)
-    assert time.monotonic() - ended < 5
+    assert wait_until(lambda: not _children())
     assert list(store.addresses()) == []

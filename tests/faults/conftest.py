@@ -1,10 +1,9 @@
 """A tiny study that is swept in a second, and a starter of sweeps."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
-from sweeping import Starter
+from starter import Starter
 
 TINY = """\
 # @package hydra.sweeper.grids.tiny
@@ -31,5 +30,3 @@ def sweep() -> Iterator[Starter]:
     starter = Starter()
     yield starter
     starter.close()
-    for pid in starter.alive():
-        os.kill(pid, 9)

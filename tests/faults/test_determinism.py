@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sweeping import Starter, assert_same_tables, good, records, wait_until
+from starter import Starter, wait_until
+from sweeping import assert_same_tables, good, records
 
 from study.edge.pool import run_cells
 from study.records.plan import read_plan
@@ -56,10 +57,10 @@ def resumed(sweep: Starter, folder: Path) -> None:
     """A sweep that was killed twice."""
     for stored in (2, 5):
         pid = sweep.start(folder, *WORDS)
-        wait_until(lambda stored=stored: len(list(folder.glob("runs/??/*.json"))) >= stored, 60)
+        wait_until(lambda stored=stored: len(list(folder.glob("runs/??/*.json"))) >= stored)
         os.kill(pid, 9)
         assert sweep.end() == -9
-        assert wait_until(lambda: sweep.alive() == [], 5)
+        assert wait_until(lambda: sweep.alive() == [])
     assert sweep(folder, *WORDS) == 0, (folder / "output").read_text()
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeping import Starter, records
+from starter import Starter
+from sweeping import records
 
 from study.records.config import RunConfig
 from study.records.plan import read_plan
