@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 MARK = "STUDY_TEST_MARK"
@@ -29,6 +29,13 @@ def processes_with(mark: str) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def kill(pids: Iterable[int]) -> None:
+    """Kill those that have not ended by themselves."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
@@ -55,21 +62,20 @@ class Starter:
 
     Attributes:
         mark: in the environment of all its processes.
-        environment: of the command.
     """
 
     def __init__(self, *inside: str, modules: Path | None = None) -> None:
         self.mark = uuid.uuid4().hex
-        self.environment = os.environ | {MARK: self.mark, "COLUMNS": "200"}
-        self.environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        environment = os.environ | {MARK: self.mark, "COLUMNS": "200"}
+        environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
         if modules:
-            self.environment["PYTHONPATH"] = path_with(modules)
+            environment["PYTHONPATH"] = path_with(modules)
         self._process = subprocess.Popen(
             [*inside, sys.executable, str(Path(__file__).with_name("zygote.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=self.environment,
+            env=environment,
         )
         assert self._line() == "ready"
 
@@ -116,10 +122,4 @@ class Starter:
     def close(self) -> None:
         """End the process that forks, and all that it has left."""
         self._process.communicate()
-        self.kill()
-
-    def kill(self) -> None:
-        """Kill what is left of the command."""
-        for pid in self.alive():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill(self.alive())

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from starter import Starter
+from starter import Starter, kill
 from starting import HERE, Command
 
 
@@ -19,8 +19,9 @@ def starter() -> Iterator[Starter]:
 def command(starter: Starter, tmp_path: Path) -> Iterator[Command]:
     folder = tmp_path / "somewhere else"
     folder.mkdir()
-    yield Command(folder, starter)
-    starter.kill()
+    command = Command(folder, starter)
+    yield command
+    kill([*command.alive(), *starter.alive()])
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """``python -m study`` in a folder of its own, and what it leaves behind."""
 
+import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from starter import Starter
+from starter import MARK, Starter, path_with, processes_with
 
 from study.records.record import RunRecord
 from study.records.store import RunStore
@@ -20,22 +22,27 @@ class Command:
 
     Attributes:
         folder: where it runs.
-        starter: starts it.
+        starter: starts it when it is called; None for a process of its own.
+        mark: in the environment of all its own processes.
     """
 
     folder: Path
-    starter: Starter
+    starter: Starter | None = None
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def store(self) -> RunStore:
         return RunStore(self.folder / "runs")
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": path_with(HERE), MARK: self.mark}
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """Start ``python -m study`` itself, in a process group of its own, as a terminal does."""
         return subprocess.Popen(
             [sys.executable, "-m", "study", *words],
             cwd=self.folder,
-            env=self.starter.environment,
+            env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -52,6 +59,8 @@ class Command:
 
     def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run the command to its end."""
+        if self.starter is None:
+            return self.afresh(*words)
         out, err = (self.folder.with_name(name) for name in ("out", "err"))
         code = self.starter(self.folder, *words, out=out, err=err)
         done = subprocess.CompletedProcess(words, code, out.read_text(), err.read_text())
@@ -60,7 +69,7 @@ class Command:
         return done
 
     def alive(self) -> list[int]:
-        return self.starter.alive()
+        return processes_with(self.mark)
 
     def records(self) -> dict[str, RunRecord]:
         found = {address: self.store.read(address) for address in self.store.addresses()}
