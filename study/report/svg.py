@@ -40,6 +40,7 @@ def inline_svg(figure: Figure, figure_id: str, description: str) -> str:
     text = re.sub("<text[^>]*>", lambda m: in_page_colours(m[0], "-ink"), text)
     text = in_page_colours(text)
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"\n\s+<", "\n<", text)  # indentation is a twentieth of a page
     # the page scales the drawing to the column; the view box keeps its proportions
     text = re.sub(r'(<svg[^>]*?) width="[^"]+"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]+"', r"\1", text, count=1)

@@ -236,7 +236,8 @@ def draw_gradients(results: Results, tr: Translate) -> Figure:
             style.curve(axes, own, "layer", "gradient_norm", name=init, label=tr(init), log=True,
                         marker=markers.get(init, "o"), markersize=5)  # fmt: skip
         depth = int(layers["layer"].max())
-        axes.set(title=tr(activation), xlabel=tr("layer"), yscale="log")
+        axes.set(title=tr(activation), xlabel=tr("layer"))
+        style.logarithmic(axes, "y")
         axes.set_xticks(range(1, depth + 1))
     style.fit_lines(*grid[0])
     grid[0, 0].set_ylabel(tr("gradient norm"))

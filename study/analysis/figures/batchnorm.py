@@ -373,7 +373,7 @@ def _gain(difference: Estimate) -> str:
 def _draw_final(axes: Axes, runs: pd.DataFrame, tr: Translate) -> None:
     """Final training accuracy against the scale; a cross where every run diverged."""
     style.percent(axes, limits=(0, 1.04))
-    axes.set_xscale("log")
+    style.logarithmic(axes, "x")
     crosses = False
     for side, name in SIDES.items():
         own = runs[runs["batchnorm"] == side]

@@ -68,7 +68,8 @@ def draw_loss_by_size(results: Results, tr: Translate) -> Figure:
             axes.plot(n, middle, color=colour, linestyle=style.line_style(moment), marker="o",
                       markersize=3.5, label=tr(MOMENTS[str(moment)]))  # fmt: skip
             axes.fill_between(n, middle - sd, middle + sd, color=colour, alpha=0.22, linewidth=0)
-        axes.set(title=tr(title), xlabel=tr("samples N"), xscale="log", yscale="log")
+        axes.set(title=tr(title), xlabel=tr("samples N"))
+        style.logarithmic(axes)
     # A band that reaches below 0 at N = 10 must not stretch the logarithmic axis.
     grid[0, 0].set_ylim(bottom=frame["mean"].min() / 3)
     grid[0, 0].set_ylabel(tr("loss"))
@@ -191,7 +192,8 @@ def draw_minibatch_noise(results: Results, tr: Translate) -> Figure:
         theory = theory[theory > 0]
         noise.plot(theory.index, theory, color=colour, linewidth=1.2,
                    linestyle=style.line_style(moment))  # fmt: skip
-    noise.set(xscale="log", yscale="log", title=tr("sd of the mini-batch loss"))
+    noise.set(title=tr("sd of the mini-batch loss"))
+    style.logarithmic(noise)
     direction.set(title=tr("cosine with the full gradient"), ylim=(-0.05, 1.05))
     style.fit_lines(noise)
     for axes in (noise, direction):
@@ -316,7 +318,8 @@ def draw_work(results: Results, tr: Translate) -> Figure:
     start = points.loc[points["step"] == 0, "train_loss"].mean()
     for axes, title in zip(grid[0], ("samples seen", "seconds of training"), strict=True):
         axes.axhline(start, color=mpl.rcParams["text.color"], linewidth=0.8, linestyle=":")
-        axes.set(xscale="log", yscale="log", xlabel=tr(title))
+        axes.set(xlabel=tr(title))
+        style.logarithmic(axes)
         style.fit_lines(axes)
     grid[0, 0].set_ylabel(tr("training loss"))
     note = f"●  {tr('training accuracy')} {TARGET:.0%}"

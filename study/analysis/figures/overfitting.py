@@ -14,7 +14,6 @@ from study.analysis.figures import parts, style
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
 from study.analysis.intervals import Estimate, paired_difference, summarise, t_interval
-from study.analysis.typography import RAISED
 
 TABLE_ROWS = 10
 CURVES = {"train": "train_accuracy", "test": "test_accuracy"}
@@ -261,11 +260,7 @@ def gap_limits(means: pd.Series) -> tuple[float, float]:
 
 def dose_text(dose: float) -> str:
     """``0.03``; small ones as powers of ten: ``10⁻⁴``, ``3·10⁻⁴``."""
-    if dose == 0 or dose >= 0.01:
-        return f"{dose:g}"
-    mantissa, _, exponent = f"{dose:.0e}".partition("e")
-    power = "10" + str(int(exponent)).translate(RAISED)
-    return power if mantissa == "1" else f"{mantissa}·{power}"
+    return f"{dose:g}" if dose == 0 or dose >= 0.01 else style.power_text(dose)
 
 
 def _break(figure: Figure, panels: Sequence[Axes], place: float) -> None:

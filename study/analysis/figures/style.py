@@ -21,6 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.analysis.intervals import log_t_interval, t_interval
+from study.analysis.typography import RAISED
 
 Translate = Callable[[str], str]
 """From an English label to the report's language."""
@@ -222,6 +223,32 @@ def percent(axes: Axes, which: str = "y", *, limits: tuple[float, float] | None 
     axis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
     if limits is not None:
         (axes.set_ylim if which == "y" else axes.set_xlim)(*limits)
+
+
+class Powers(mpl.ticker.LogFormatter):
+    """Labels of a logarithmic axis: ``10³``, ``2·10³``, where matplotlib would have any.
+
+    Its own are formulas (mathtext), which take longer to lay out than all the rest of a figure.
+    """
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return power_text(x) if super().__call__(x, pos) else ""
+
+
+def logarithmic(axes: Axes, which: str = "xy") -> None:
+    """Give an axis or both a logarithmic scale, labelled by ``Powers``."""
+    for name in which:
+        axes.set(**{f"{name}scale": "log"})
+        axis = getattr(axes, f"{name}axis")
+        axis.set_major_formatter(Powers())
+        axis.set_minor_formatter(Powers())
+
+
+def power_text(value: float) -> str:
+    """One digit and a power of ten: ``10⁻⁴``, ``3·10⁻⁴``."""
+    mantissa, _, exponent = f"{value:.0e}".partition("e")
+    power = "10" + str(int(exponent)).translate(RAISED)
+    return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
 def empty(axes: Axes, message: str) -> None:

@@ -204,3 +204,26 @@ def test_the_same_figure_is_the_same_bytes(frame):
         return file.getvalue()
 
     assert drawn() == drawn()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, "10⁰"), (1000, "10³"), (1e-7, "10⁻⁷"), (2000, "2·10³"), (0.03, "3·10⁻²")],
+)
+def test_powers_of_ten_are_plain_text(value, text):
+    assert style.power_text(value) == text
+
+
+def test_a_logarithmic_axis_labels_what_matplotlib_would(axes):
+    for low, high in ((1e-7, 1e3), (0.08, 2.5), (2.0, 8.0)):
+        labels = []
+        for scale in (axes.set_xscale, lambda scale: style.logarithmic(axes, "x")):
+            scale("log")
+            axes.set_xlim(low, high)
+            axes.figure.draw_without_rendering()
+            ticks = [*axes.get_xticklabels(), *axes.get_xticklabels(minor=True)]
+            labels.append([tick.get_text() for tick in ticks])
+        formulas, plain = labels
+        assert any(plain)
+        assert not any("$" in label for label in plain)
+        assert [bool(label) for label in plain] == [bool(label) for label in formulas]
