@@ -45,6 +45,7 @@ def publish(section: str, parts: Sequence[str], *, write: bool) -> None:
 def machine(*packages: str) -> str:
     """The machine and the versions, in one sentence."""
     blas = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    blas = [pool for pool in blas if "numpy" in pool["filepath"]] or blas  # SciPy has its own
     kernels = {f"{b['internal_api']} {b['version']} ({b.get('architecture')})" for b in blas}
     versions = [f"{name} {version(name) or 'not installed'}" for name in packages]
     return (
