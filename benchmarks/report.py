@@ -69,9 +69,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         real = RunStore(Path(name, "real"))
         assert not run_cells(list(cells.values()), real)
+        plan.write(real)
         for count in counts:
             store = Path(name, str(count))
-            fill(real, RunStore(store), count, plan)
+            fill(real, RunStore(store), count)
             read = ["-c", "import sys; from study.notebook import read; read(sys.argv[1])"]
             frames = cost([*read, str(store)])
             page = cost(["-m", "study.report", "--store", str(store), "--folder", f"{name}/pages"])

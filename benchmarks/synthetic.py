@@ -3,14 +3,15 @@
 import itertools
 from dataclasses import replace
 
-from study.records.plan import StudyPlan
+from study.records.plan import StudyPlan, read_plan
 from study.records.store import RunStore
 
 SEED_STEP = 10_000  # seeds of studies are below
 
 
-def fill(source: RunStore, target: RunStore, count: int, plan: StudyPlan) -> StudyPlan:
-    """Write ``count`` copies of the runs of ``plan``, from ``source``, and a plan of them."""
+def fill(source: RunStore, target: RunStore, count: int) -> StudyPlan:
+    """Write ``count`` copies of the runs of the last study in ``source``, and their plan."""
+    plan = read_plan(source, None)
     records = [record for address in plan.addresses if (record := source.read(address))]
     made: dict[str, list[str]] = {}
     for number, record in enumerate(itertools.islice(itertools.cycle(records), count)):
