@@ -283,7 +283,9 @@ class _Submitit:
         executor.update_parameters(**given)
         waiting: dict[int, Any] = {}
         try:
-            waiting = dict(enumerate(executor.map_array(_call, batches)))
+            with executor.batch():  # the batch itself is what is called: it has checkpoint()
+                jobs = [executor.submit(batch) for batch in batches]
+            waiting = dict(enumerate(jobs))
             while waiting:
                 done = [i for i, job in waiting.items() if job.done()]
                 for i in done:
