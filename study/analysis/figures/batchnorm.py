@@ -483,10 +483,11 @@ def draw_equal_gaps(results: Results, tr: Translate) -> Figure:
     for (off, on), cell in zip(gaps, cells, strict=True):
         init, activation = str(cell["init"]), str(cell["activation"])
         kind = f"{tr(init)}, {tr(activation)}"
+        colour = style.colour(init)
         axes.errorbar(
             off, on, yerr=np.nan_to_num(100 * cell["difference"].half_width), elinewidth=1,
-            color=style.colour(init), ecolor=mpl.colors.to_rgba(style.colour(init), 0.4), marker=SHAPES[activation], markersize=7, linestyle="none",
-            label="_" if kind in kinds else kind,
+            color=colour, ecolor=mpl.colors.to_rgba(colour, 0.4), marker=SHAPES[activation],
+            markersize=7, linestyle="none", label="_" if kind in kinds else kind,
         )  # fmt: skip
         kinds.add(kind)
     end = 1.12 * max(1.0, np.max(gaps))
