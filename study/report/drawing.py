@@ -78,7 +78,10 @@ def drawing(
                 each.result()  # raises what went wrong there
             return {spec.id: waiting[spec.id].result() for spec in specs}
 
-        yield drawn
+        try:
+            yield drawn
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error nobody waits for the rest
 
 
 def draw(spec: FigureSpec, results: Results, languages: Sequence[str]) -> Drawing:
