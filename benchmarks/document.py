@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tables import DOCS, replace_section
 from threadpoolctl import threadpool_info
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+DOCUMENT = DOCS / "benchmarks.md"
 
 
 def options(description: str | None, arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -33,13 +34,7 @@ def publish(section: str, parts: Sequence[str], *, write: bool) -> None:
     text = "\n\n".join(parts)
     print(text)
     if write:
-        marks = re.compile(rf"(<!-- {section} -->\n).*?(<!-- /{section} -->)", re.DOTALL)
-        content, found = marks.subn(
-            lambda match: f"{match[1]}\n{text}\n\n{match[2]}", DOCUMENT.read_text(encoding="utf-8")
-        )
-        if not found:
-            raise ValueError(f"{DOCUMENT}: no marks <!-- {section} --> … <!-- /{section} -->")
-        DOCUMENT.write_text(content, encoding="utf-8")
+        replace_section(DOCUMENT, section, text)
 
 
 def machine(*packages: str) -> str:

@@ -11,9 +11,17 @@ COMMIT = (commit() or "unknown")[:9]  # before anything is measured: files may c
 
 
 def write_table(path: Path, name: str, command: str, lines: Sequence[str]) -> None:
-    """Put ``lines`` between ``<!-- name -->`` and ``<!-- /name -->`` in the file ``path``.
+    """Put ``lines`` into section ``name`` of the file ``path``, as ``replace_section`` does.
 
     Below them stands ``command``, the commit that was measured and the day.
+    """
+    today = datetime.now(UTC).date().isoformat()
+    origin = f"`{command}`, commit {COMMIT}, {today}."
+    replace_section(path, name, "\n".join([*lines, "", origin]))
+
+
+def replace_section(path: Path, name: str, content: str) -> None:
+    """Put ``content`` between ``<!-- name -->`` and ``<!-- /name -->`` in the file ``path``.
 
     Raises:
         ValueError: the file does not have just one of each comment, in this order.
@@ -26,7 +34,4 @@ def write_table(path: Path, name: str, command: str, lines: Sequence[str]) -> No
     if closing not in rest:
         raise ValueError(f"{path}: {closing} stands before {opening.strip()}")
     after = rest.split(closing)[1]
-    today = datetime.now(UTC).date().isoformat()
-    origin = f"`{command}`, commit {COMMIT}, {today}."
-    content = "\n".join([*lines, "", origin])
     path.write_text(f"{before}{opening}\n{content}\n\n{closing}{after}", encoding="utf-8")

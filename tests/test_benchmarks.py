@@ -131,5 +131,5 @@ def test_a_section_of_the_document_is_replaced_as_often_as_it_is_written(
     text = copy.read_text(encoding="utf-8")
     assert f"<!-- {section} -->\n\nsecond \\1\n\nthird\n\n<!-- /{section} -->" in text
     assert "first" not in text.split(f"<!-- {section} -->")[1].split("<!-- /")[0]
-    with pytest.raises(ValueError, match="no marks <!-- other -->"):
+    with pytest.raises(ValueError, match="expected one <!-- other -->"):
         publish("other", ["x"], write=True)

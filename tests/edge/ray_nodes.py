@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from starting import processes_with, wait_until
+from starter import processes_with, wait_until
 
 # In a namespace of mounts a folder can be hidden: the node is a machine that does not share it.
 UNSHARE = ("unshare", "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",)))

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from ray_nodes import UNSHARE, Nodes
-from starting import Command, processes_with, wait_until
+from starter import processes_with, wait_until
+from starting import Command
 
 from study.edge import cluster
 from study.edge.cluster import Batch, Outcome, keep_returned, run_on_cluster
@@ -248,7 +249,7 @@ def assert_resumes(command: Command, words: Sequence[str], expected: dict[str, s
     stored = command.digests()
     assert len(stored) < RUNS
     assert stored.items() <= expected.items()
-    again = command(*words)
+    again = command.afresh(*words)
     assert again.returncode == 0, again.stderr
     assert f"{len(stored)} stored, {RUNS - len(stored)} to run" in again.stderr
     assert command.digests() == expected
