@@ -13,8 +13,9 @@ from pathlib import Path
 import hydra
 import pandas as pd
 
-from study.analysis.frames import layers_frame, points_frame, runs_frame
+from study.analysis.frames import stored_frames
 from study.edge.schema import register, run_config
+from study.errors import StoreError
 from study.paths import conf_folder
 from study.records.record import RunRecord
 from study.records.store import RunStore
@@ -62,6 +63,22 @@ def read(store: str | Path = "runs") -> Frames:
     Raises:
         StoreError: a record is damaged or of another schema; names the file.
     """
-    runs = RunStore(store)
-    records = [record for address in runs.addresses() if (record := runs.read(address))]
-    return Frames(runs_frame(records), points_frame(records), layers_frame(records))
+    stored = RunStore(store).load()
+    for error in stored.errors:
+        raise error
+    return Frames(*stored_frames(stored.runs))
+
+
+def read_record(address: str, store: str | Path = "runs") -> RunRecord:
+    """The whole record of one run, wherever in the store it is.
+
+    Args:
+        address: of the run, as in ``read(store).runs["address"]``.
+
+    Raises:
+        StoreError: there is none, or it is damaged or of another schema.
+    """
+    record = RunStore(store).read(address)
+    if record is None:
+        raise StoreError(f"no record of {address} in {store}")
+    return record

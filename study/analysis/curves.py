@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from study.analysis.frames import CONFIG_COLUMNS, Results, config_row
 from study.records.config import FULL_BATCH
-from study.records.record import RunRecord
+from study.records.record import RunSummary
 
 ACCURACIES = ("train_accuracy", "test_accuracy")
 # Runs that agree in these are evaluated at the same steps.
@@ -40,7 +40,7 @@ def accuracy_curves(results: Results, experiment: str) -> pd.DataFrame:
     return curves.assign(gap=curves["train_accuracy"] - curves["test_accuracy"])[CURVE_COLUMNS]
 
 
-def planned_length(record: RunRecord) -> dict[str, float]:
+def planned_length(record: RunSummary) -> dict[str, float]:
     """Where a run is one step after its planned end, on each of ``AXES``; NaN where not known.
 
     Seconds are those of its own steps, as many as were planned.

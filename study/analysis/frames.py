@@ -33,16 +33,22 @@ diverged or failed are NaN; ``count_diverged`` says what to count them as.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from study.network.trainer import Point
+from study.records import columns as table_columns
+from study.records.columns import to_table
 from study.records.config import columns
 from study.records.plan import StudyPlan
-from study.records.record import METRICS, RunRecord
+from study.records.record import METRICS, RunRecord, RunSummary
+from study.records.runs import Runs
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CONFIG_COLUMNS = (
     "address", "data", "seed", "init", "activation", "batchnorm", "dropout", "weight_decay",
@@ -64,6 +70,7 @@ HIDDEN_STATISTICS = (
 )  # fmt: skip
 LAYER_COLUMNS = ("moment", "layer", "hidden", *WEIGHT_STATISTICS, *HIDDEN_STATISTICS)
 
+POINTS, LAYERS = "points.", "layers."  # of a table's columns
 _NAMES = ("address", "data", "init", "activation", "batch_size", "status", "moment")
 _DTYPES: dict[str, Any] = (
     dict.fromkeys(_NAMES, "str")
@@ -73,12 +80,12 @@ _DTYPES: dict[str, Any] = (
 )
 
 
-def config_row(record: RunRecord) -> dict[str, Any]:
+def config_row(record: RunSummary) -> dict[str, Any]:
     """The address of a run, and its configuration in flat columns (``config.columns``)."""
     return {"address": record.address, **columns(record.config)}
 
 
-def runs_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
+def runs_frame(records: Iterable[RunSummary]) -> pd.DataFrame:
     """One row for each run; ``gap`` is train minus test accuracy."""
     rows = []
     for record in records:
@@ -93,49 +100,50 @@ def runs_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
 
 def points_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     """One row for each run and evaluation."""
-    evaluated = [record for record in records if record.history.get("step")]
-    counts = [len(record.history["step"]) for record in evaluated]
-    rows = [config_row(record) | {"status": record.status} for record in evaluated]
-    frame = _repeated(_frame(rows, (*CONFIG_COLUMNS, "status")), counts)
-    for name in POINT_COLUMNS:
-        column = _joined(name, [record.history.get(name) for record in evaluated], counts)
-        frame[name] = column.astype(_DTYPES.get(name, "float64"))
-    frame["seconds"] = _joined("at", [record.timing.get("at") for record in evaluated], counts)
-    return frame
-
-
-def _joined(
-    name: str, columns: Sequence[Sequence[float] | None], counts: Sequence[int]
-) -> np.ndarray:
-    """One column of all runs: NaNs where a run does not have it."""
-    parts = [
-        column if column else [np.nan] * count
-        for column, count in zip(columns, counts, strict=True)
-    ]
-    if [len(part) for part in parts] != list(counts):
-        raise ValueError(f"{name}: its length differs from that of the learning curve")
-    return np.fromiter(chain.from_iterable(parts), float, sum(counts))
+    records = list(records)
+    return _points(runs_frame(records), to_table(records))
 
 
 def layers_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     """One row for each run, moment and layer (1 is the first hidden layer)."""
-    rows: list[Mapping[str, Any]] = []
-    moments: list[str] = []
-    configs: list[dict[str, Any]] = []
-    counts: list[int] = []
-    for record in records:
-        configs.append(config_row(record))
-        counts.append(sum(map(len, record.layers.values())))
-        for moment, layer_rows in record.layers.items():
-            moments += [moment] * len(layer_rows)
-            rows += layer_rows
-    repeated = _repeated(_frame(configs, CONFIG_COLUMNS), counts)
-    statistics = _frame(rows, LAYER_COLUMNS[1:])
-    statistics.insert(0, "moment", pd.Series(moments, dtype="str"))
-    return pd.concat([repeated, statistics], axis=1)
+    records = list(records)
+    return _layers(runs_frame(records), to_table(records))
 
 
-def _repeated(config: pd.DataFrame, counts: Sequence[int]) -> pd.DataFrame:
+def stored_frames(runs: Runs) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The frames ``runs``, ``points`` and ``layers`` of stored runs."""
+    frame = runs_frame(runs.values())
+    return frame, _points(frame, runs.table(runs, POINTS)), _layers(frame, runs.table(runs, LAYERS))
+
+
+def _points(runs: pd.DataFrame, table: "pa.Table") -> pd.DataFrame:
+    """The points of ``runs``, whose curves are the rows of ``table``."""
+    counts = table_columns.counts(table, "points.step")
+    frame = _repeated(runs[[*CONFIG_COLUMNS, "status"]], counts)
+    return frame.assign(
+        **{
+            name: table_columns.values(table, POINTS + name).astype(_DTYPES.get(name, "float64"))
+            for name in (*POINT_COLUMNS, "seconds")
+        }
+    )
+
+
+def _layers(runs: pd.DataFrame, table: "pa.Table") -> pd.DataFrame:
+    """The layers of ``runs``, whose statistics are in the rows of ``table``."""
+    frame = _repeated(runs[list(CONFIG_COLUMNS)], table_columns.counts(table, LAYERS + "moment"))
+    further = sorted(
+        name.removeprefix(LAYERS)
+        for name in set(table.column_names) - {LAYERS + name for name in LAYER_COLUMNS}
+    )
+    statistics: dict[str, Any] = {"moment": pd.Series(table_columns.moments(table), dtype="str")}
+    for name in (*LAYER_COLUMNS[1:], *further):
+        there = LAYERS + name in table.column_names
+        found = table_columns.values(table, LAYERS + name) if there else np.full(len(frame), np.nan)
+        statistics[name] = found.astype(_DTYPES.get(name, "float64"))
+    return pd.concat([frame, pd.DataFrame(statistics)], axis=1)
+
+
+def _repeated(config: pd.DataFrame, counts: NDArray[np.int64]) -> pd.DataFrame:
     """Row i of ``config`` ``counts[i]`` times."""
     return config.take(np.repeat(np.arange(len(config)), counts)).reset_index(drop=True)
 
@@ -174,14 +182,24 @@ class Results:
 
     Args:
         plan: which runs there should be.
-        records: those there are, by address.
+        records: runs by address, from a store or, whole, from memory; those of the plan are kept.
     """
 
     plan: StudyPlan
-    records: Mapping[str, RunRecord]
-    _frames: dict[tuple[str, str], pd.DataFrame] = field(
+    records: Runs | Mapping[str, RunRecord]
+    _frames: dict[tuple[str, ...], pd.DataFrame] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    def __post_init__(self) -> None:
+        found = self.records if isinstance(self.records, Runs) else Runs.of(self.records)
+        object.__setattr__(self, "records", found.only(self.plan.addresses))
+
+    @property
+    def stored(self) -> Runs:
+        """``records``, with their curves and measurements."""
+        assert isinstance(self.records, Runs)
+        return self.records
 
     def has(self, *experiments: str) -> bool:
         """Whether each of ``experiments`` has at least one run that did not fail."""
@@ -189,41 +207,60 @@ class Results:
             any(record.status != "failed" for record in self.of(name)) for name in experiments
         )
 
-    def of(self, experiment: str) -> list[RunRecord]:
-        """The stored records of ``experiment``, in the order of its grid."""
-        addresses = self.plan.experiments.get(experiment, [])
-        return [self.records[address] for address in addresses if address in self.records]
+    def of(self, *experiments: str) -> list[RunSummary]:
+        """The stored runs of ``experiments``, each once, in the order of their grids."""
+        return [self.records[address] for address in self._addresses(experiments)]
+
+    def _addresses(self, experiments: Iterable[str]) -> list[str]:
+        groups = [self.plan.experiments.get(name, ()) for name in experiments]
+        wanted = dict.fromkeys(address for group in groups for address in group)
+        return [address for address in wanted if address in self.records]
 
     def missing(self, experiment: str) -> int:
         """How many runs of ``experiment`` are not stored."""
         return len(self.plan.experiments.get(experiment, [])) - len(self.of(experiment))
 
-    def runs(self, experiment: str) -> pd.DataFrame:
-        """``runs_frame`` of ``experiment``."""
-        return self._frame(runs_frame, experiment)
+    def runs(self, *experiments: str) -> pd.DataFrame:
+        """``runs_frame`` of ``experiments``, each run once; of all where none is named."""
+        return self._kept(("runs", *experiments), lambda: self._runs(experiments))
 
     def points(self, experiment: str) -> pd.DataFrame:
         """``points_frame`` of ``experiment``."""
-        return self._frame(points_frame, experiment)
+        return self._kept(
+            ("points", experiment),
+            lambda: _points(self._runs([experiment]), self._table(experiment, POINTS)),
+        )
 
     def layers(self, experiment: str) -> pd.DataFrame:
         """``layers_frame`` of ``experiment``."""
-        return self._frame(layers_frame, experiment)
+        return self._kept(
+            ("layers", experiment),
+            lambda: _layers(self._runs([experiment]), self._table(experiment, LAYERS)),
+        )
 
-    def _frame(
-        self, make: Callable[[Iterable[RunRecord]], pd.DataFrame], experiment: str
-    ) -> pd.DataFrame:
+    def _runs(self, experiments: Sequence[str]) -> pd.DataFrame:
+        """Rows of the frame of all runs: to make that takes longer than all the others."""
+        every = self._frames.get(("runs",))
+        if every is None:
+            every = self._frames["runs",] = runs_frame(self.records.values())
+        if not experiments:
+            return every
+        rows = pd.Index(every["address"]).get_indexer(self._addresses(experiments))
+        return every.take(rows).reset_index(drop=True)
+
+    def _table(self, experiment: str, prefix: str) -> "pa.Table":
+        return self.stored.table(self._addresses([experiment]), prefix)
+
+    def _kept(self, key: tuple[str, ...], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """Each frame is made once: ten figures and as many claims may look at the same runs."""
-        key = make.__name__, experiment
         if key not in self._frames:
-            self._frames[key] = make(self.of(experiment))
+            self._frames[key] = make()
         return self._frames[key].copy()
 
     def measured(
         self, experiment: str, measurement: str, moment: str = "end"
     ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         """Configuration row and result of a probe, for each run of ``experiment`` that has it."""
-        for record in self.of(experiment):
-            result = record.measurements.get(moment, {}).get(measurement)
-            if result:
-                yield config_row(record), result
+        addresses = self._addresses([experiment])
+        for address, result in self.stored.measured(addresses, moment, measurement):
+            yield config_row(self.records[address]), result

@@ -28,7 +28,7 @@ from study.analysis.figures.grid_cells import (
 from study.analysis.figures.grid_ranking import ranking
 from study.analysis.frames import Results, count_diverged
 from study.records.config import label as label_of
-from study.records.record import RunRecord
+from study.records.record import RunSummary
 
 ACCURACIES = (METRIC, "train_accuracy", "gap")
 SEEDS_SHOWN = 20  # runs of a cell, a column each
@@ -164,7 +164,7 @@ def _gap_range(cells: Iterable[Mapping[str, Any]]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _level(factor: str, value: Any, records: Iterable[RunRecord]) -> dict[str, Any]:
+def _level(factor: str, value: Any, records: Iterable[RunSummary]) -> dict[str, Any]:
     """A level with its colour, its dashes, and the overrides that choose it."""
     numeric = not isinstance(value, str)
     thing = ("on" if value else "off") if numeric else value
@@ -183,7 +183,7 @@ def _typed(value: Any) -> str:
     return {"on": "true", "off": "false"}.get(plain(value), plain(value))
 
 
-def _init_words(label: str, records: Iterable[RunRecord]) -> list[str]:
+def _init_words(label: str, records: Iterable[RunSummary]) -> list[str]:
     """The overrides of an initial value: of its options, that which its label names."""
     for record in records:
         choice: Mapping[str, Any] = record.config["init"]

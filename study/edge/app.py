@@ -70,7 +70,7 @@ def _show_stored(store: RunStore, config: RunConfig) -> bool:
         keep_measurements(config, record)
         if reason is None:
             show(record)
-            print(f"already stored: {store.path(record.address)}")
+            print(f"already stored: {store.where(record.address)}")
     if reason not in (None, NEW):
         print(f"run again: {reason}", file=sys.stderr)
     return reason is None

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import logging
 import re
 import shlex
 import sys
@@ -27,12 +28,16 @@ from study.edge.progress import StoreProgress
 from study.edge.schema import RUN_KEYS, AppConfig, check_execution, plain
 from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
+from study.records.compaction import COMPACTING, compact
 from study.records.config import RunConfig, columns, hydra_string, label, overrides
 from study.records.plan import NAME_BYTES, StudyPlan, check_name
-from study.records.record import RunRecord
-from study.records.reuse import FAILED, NEW, inspect, keep_measurements
+from study.records.record import NEWER, RunSummary
+from study.records.reuse import FAILED, NEW, keep_measurements, stale
+from study.records.runs import Runs
 from study.records.store import RunStore
 from study.run import check_data
+
+log = logging.getLogger(__name__)
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -46,12 +51,12 @@ class Stock:
     """What the store has of a study.
 
     Attributes:
-        records: by address; those that do not stand are left out, failed ones not.
+        runs: those that do not stand are left out, failed ones not.
         reasons: why a cell has to be run, by address.
         unreadable: the files whose record cannot be used, and why.
     """
 
-    records: dict[str, RunRecord] = field(default_factory=dict)
+    runs: Runs = field(default_factory=Runs)
     reasons: dict[str, str] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
 
@@ -100,18 +105,19 @@ def sweep(
         if pending:
             with progress:
                 problems = _launch(launcher, [cells[a] for a in pending], store, config)
+        compact(store, announce=lambda count: console.print(COMPACTING.format(count)))
         try:
             after = take_stock(store, {address: cells[address] for address in pending})
         except StudyError as error:  # a newer version has written into the store meanwhile
             console.print(str(error))
             raise SystemExit(EXIT_FAILED) from None
-        records = stock.records | after.records
+        runs = stock.runs | after.runs
         problems += [
             f"{address}: not replaced, {reason}"
             for address, reason in after.reasons.items()
             if reason not in (NEW, FAILED)
         ]
-        raise SystemExit(_finish(console, plan, records, claims, config, problems))
+        raise SystemExit(_finish(console, plan, runs, claims, config, problems))
     except KeyboardInterrupt:
         good = sum(progress.counts[status] for status in ("completed", "diverged"))
         done = len(cells) - len(pending) + good
@@ -328,18 +334,33 @@ def take_stock(store: RunStore, cells: Mapping[str, RunConfig]) -> Stock:
     """Look up every cell in the store.
 
     A cell that is to be run again will measure what its stored record has measured, too.
+
+    Raises:
+        ConfigError, DataError: a data set cannot be found.
+        RecordError: a record is a newer version's, which this one must not replace.
     """
-    stock = Stock()
+    found = store.load(cells)
+    for error in found.errors:
+        if error.reason == NEWER:
+            raise error
+    stock = Stock(unreadable=[str(error) for error in found.segments])
+    standing = []
     for address, cell in cells.items():
-        reason, record = inspect(store, cell, address)
-        if reason is not None:
-            stock.reasons[address] = reason
-            if record is None and reason != NEW:
-                stock.unreadable.append(f"{store.path(address)}: {reason}")
-            if record is not None:
+        if address in found.unusable:
+            log.warning("%s", found.unusable[address])
+            stock.reasons[address] = found.unusable[address].reason
+            stock.unreadable.append(f"{store.path(address)}: {stock.reasons[address]}")
+        elif address not in found.runs:
+            stock.reasons[address] = NEW
+        else:
+            record = found.runs[address]
+            reason = stale(record, cell)
+            if reason is not None:
+                stock.reasons[address] = reason
                 keep_measurements(cell, record)
-        if record is not None and reason in (None, FAILED):
-            stock.records[address] = record
+            if reason in (None, FAILED):
+                standing.append(address)
+    stock.runs = found.runs.only(standing)
     return stock
 
 
@@ -410,15 +431,15 @@ def _launch(
 def _finish(
     console: Console,
     plan: StudyPlan,
-    records: Mapping[str, RunRecord],
+    runs: Runs,
     claims: Sequence[Claim],
     config: DictConfig,
     problems: Sequence[str],
 ) -> int:
     """Say what came of this sweep's cells, write the report, and return the exit code."""
-    counts: Counter[str] = Counter(record.status for record in records.values())
-    counts["missing"] = len(plan.addresses) - len(records)
-    failures = [_describe(r, plan) for r in records.values() if r.status == "failed"]
+    counts: Counter[str] = Counter(record.status for record in runs.values())
+    counts["missing"] = len(plan.addresses) - len(runs)
+    failures = [_describe(r, plan) for r in runs.values() if r.status == "failed"]
     _print_some(console, "failed", failures)
     _print_some(console, "not stored", problems)
     console.print(
@@ -434,7 +455,7 @@ def _finish(
     try:
         page = render_study(
             plan,
-            records,
+            runs,
             claims,
             folder=config.report.folder,
             console=console,
@@ -455,7 +476,7 @@ def _print_some(console: Console, kind: str, messages: Sequence[str]) -> None:
         console.print(f"{kind}: {len(messages) - SHOWN:,} more")
 
 
-def _describe(record: RunRecord, plan: StudyPlan) -> str:
+def _describe(record: RunSummary, plan: StudyPlan) -> str:
     """Which run failed, and the last line of why."""
     config = record.run_config
     wanted = [name for name, group in plan.experiments.items() if record.address in group]

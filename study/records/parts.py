@@ -13,20 +13,29 @@ from study.records.config import RunConfig
 LIBRARIES = ("python", "numpy", "blas", "blas_version", "blas_kernel")
 
 
-def check_parts(content: Mapping[str, Any]) -> None:
-    """Raise ValueError for the first part of a record's ``content`` that is not what it should be.
+def check_summary(content: Mapping[str, Any]) -> None:
+    """Raise ValueError for the first part of a run's summary that is not what it should be.
 
     The configuration is checked without importing what it names.
     """
-    for name in ("config", "history", "final", "layers", "measurements", "timing", "provenance"):
+    for name in ("config", "final", "timing", "provenance"):
         _expect(f"{name} is not a mapping", isinstance(content[name], dict))
     failed = content["status"] == "failed"
     error, diverged_at = content["error"], content["diverged_at"]
     _expect("error is no text", error is None or isinstance(error, str))
     _expect("diverged_at is no step", diverged_at is None or _is_count(diverged_at))
     _check_config(content["config"])
-    _check_history(content["history"], content["timing"].get("at"))
     _every("final", content["final"], _is_number)
+    timing = {key: value for key, value in content["timing"].items() if key != "at"}
+    _every("timing", {"total": None} | timing, _is_number)
+    _check_provenance(content["provenance"], with_data=not failed)
+
+
+def check_curves(content: Mapping[str, Any]) -> None:
+    """Raise ValueError for the first of a record's further parts that is not what it should be."""
+    for name in ("history", "layers", "measurements"):
+        _expect(f"{name} is not a mapping", isinstance(content[name], dict))
+    _check_history(content["history"], content["timing"].get("at"))
     for moment, rows in content["layers"].items():
         _expect(f"layers.{moment} is not a list of mappings", _is_list(rows, dict))
         for row in rows:
@@ -37,9 +46,6 @@ def check_parts(content: Mapping[str, Any]) -> None:
         _expect(f"measurements.{moment} is not a mapping", isinstance(results, dict))
         for name, result in results.items():
             _expect(f"measurements.{moment}.{name} is not a mapping", isinstance(result, dict))
-    timing = {key: value for key, value in content["timing"].items() if key != "at"}
-    _every("timing", {"total": None} | timing, _is_number)
-    _check_provenance(content["provenance"], with_data=not failed)
 
 
 def _check_config(values: dict[str, Any]) -> None:

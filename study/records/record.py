@@ -4,18 +4,19 @@ import base64
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
 from study.errors import StoreError
 from study.records.config import RunConfig
-from study.records.parts import check_parts
+from study.records.parts import check_curves, check_summary
 
 SCHEMA = 1
 # The reason of a record that another version wrote, which this one must not replace.
 NEWER = "newer schema"
+USE_NEWER = "use the newer version that wrote it, or another folder with store=…"
 
 Status = Literal["completed", "diverged", "failed"]
 # How values that JSON does not have are written: mappings with just these keys.
@@ -39,8 +40,8 @@ class RecordError(StoreError):
 
 
 @dataclass
-class RunRecord:
-    """Everything that is known of one run.
+class RunSummary:
+    """What is known of one run, without what grows with its length, its layers and its probes.
 
     Attributes:
         address: content address of ``config``, also the record's name in the store.
@@ -49,13 +50,10 @@ class RunRecord:
             ``failed`` (says why in ``error``).
         diverged_at: the step whose loss was not finite.
         error: of a failed run: the message where the user can put it right, else the traceback.
-        history: the learning curve, a column for each field of ``trainer.Point``.
         final: metrics after the last step on *all* training and test samples; NaN where the run
             diverged or failed.
-        layers: ``init`` and ``end``, each a row for each layer (``probes.layer_statistics``).
-        measurements: ``init`` and ``end``, each the results of the probes asked for.
-        timing: seconds: ``total``, ``setup``, ``training``, ``evaluation``, ``probes``, and
-            ``at``, the training seconds up to each point of the history.
+        timing: seconds: ``total``, ``setup``, ``training``, ``evaluation``, ``probes``; in a
+            whole record also ``at``, the training seconds up to each point of the history.
         provenance: see ``provenance.provenance``; ``started`` is UTC in ISO form; ``data`` says
             which data set it was: ``checksum``, ``num_classes``, ``train_samples``,
             ``test_samples``.
@@ -66,10 +64,7 @@ class RunRecord:
     status: Status
     diverged_at: int | None = None
     error: str | None = None
-    history: dict[str, list[float]] = field(default_factory=dict)
     final: dict[str, float] = field(default_factory=lambda: dict.fromkeys(METRICS, math.nan))
-    layers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    measurements: dict[str, dict[str, Any]] = field(default_factory=dict)
     timing: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -78,12 +73,62 @@ class RunRecord:
         """The configuration, typed."""
         return RunConfig.from_dict(self.config)
 
+    @classmethod
+    def from_content(cls, content: dict[str, Any]) -> Self:
+        """Check what ``loads`` made of a text: ``schema`` and a value for each field.
+
+        Raises:
+            RecordError: of another schema, not what a record should be, or with a configuration
+                that does not lead to its address.
+        """
+        schema = content.pop("schema", None)
+        if type(schema) is not int or schema != SCHEMA:
+            newer = type(schema) is int and schema > SCHEMA
+            raise RecordError(
+                f"record schema {schema!r}, this version reads {SCHEMA}: "
+                + (USE_NEWER if newer else "run the study again"),
+                NEWER if newer else "older schema",
+            )
+        expected = {item.name for item in fields(cls)}
+        if set(content) != expected:
+            wrong = ", ".join(sorted(set(content) ^ expected))
+            raise RecordError(f"fields of the record do not match its schema ({wrong})")
+        record = cls(**content)
+        if record.status not in get_args(Status):
+            raise RecordError(f"status {record.status!r} (choices: {', '.join(get_args(Status))})")
+        try:
+            record.check()
+        except ValueError as error:
+            raise RecordError(f"not a record of this study: {error}") from None
+        if record.run_config.address != record.address:
+            raise RecordError(f"the configuration does not lead to the address {record.address}")
+        return record
+
+    def check(self) -> None:
+        """Raise ValueError for the first part that is not what it should be."""
+        check_summary(vars(self))
+
+
+@dataclass
+class RunRecord(RunSummary):
+    """Everything that is known of one run.
+
+    Attributes:
+        history: the learning curve, a column for each field of ``trainer.Point``.
+        layers: ``init`` and ``end``, each a row for each layer (``probes.layer_statistics``).
+        measurements: ``init`` and ``end``, each the results of the probes asked for.
+    """
+
+    history: dict[str, list[float]] = field(default_factory=dict)
+    layers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    measurements: dict[str, dict[str, Any]] = field(default_factory=dict)
+
     def result_digest(self) -> str:
         """Hash of what was computed, without timing and provenance.
 
         Equal for two runs of the same configuration on the same machine, bit by bit.
         """
-        content = _encode(asdict(self))
+        content = _encode(vars(self))
         for key in ("timing", "provenance", "error"):
             del content[key]
         return _digest(json.dumps(content, sort_keys=True, allow_nan=False))
@@ -94,7 +139,7 @@ class RunRecord:
         The checksum is that of the record's text as it stands in the file, so that a damaged
         file is found without parsing it.
         """
-        body = json.dumps({"schema": SCHEMA} | _encode(asdict(self)), allow_nan=False)  # ASCII
+        body = dumps({"schema": SCHEMA} | vars(self))
         return _HEAD.format(_digest(body)) + body + _TAIL
 
     @classmethod
@@ -109,40 +154,26 @@ class RunRecord:
         if text != _HEAD.format(_digest(body)) + body + _TAIL:
             raise RecordError("damaged: the content does not match its checksum")
         try:
-            return cls._from_content(json.loads(body, object_hook=_decode))
+            return cls.from_content(loads(body))
         except RecordError:
             raise
         except Exception as error:  # somebody's own file with a right checksum: anything goes
             raise RecordError(f"not a record of this study ({error!r})") from None
 
-    @classmethod
-    def _from_content(cls, content: Any) -> "RunRecord":
-        schema = content.pop("schema", None)
-        if type(schema) is not int or schema != SCHEMA:
-            newer = type(schema) is int and schema > SCHEMA
-            raise RecordError(
-                f"record schema {schema!r}, this version reads {SCHEMA}: "
-                + (
-                    "use the newer version that wrote it, or another folder with store=…"
-                    if newer
-                    else "run the study again"
-                ),
-                NEWER if newer else "older schema",
-            )
-        expected = {item.name: item.type for item in fields(cls)}
-        if set(content) != set(expected):
-            wrong = ", ".join(sorted(set(content) ^ set(expected)))
-            raise RecordError(f"fields of the record do not match its schema ({wrong})")
-        record = cls(**content)
-        if record.status not in get_args(Status):
-            raise RecordError(f"status {record.status!r} (choices: {', '.join(get_args(Status))})")
-        try:
-            check_parts(content)
-        except ValueError as error:
-            raise RecordError(f"not a record of this study: {error}") from None
-        if record.run_config.address != record.address:
-            raise RecordError(f"the configuration does not lead to the address {record.address}")
-        return record
+    def check(self) -> None:
+        """Raise ValueError for the first part that is not what it should be."""
+        super().check()
+        check_curves(vars(self))
+
+
+def dumps(value: Any) -> str:
+    """Values of a record as JSON text, in ASCII (see ``_encode``)."""
+    return json.dumps(_encode(value), allow_nan=False)
+
+
+def loads(text: str | bytes) -> Any:
+    """What ``dumps`` wrote."""
+    return json.loads(text, object_hook=_decode)
 
 
 def _digest(text: str) -> str:

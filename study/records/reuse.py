@@ -6,7 +6,7 @@ from study import data
 from study.network.probes import PROBES
 from study.records.config import RunConfig
 from study.records.provenance import code_fingerprint, libraries
-from study.records.record import NEWER, RecordError, RunRecord
+from study.records.record import NEWER, RecordError, RunRecord, RunSummary
 from study.records.store import RunStore
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,10 @@ def inspect(
         return error.reason, None
     if record is None:
         return NEW, None
-    return _staleness(record, config), record
+    return stale(record, config), record
 
 
-def keep_measurements(config: RunConfig, record: RunRecord) -> None:
+def keep_measurements(config: RunConfig, record: RunSummary) -> None:
     """Let ``config`` ask for what ``record`` has measured too, so that replacing it loses nothing.
 
     Otherwise two studies with a run in common could take it from each other in turn.
@@ -53,7 +53,12 @@ def keep_measurements(config: RunConfig, record: RunRecord) -> None:
         config.measure = sorted({*config.measure, *(n for n in measured if n in PROBES)})
 
 
-def _staleness(record: RunRecord, config: RunConfig) -> str | None:
+def stale(record: RunSummary, config: RunConfig) -> str | None:
+    """Why the stored ``record`` of ``config`` does not stand; None if it does.
+
+    Raises:
+        ConfigError, DataError: the data set cannot be found.
+    """
     if record.status == "failed":
         return FAILED
     origin = record.provenance

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from study.analysis.claims import load_claims
 from study.analysis.frames import Results
-from study.errors import StoreError, StudyError
+from study.errors import StudyError
 from study.paths import conf_folder
+from study.records.compaction import COMPACTING, compact
 from study.records.plan import read_plan
-from study.records.record import RunRecord
 from study.records.store import RunStore
 from study.report.render import export_figure, render_study
 from study.report.text import DEFAULT_LANGUAGE
@@ -41,30 +41,28 @@ def main(arguments: list[str] | None = None) -> int:
         claims = load_claims(folders)
         store = RunStore(options.store)
         plan = read_plan(store, options.name)
-        records: dict[str, RunRecord] = {}
-        left_out = 0
-        for address in plan.addresses:
-            try:
-                record = store.read(address)
-            except StoreError as error:
-                console.print(f"left out: {error}")
-                left_out += 1
-                continue
-            if record is not None:
-                records[address] = record
+        compact(store, announce=lambda count: console.print(COMPACTING.format(count)))
+        stored = store.load(plan.addresses)
+        for error in stored.errors:
+            console.print(f"left out: {error}")
         if options.figure is not None:
             path = Path(options.folder) / plan.name / f"{options.figure}.png"
-            export_figure(Results(plan, records), options.figure, path, options.lang)
+            export_figure(Results(plan, stored.runs), options.figure, path, options.lang)
             print(f"figure: {path}")
-            return 1 if left_out else 0
+            return 1 if stored.errors else 0
         page = render_study(
-            plan, records, claims, folder=options.folder, console=console, language=options.lang
+            plan,
+            stored.runs,
+            claims,
+            folder=options.folder,
+            console=console,
+            language=options.lang,
         )
     except StudyError as error:
         print(error, file=sys.stderr)
         return 1
     print(f"report: {page}")
-    return 1 if left_out else 0
+    return 1 if stored.errors else 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from study.analysis.claims import Judgement, to_json
-from study.analysis.frames import Results, runs_frame
+from study.analysis.frames import Results
 from study.report import tables
 from study.report.drawing import Drawing
 
@@ -17,10 +17,9 @@ def machine_readable(
 ) -> dict[str, str]:
     """Content by file name: the verdicts, one row for each run, and each figure's table."""
     verdicts = to_json(judgements, results.plan)
-    runs = runs_frame(results.records.values())
     return {
         CLAIMS: json.dumps(verdicts, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-        RUNS: runs.to_csv(index=False),
+        RUNS: results.runs().to_csv(index=False),
     } | {
         f"tables/{figure_id}.csv": tables.flat(drawing.table).to_csv(index=False)
         for figure_id, drawing in drawings.items()

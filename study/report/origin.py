@@ -9,7 +9,7 @@ import pandas as pd
 
 from study.analysis.frames import Results
 from study.records.config import columns, overrides
-from study.records.record import RunRecord, Status
+from study.records.record import RunSummary, Status
 from study.report import tables
 from study.report.text import Text
 
@@ -53,7 +53,7 @@ def _distinct(items: Any) -> list[dict[str, Any]]:
     return [unique[key] for key in sorted(unique)]
 
 
-def count_outcomes(records: Iterable[RunRecord], missing: int) -> dict[str, int]:
+def count_outcomes(records: Iterable[RunSummary], missing: int) -> dict[str, int]:
     """How many runs completed, diverged, failed, and are missing."""
     counts = Counter(record.status for record in records)
     return {status: counts[status] for status in get_args(Status)} | {"missing": missing}

@@ -18,6 +18,7 @@ from study.errors import ConfigError, StoreError
 from study.paths import templates_folder
 from study.records.plan import StudyPlan
 from study.records.record import RunRecord
+from study.records.runs import Runs
 from study.records.store import write_atomically
 from study.report import files, grid_page
 from study.report.claim_views import count_tests, tally
@@ -45,7 +46,7 @@ class OtherPage:
 
 def render_study(
     plan: StudyPlan,
-    records: Mapping[str, RunRecord],
+    records: Runs | Mapping[str, RunRecord],
     claims: Sequence[Claim],
     *,
     folder: str | Path,
@@ -70,7 +71,7 @@ def render_study(
         ConfigError: there is no such language.
         StoreError: there is no record at all, or the page cannot be written.
     """
-    results = Results(plan, {a: records[a] for a in plan.addresses if a in records})
+    results = Results(plan, records)
     if console is not None and korean_font() is None:
         console.print(NO_KOREAN_FONT, markup=False)
     if not results.records:

@@ -138,10 +138,8 @@ def figure_view(
 ) -> FigureView:
     """Everything that the page shows of one figure."""
     results, words = report.results, text.figures[spec.id]
-    records = {r.address: r for name in spec.experiments for r in results.of(name)}
     missing = sum(results.missing(name) for name in spec.experiments)
-    runs = pd.concat([results.runs(name) for name in spec.experiments])
-    settings, varied = describe_settings(runs.drop_duplicates("address"), text)
+    settings, varied = describe_settings(results.runs(*spec.experiments), text)
     drawing = report.drawings.get(spec.id)
     facts = drawing.facts if drawing else {}
     return FigureView(
@@ -158,7 +156,7 @@ def figure_view(
         settings=settings,
         varied=varied,
         command=_figure_command(spec, results),
-        counts=count_outcomes(records.values(), missing),
+        counts=count_outcomes(results.of(*spec.experiments), missing),
     )
 
 

@@ -1,0 +1,137 @@
+"""Curves and layers of many runs as columns of an Arrow table, a row for each run.
+
+=================  ================================================================================
+column             for each run a list with
+=================  ================================================================================
+``points.<name>``  a number for each evaluation: the fields of ``trainer.Point``, and ``seconds``
+``layers.<name>``  an entry for each moment and layer: ``moment``, ``layer``, ``hidden`` and the
+                   statistics
+=================  ================================================================================
+
+All but ``layers.moment`` are ``float64``; NaN stands for what a run does not have.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from itertools import accumulate, chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from study.network.trainer import Point
+from study.records.record import RunRecord
+
+POINTS = tuple(f"points.{item.name}" for item in fields(Point))
+SECONDS = "points.seconds"
+LAYERS = "layers."
+MOMENT = "layers.moment"
+NUMBERED = ("layers.layer", "layers.hidden")  # what every row of a layer has
+
+
+def to_table(records: Sequence[RunRecord]) -> pa.Table:
+    """The columns of ``records``.
+
+    Raises:
+        ValueError: the columns of a learning curve differ in length.
+    """
+    return pa.table(_points(records) | _layers(records))
+
+
+def _points(records: Sequence[RunRecord]) -> dict[str, pa.Array]:
+    counts = [len(record.history.get("step", ())) for record in records]
+    columns: dict[str, list[Any]] = {
+        name: [record.history.get(name.removeprefix("points.")) for record in records]
+        for name in POINTS
+    }
+    columns[SECONDS] = [record.timing.get("at") for record in records]
+    return {name: _lists(name, column, counts) for name, column in columns.items()}
+
+
+def _layers(records: Sequence[RunRecord]) -> dict[str, pa.Array]:
+    rows = [
+        [(moment, row) for moment, own in record.layers.items() for row in own]
+        for record in records
+    ]
+    counts = [len(own) for own in rows]
+    # half a surrogate pair, which JSON can hold and Arrow cannot, becomes a question mark
+    encoded = [moment.encode("utf-8", "replace") for own in rows for moment, _ in own]
+    moments = pa.array(encoded, pa.binary()).cast(pa.string())
+    columns = {MOMENT: pa.ListArray.from_arrays(_offsets(counts), moments)}
+    names = {name for own in rows for _, row in own for name in row} | {"layer", "hidden"}
+    for name in sorted(names - {"moment"}):
+        values = [[row.get(name) for _, row in own] for own in rows]
+        columns[LAYERS + name] = _lists(LAYERS + name, values, counts)
+    return columns
+
+
+def _lists(
+    name: str, lists: Iterable[Sequence[float | None] | None], counts: Sequence[int]
+) -> pa.Array:
+    """Lists of numbers; NaNs where a run has none."""
+    parts = [own if own else [np.nan] * count for own, count in zip(lists, counts, strict=True)]
+    if [len(part) for part in parts] != list(counts):
+        raise ValueError(f"{name}: its length differs from that of the others")
+    values = np.array(list(chain.from_iterable(parts)), float)  # None becomes NaN
+    return pa.ListArray.from_arrays(_offsets(counts), values)
+
+
+def _offsets(counts: Sequence[int]) -> NDArray[np.int32]:
+    return np.fromiter(accumulate(counts, initial=0), np.int32, len(counts) + 1)
+
+
+def check_table(table: pa.Table) -> None:
+    """Raise ValueError unless ``table`` has columns as ``to_table`` makes them."""
+    further = [name for name in table.column_names if name.startswith(LAYERS)]
+    for group in ((*POINTS, SECONDS), (MOMENT, *NUMBERED, *further)):
+        entries = _lengths(table, group[0])
+        for name in group:
+            column, kind = _joined(table, name), pa.string() if name == MOMENT else pa.float64()
+            if column.type != pa.list_(kind):
+                raise ValueError(f"{name} is not made of lists of {kind}")
+            there = column.is_valid().to_numpy(zero_copy_only=False)
+            if not there.all() and name in (*POINTS, SECONDS, MOMENT, *NUMBERED):
+                raise ValueError(f"{name} has gaps")
+            if not np.array_equal(_lengths(table, name)[there], entries[there]):
+                raise ValueError(f"{name}: its length differs from that of {group[0]}")
+    for name in ("points.step", "points.samples_seen", "layers.layer", "layers.hidden"):
+        if not (np.abs(values(table, name)) < 2**63).all():
+            raise ValueError(f"{name} is no count")
+    if _joined(table, MOMENT).flatten().null_count:
+        raise ValueError(f"{MOMENT} is no text")
+
+
+def counts(table: pa.Table, name: str) -> NDArray[np.int64]:
+    """How many entries each run has in the column ``name``, which every run has."""
+    found: NDArray[np.int64] = _lengths(table, name).astype(np.int64)
+    return found
+
+
+def values(table: pa.Table, name: str) -> NDArray[np.float64]:
+    """All runs' numbers in ``name``, one after the other; NaNs where a run has no such column."""
+    first = POINTS[0] if name.startswith("points.") else MOMENT
+    own = _lengths(table, first)
+    column = _joined(table, name)
+    numbers = column.flatten().to_numpy(zero_copy_only=False)
+    if not column.null_count:
+        return np.asarray(numbers, float)
+    found = np.full(int(own.sum()), np.nan)
+    found[np.repeat(column.is_valid().to_numpy(zero_copy_only=False), own)] = numbers
+    return found
+
+
+def moments(table: pa.Table) -> list[str]:
+    """The moment of each layer's row."""
+    found: list[str] = _joined(table, MOMENT).flatten().to_pylist()
+    return found
+
+
+def _lengths(table: pa.Table, name: str) -> Any:
+    return _joined(table, name).value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+
+
+def _joined(table: pa.Table, name: str) -> Any:
+    """A column in one piece."""
+    column = table[name]
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

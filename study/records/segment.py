@@ -1,0 +1,286 @@
+"""A segment: many records in one Parquet file that never changes, named by its own SHA-256.
+
+A row for each run, in the order of addresses:
+
+===============  ==================================================================================
+column           content
+===============  ==================================================================================
+``address``      of the run
+``started``      when it began (``provenance.started``)
+``checksum``     of the record's text, as in the file that it was
+``summary``      JSON: the fields of ``RunSummary`` and the schema
+``curves``       JSON: ``history``, ``layers``, ``at`` and the names of the measurements
+``[m, name]``    JSON: measurement ``name`` at moment ``m``, null where a run has none
+``points.…``     the learning curve once more, as numbers (``records.columns``)
+``layers.…``     the statistics of layers once more, as numbers
+===============  ==================================================================================
+
+``summary``, ``curves`` and the measurements together are the whole record; the numbers are what
+frames are made of, which do not need the rest.
+"""
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from study.records import columns
+from study.records.record import (
+    NEWER,
+    SCHEMA,
+    USE_NEWER,
+    RecordError,
+    RunRecord,
+    RunSummary,
+    dumps,
+    loads,
+)
+
+LAYOUT = 1
+_LAYOUT_KEY = b"study layout"
+_INDEX = ("address", "started", "checksum")
+_ADDRESS = re.compile(r"[0-9a-f]{20}")
+_DAMAGED = "damaged: {}; its runs count as not stored, remove the file"
+
+
+def to_table(records: Sequence[RunRecord], checksums: Sequence[str]) -> pa.Table:
+    """All columns of a segment with ``records``.
+
+    Args:
+        checksums: of each record's text.
+    """
+    split = [_split(record) for record in records]
+    names = sorted({name for _, _, measured in split for name in measured})
+    texts = {
+        "address": [record.address for record in records],
+        "started": [record.provenance["started"] for record in records],
+        "checksum": list(checksums),
+        "summary": [summary for summary, _, _ in split],
+        "curves": [curves for _, curves, _ in split],
+    } | {name: [measured.get(name) for _, _, measured in split] for name in names}
+    table = pa.table({name: pa.array(text, pa.string()) for name, text in texts.items()})
+    numbers = columns.to_table(records)
+    for name in numbers.column_names:
+        table = table.append_column(name, numbers[name])
+    return table
+
+
+def to_bytes(tables: Sequence[pa.Table]) -> bytes:
+    """The file of a segment with the rows of ``tables``, which ``to_table`` made."""
+    table = pa.concat_tables(tables, promote_options="default").sort_by("address")
+    table = table.replace_schema_metadata({_LAYOUT_KEY: str(LAYOUT)})
+    file = io.BytesIO()
+    # a dictionary is for what repeats; numbers and records are all different
+    pq.write_table(
+        table, file, compression="zstd", use_dictionary=[columns.MOMENT], write_page_checksum=True
+    )
+    return file.getvalue()
+
+
+def file_name(content: bytes) -> str:
+    """What the file with ``content`` has to be called."""
+    return f"{hashlib.sha256(content).hexdigest()}.parquet"
+
+
+def measurement_column(moment: str, name: str) -> str:
+    """What the column of a measurement is called."""
+    return json.dumps([moment, name])
+
+
+def _split(record: RunRecord) -> tuple[str, str, dict[str, str]]:
+    """A record in parts: JSON of its summary, of its curves, and of each measurement."""
+    content = {"schema": SCHEMA} | vars(record)
+    timing = dict(content["timing"])
+    curves = {name: content.pop(name) for name in ("history", "layers")}
+    if "at" in timing:
+        curves["at"] = timing.pop("at")
+    measurements = content.pop("measurements")
+    curves["measured"] = {moment: list(own) for moment, own in measurements.items()}
+    measured = {
+        measurement_column(moment, name): dumps(result)
+        for moment, own in measurements.items()
+        for name, result in own.items()
+    }
+    return dumps(content | {"timing": timing}), dumps(curves), measured
+
+
+def _joined(summary: str, curves: str, measured: Mapping[str, str]) -> RunRecord:
+    """The record whose parts ``_split`` gave."""
+    content, rest = loads(summary), loads(curves)
+    if "at" in rest:
+        content["timing"]["at"] = rest["at"]
+    measurements = {
+        moment: {name: loads(measured[measurement_column(moment, name)]) for name in names}
+        for moment, names in rest["measured"].items()
+    }
+    content |= {"history": rest["history"], "layers": rest["layers"], "measurements": measurements}
+    return RunRecord.from_content(content)
+
+
+class Segment:
+    """A segment's file, read and verified.
+
+    Its bytes are compared with its name before anything looks into them; as long as the file
+    system shows the same file, they are not read as a whole again.
+
+    Args:
+        path: of the file.
+
+    Attributes:
+        addresses, started, checksums: of each row.
+
+    Raises:
+        RecordError: it is damaged, or no segment, or a newer version's; names the file.
+        FileNotFoundError: it is not there any more.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._verify()
+        index = self.read(_INDEX)
+        self.addresses, self.started, self.checksums = (index[n].to_pylist() for n in _INDEX)
+        with self._blamed():
+            if not all(isinstance(a, str) and _ADDRESS.fullmatch(a) for a in self.addresses):
+                raise ValueError("what is no address")
+            if any(not isinstance(text, str) for text in (*self.started, *self.checksums)):
+                raise ValueError("what is no text")
+
+    def _verify(self) -> None:
+        self._seen = _signature(self.path)
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            message = (
+                f"{self.path}: cannot be read ({error.strerror}); its runs count as not stored"
+            )
+            raise RecordError(message, "record unreadable") from None
+        if file_name(content) != self.path.name:
+            cause = _DAMAGED.format("the content does not match its name")
+            raise RecordError(f"{self.path}: {cause}")
+        with self._blamed():
+            file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+            layout = int((file.schema_arrow.metadata or {})[_LAYOUT_KEY])
+            self._names = set(file.schema_arrow.names)
+            texts = {*_INDEX, "summary", "curves"}
+            if layout == LAYOUT and not texts <= self._names:
+                raise ValueError(f"lacks {', '.join(sorted(texts - self._names))}")
+        if layout > LAYOUT:
+            raise RecordError(f"{self.path}: written by a newer version: {USE_NEWER}", NEWER)
+        if layout < LAYOUT:
+            raise RecordError(
+                f"{self.path}: of an older layout; run the study again", "older schema"
+            )
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """Whatever goes wrong with what is in the file becomes a RecordError that names it."""
+        try:
+            yield
+        except (FileNotFoundError, RecordError):
+            raise
+        except Exception as error:  # somebody's own file with a right name: anything goes
+            cause = _DAMAGED.format(f"not a segment of this study ({error!r})")
+            raise RecordError(f"{self.path}: {cause}") from None
+
+    def refresh(self) -> None:
+        """Verify the file again if it is not the one that was read.
+
+        Raises:
+            RecordError, FileNotFoundError: as when it was read first.
+        """
+        if _signature(self.path) != self._seen:
+            self._verify()
+
+    def read(self, names: Iterable[str], rows: Sequence[int] | None = None) -> pa.Table:
+        """Columns of the file, those rows of them."""
+        self.refresh()
+        with self._blamed(), self.path.open("rb") as opened:
+            file = pq.ParquetFile(opened, page_checksum_verification=True)
+            table = file.read([name for name in names if name in self._names], use_threads=False)
+            return table if rows is None else table.take(pa.array(rows, pa.int64()))
+
+    def numbers(self, rows: Sequence[int]) -> pa.Table:
+        """The columns that ``records.columns`` describes, of ``rows``."""
+        names = sorted(n for n in self._names if n.startswith(("points.", columns.LAYERS)))
+        table = self.read(names, rows)
+        with self._blamed():
+            columns.check_table(table)
+        return table
+
+    def record(self, row: int) -> RunRecord:
+        """The whole record of a row.
+
+        Raises:
+            RecordError: it is of another schema, or none; names the file.
+        """
+        measured = sorted(name for name in self._names if name.startswith("["))
+        (found,) = self.read(["address", "summary", "curves", *measured], [row]).to_pylist()
+        with self._named(found["address"]), self._blamed():
+            record = _joined(found["summary"], found["curves"], found)
+            if record.address != found["address"]:
+                raise RecordError(f"holds the record of {record.address}")
+            return record
+
+    def load(self, rows: Sequence[int]) -> tuple[dict[str, RunSummary], dict[str, RecordError]]:
+        """Summaries of ``rows`` by address, and what is wrong with others."""
+        known: dict[str, Any] = {}
+        summaries: dict[str, RunSummary] = {}
+        unusable: dict[str, RecordError] = {}
+        found = self.read(["address", "summary"], rows)
+        for address, text in zip(
+            *(found[n].to_pylist() for n in ("address", "summary")), strict=True
+        ):
+            try:
+                with self._named(address), self._blamed():
+                    summary = RunSummary.from_content(loads(text))
+                    if summary.address != address:
+                        raise RecordError(f"holds the record of {summary.address}")
+            except RecordError as error:
+                unusable[address] = error
+            else:
+                summaries[address] = _shared(summary, known)
+        return summaries, unusable
+
+    @contextmanager
+    def _named(self, address: str) -> Iterator[None]:
+        try:
+            yield
+        except RecordError as error:
+            prefix = "" if str(error).startswith(str(self.path)) else f"{self.path}, {address}: "
+            raise RecordError(f"{prefix}{error}", error.reason) from None
+
+    def measured(self, moment: str, name: str, rows: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """The result of a measurement in each of ``rows``; empty where a run has none."""
+        column = measurement_column(moment, name)
+        if column not in self._names:
+            yield from ({} for _ in rows)
+            return
+        for text in self.read([column], rows)[column].to_pylist():
+            with self._blamed():
+                result = {} if text is None else loads(text)
+                if not isinstance(result, dict):
+                    raise ValueError(f"{column} is not a mapping")
+            yield result
+
+
+def _signature(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _shared(summary: RunSummary, known: dict[str, Any]) -> RunSummary:
+    """``summary`` with what most runs have in common kept once, not a hundred thousand times."""
+    for holder in (summary.config, summary.provenance):
+        for key, value in holder.items():
+            if isinstance(value, dict):
+                holder[key] = known.setdefault(repr(value), value)
+    return summary
