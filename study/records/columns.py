@@ -70,7 +70,9 @@ def _lists(
     name: str, lists: Iterable[Sequence[float | None] | None], counts: Sequence[int]
 ) -> pa.Array:
     """Lists of numbers; NaNs where a run has none."""
-    parts = [own if own else [np.nan] * count for own, count in zip(lists, counts, strict=True)]
+    parts = [
+        own if own and count else [np.nan] * count for own, count in zip(lists, counts, strict=True)
+    ]
     if [len(part) for part in parts] != list(counts):
         raise ValueError(f"{name}: its length differs from that of the others")
     values = np.array(list(chain.from_iterable(parts)), float)  # None becomes NaN

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import StoreError
-from study.records.record import RecordError, RunRecord
+from study.records.record import RecordError, RunRecord, checksum_of
 from study.records.store import RunStore, parse, write_atomically
 
 # A study of ordinary size keeps a file for each run, which any program reads.
@@ -84,13 +84,13 @@ def _batches(store: RunStore, singles: list[str], least: int) -> Iterator[_Batch
     places, _ = store.compacted()
     batch = _Batch()
     records: list[RunRecord] = []
-    checksums: list[str] = []
+    texts: list[str] = []
 
     def convert() -> None:
         if records:
-            batch.tables.append(to_table(records, checksums))
+            batch.tables.append(to_table(records, texts))
             records.clear()
-            checksums.clear()
+            texts.clear()
 
     for address in singles:
         path = store.path(address)
@@ -101,10 +101,10 @@ def _batches(store: RunStore, singles: list[str], least: int) -> Iterator[_Batch
             record = parse(text, path)
         except (OSError, ValueError, RecordError):  # it stays, and whoever reads it names it
             continue
-        checksum, digest = record_checksum(text), hashlib.sha256(text.encode()).hexdigest()
+        digest = hashlib.sha256(text.encode()).hexdigest()
         if address in places:
             segment, row = places[address]
-            if segment.checksums[row] == checksum:  # a compaction was killed here
+            if segment.checksums[row] == checksum_of(text):  # a compaction was killed here
                 _remove(path, digest)
                 continue
             if record.provenance["started"] <= segment.started[row]:
@@ -112,7 +112,7 @@ def _batches(store: RunStore, singles: list[str], least: int) -> Iterator[_Batch
         if record.status == "failed":  # it will be run again
             continue
         records.append(record)
-        checksums.append(checksum)
+        texts.append(text)
         batch.digests[path] = digest
         if len(records) == BATCH:
             convert()
@@ -123,11 +123,6 @@ def _batches(store: RunStore, singles: list[str], least: int) -> Iterator[_Batch
     convert()
     if len(batch.digests) >= max(least, 1):
         yield batch
-
-
-def record_checksum(text: str) -> str:
-    """The checksum that a record's file begins with."""
-    return text.split('"', 4)[3]
 
 
 def _publish(store: RunStore, batch: _Batch) -> None:

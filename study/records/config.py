@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from study.errors import ConfigError
@@ -113,7 +113,7 @@ class RunConfig:
             ConfigError: an unknown key, or a value where a section is expected.
         """
         _known(cls, values)
-        sections: dict[str, type] = {"data": DataConfig, "evaluation": EvaluationConfig}
+        sections: dict[str, type[Any]] = {"data": DataConfig, "evaluation": EvaluationConfig}
         arguments = dict(values)
         for key in sections.keys() & arguments.keys():
             _check(key, "a section of keys and values", values[key], isinstance(values[key], dict))
@@ -205,7 +205,7 @@ class RunConfig:
         Numbers are written in one form (0, 0.0 and -0.0 are the same cell); ``data.root`` and
         ``measure`` are left out. Every stored run is found by it: do not change the scheme.
         """
-        content = self.to_dict()
+        content = vars(self) | {"data": dict(vars(self.data)), "evaluation": vars(self.evaluation)}
         del content["measure"], content["data"]["root"]
         text = json.dumps(_canonical(content), sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
@@ -290,12 +290,12 @@ def columns(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _canonical(value: Any) -> Any:
+    if isinstance(value, bool | str) or value is None:
+        return value
     if isinstance(value, Mapping):
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_canonical(item) for item in value]
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)  # never valid, but the record of the failed run has an address
     if isinstance(value, int) and abs(value) > 2**53:
@@ -303,11 +303,11 @@ def _canonical(value: Any) -> Any:
     return float(value) + 0.0  # -0.0 becomes 0.0
 
 
-def _known(section: type, values: Mapping[str, Any], prefix: str = "") -> None:
-    known = [item.name for item in fields(section)]
+def _known(section: type[Any], values: Mapping[str, Any], prefix: str = "") -> None:
+    known = section.__dataclass_fields__
     for key in values:
         if key not in known:
-            raise ConfigError(f"{prefix}{key}", "a known key", values[key], known)
+            raise ConfigError(f"{prefix}{key}", "a known key", values[key], list(known))
 
 
 def _integer(value: object, least: int) -> bool:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -89,9 +89,9 @@ class RunSummary:
                 + (USE_NEWER if newer else "run the study again"),
                 NEWER if newer else "older schema",
             )
-        expected = {item.name for item in fields(cls)}
-        if set(content) != expected:
-            wrong = ", ".join(sorted(set(content) ^ expected))
+        expected = cls.__dataclass_fields__.keys()
+        if content.keys() != expected:
+            wrong = ", ".join(sorted(content.keys() ^ expected))
             raise RecordError(f"fields of the record do not match its schema ({wrong})")
         record = cls(**content)
         if record.status not in get_args(Status):
@@ -139,8 +139,7 @@ class RunRecord(RunSummary):
         The checksum is that of the record's text as it stands in the file, so that a damaged
         file is found without parsing it.
         """
-        body = dumps({"schema": SCHEMA} | vars(self))
-        return _HEAD.format(_digest(body)) + body + _TAIL
+        return seal(dumps({"schema": SCHEMA} | vars(self)))
 
     @classmethod
     def from_json(cls, text: str) -> "RunRecord":
@@ -151,7 +150,7 @@ class RunRecord(RunSummary):
                 does not lead to its address; whatever the text is, there is no other error.
         """
         body = text[len(_HEAD.format("0" * 64)) : -len(_TAIL)]
-        if text != _HEAD.format(_digest(body)) + body + _TAIL:
+        if text != seal(body):
             raise RecordError("damaged: the content does not match its checksum")
         try:
             return cls.from_content(loads(body))
@@ -164,6 +163,16 @@ class RunRecord(RunSummary):
         """Raise ValueError for the first part that is not what it should be."""
         super().check()
         check_curves(vars(self))
+
+
+def seal(body: str) -> str:
+    """A record's file: the JSON text ``body`` behind its checksum."""
+    return _HEAD.format(_digest(body)) + body + _TAIL
+
+
+def checksum_of(text: str) -> str:
+    """The checksum in a record's file, which ``seal`` made."""
+    return text.split('"', 4)[3]
 
 
 def dumps(value: Any) -> str:
@@ -186,6 +195,8 @@ def _encode(value: Any) -> Any:
     JSON has no NaN, and a record has to be readable by any program. What could not be read back
     as it was is refused.
     """
+    if type(value) is float and math.isfinite(value):  # most of a record
+        return value
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value) or set(value) in _RESERVED:
             raise TypeError(f"keys that a record cannot hold: {sorted(map(str, value))}")

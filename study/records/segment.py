@@ -34,12 +34,10 @@ import pyarrow.parquet as pq
 from study.records import columns
 from study.records.record import (
     NEWER,
-    SCHEMA,
     USE_NEWER,
     RecordError,
     RunRecord,
     RunSummary,
-    dumps,
     loads,
 )
 
@@ -50,22 +48,23 @@ _ADDRESS = re.compile(r"[0-9a-f]{20}")
 _DAMAGED = "damaged: {}; its runs count as not stored, remove the file"
 
 
-def to_table(records: Sequence[RunRecord], checksums: Sequence[str]) -> pa.Table:
+def to_table(records: Sequence[RunRecord], texts: Sequence[str]) -> pa.Table:
     """All columns of a segment with ``records``.
 
     Args:
-        checksums: of each record's text.
+        texts: of the files that they were read from.
     """
-    split = [_split(record) for record in records]
+    files = [json.loads(text) for text in texts]
+    split = [_split(file["record"]) for file in files]
     names = sorted({name for _, _, measured in split for name in measured})
-    texts = {
+    strings = {
         "address": [record.address for record in records],
         "started": [record.provenance["started"] for record in records],
-        "checksum": list(checksums),
+        "checksum": [file["checksum"] for file in files],
         "summary": [summary for summary, _, _ in split],
         "curves": [curves for _, curves, _ in split],
     } | {name: [measured.get(name) for _, _, measured in split] for name in names}
-    table = pa.table({name: pa.array(text, pa.string()) for name, text in texts.items()})
+    table = pa.table({name: pa.array(column, pa.string()) for name, column in strings.items()})
     numbers = columns.to_table(records)
     for name in numbers.column_names:
         table = table.append_column(name, numbers[name])
@@ -94,21 +93,19 @@ def measurement_column(moment: str, name: str) -> str:
     return json.dumps([moment, name])
 
 
-def _split(record: RunRecord) -> tuple[str, str, dict[str, str]]:
-    """A record in parts: JSON of its summary, of its curves, and of each measurement."""
-    content = {"schema": SCHEMA} | vars(record)
-    timing = dict(content["timing"])
+def _split(content: dict[str, Any]) -> tuple[str, str, dict[str, str]]:
+    """The JSON of a record in parts: its summary, its curves, and each measurement."""
     curves = {name: content.pop(name) for name in ("history", "layers")}
-    if "at" in timing:
-        curves["at"] = timing.pop("at")
+    if "at" in content["timing"]:
+        curves["at"] = content["timing"].pop("at")
     measurements = content.pop("measurements")
     curves["measured"] = {moment: list(own) for moment, own in measurements.items()}
     measured = {
-        measurement_column(moment, name): dumps(result)
+        measurement_column(moment, name): json.dumps(result)
         for moment, own in measurements.items()
         for name, result in own.items()
     }
-    return dumps(content | {"timing": timing}), dumps(curves), measured
+    return json.dumps(content), json.dumps(curves), measured
 
 
 def _joined(summary: str, curves: str, measured: Mapping[str, str]) -> RunRecord:
