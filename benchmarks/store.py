@@ -58,9 +58,9 @@ def main() -> None:
         STEPS[options.step](RunStore(options.source))
         seconds = time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB, on Linux
-        print(f"{seconds:.1f} s | {peak:.2f} GiB")
+        print(f"{seconds:.1f} | {time.process_time():.1f} | {peak:.2f} GiB")
         return
-    print("| records | step | seconds | peak memory |\n|---|---|---|---|")
+    print("| records | step | seconds | of the processor | peak memory |\n|---|---|---|---|---|")
     for count in options.count:
         with tempfile.TemporaryDirectory() as folder:
             fill(RunStore(options.source), RunStore(folder), count)

@@ -131,14 +131,13 @@ def _points(runs: pd.DataFrame, table: "pa.Table") -> pd.DataFrame:
 def _layers(runs: pd.DataFrame, table: "pa.Table") -> pd.DataFrame:
     """The layers of ``runs``, whose statistics are in the rows of ``table``."""
     frame = _repeated(runs[list(CONFIG_COLUMNS)], table_columns.counts(table, LAYERS + "moment"))
-    further = sorted(
-        name.removeprefix(LAYERS)
-        for name in set(table.column_names) - {LAYERS + name for name in LAYER_COLUMNS}
-    )
+    names = {n.removeprefix(LAYERS) for n in table.column_names if n.startswith(LAYERS)}
     statistics: dict[str, Any] = {"moment": pd.Series(table_columns.moments(table), dtype="str")}
-    for name in (*LAYER_COLUMNS[1:], *further):
-        there = LAYERS + name in table.column_names
-        found = table_columns.values(table, LAYERS + name) if there else np.full(len(frame), np.nan)
+    for name in (*LAYER_COLUMNS[1:], *sorted(names.difference(LAYER_COLUMNS))):
+        if name in names:
+            found = table_columns.values(table, LAYERS + name)
+        else:
+            found = np.full(len(frame), np.nan)
         statistics[name] = found.astype(_DTYPES.get(name, "float64"))
     return pd.concat([frame, pd.DataFrame(statistics)], axis=1)
 

@@ -83,6 +83,15 @@ def _offsets(counts: Sequence[int]) -> NDArray[np.int32]:
     return np.fromiter(accumulate(counts, initial=0), np.int32, len(counts) + 1)
 
 
+def fits(record: RunRecord) -> bool:
+    """Whether what counts steps and samples in a learning curve does so: columns rely on it."""
+    history = record.history
+    return not history.get("step") or all(
+        name in history and all(0 <= value < 2**63 for value in history[name])
+        for name in ("step", "samples_seen")
+    )
+
+
 def check_table(table: pa.Table) -> None:
     """Raise ValueError unless ``table`` has columns as ``to_table`` makes them."""
     further = [name for name in table.column_names if name.startswith(LAYERS)]

@@ -79,6 +79,7 @@ def compact(
 
 def _batches(store: RunStore, singles: list[str], least: int) -> Iterator[_Batch]:
     """What can be moved, as much for each segment; no segment of fewer than ``least`` runs."""
+    from study.records.columns import fits
     from study.records.segment import to_table
 
     places, _ = store.compacted()
@@ -109,7 +110,7 @@ def _batches(store: RunStore, singles: list[str], least: int) -> Iterator[_Batch
                 continue
             if record.provenance["started"] <= segment.started[row]:
                 continue
-        if record.status == "failed":  # it will be run again
+        if record.status == "failed" or not fits(record):  # it will be run again; it is strange
             continue
         records.append(record)
         texts.append(text)
