@@ -1,10 +1,11 @@
 """The study from Python, for notebooks: do one run, read all runs as pandas frames.
 
->>> from study.notebook import run, read
+>>> from study.notebook import run, read, read_record
 >>> record = run("init=xavier", "activation=tanh", "num_epochs=5")
 >>> record.final["test_accuracy"]
 >>> frames = read("runs")
 >>> frames.runs.groupby("init")["test_accuracy"].mean()
+>>> read_record(record.address, "runs").history["test_accuracy"]
 """
 
 from dataclasses import dataclass

@@ -95,8 +95,8 @@ HEAVY = {"pandas", "scipy", "matplotlib", "seaborn", "jinja2", "study.report", "
         ("import study", HEAVY | {"numpy", "hydra", "omegaconf"}),
         ("import hydra_plugins.study_plugins", HEAVY | {"numpy", "study"}),
         ("import study.__main__", HEAVY | {"numpy", "hydra", "omegaconf"}),
-        ("import study.edge.app", HEAVY),
-        ("import study.edge.pool", HEAVY | {"hydra", "omegaconf", "rich"}),
+        ("import study.edge.app", HEAVY | {"pyarrow"}),
+        ("import study.edge.pool", HEAVY | {"hydra", "omegaconf", "rich", "pyarrow"}),
         # claims, which need frames, are checked before the first run
         ("import study.edge.sweep", HEAVY - {"pandas", "scipy", "study.analysis"}),
     ],

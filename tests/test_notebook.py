@@ -7,7 +7,7 @@ import pytest
 from hydra.errors import HydraException
 
 from study.errors import ConfigError, StoreError
-from study.notebook import read, run
+from study.notebook import read, read_record, run
 from study.records.store import RunStore
 
 TINY = ("data=gaussian", "hidden=[5]", "num_epochs=1", "evaluation.points=2")
@@ -40,6 +40,13 @@ def test_what_cannot_be_used_is_refused() -> None:
         run("init=hee")
     with pytest.raises(HydraException, match="colour"):
         run("colour=red")
+
+
+def test_a_whole_record_is_found_by_its_address(tmp_path: Path) -> None:
+    record = run(*TINY, store=tmp_path)
+    assert read_record(record.address, tmp_path).result_digest() == record.result_digest()
+    with pytest.raises(StoreError, match="no record of 0000"):
+        read_record("0" * 20, tmp_path)
 
 
 def test_an_empty_store_gives_empty_frames(tmp_path: Path) -> None:

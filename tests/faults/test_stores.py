@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from starter import UNSHARE, Starter, wait_until
 from sweeping import assert_same_tables, good, left_over, records
 
+from study.records import compaction
+from study.records.segment import file_name
 from study.records.store import RunStore
 from study.report.__main__ import main as report
 
@@ -240,6 +243,76 @@ def test_a_store_that_is_moved_while_a_sweep_fills_it_is_missed(
     assert sweep(tmp_path, *words) == 0
     assert f"{len(rest)} stored, {RUNS - len(rest)} to run" in said(tmp_path)
     assert gone.items() <= good(RunStore(runs)).items()
+
+
+# -- compacted
+
+
+@pytest.fixture
+def compacted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The copy of the finished sweep, all its records in one segment."""
+    monkeypatch.setattr(compaction, "SEEN_SECONDS", 0.0)
+    assert compaction.compact(RunStore(folder / "runs"), many=1) == RUNS
+    assert list((folder / "runs").glob("??/*.json")) == []
+    return folder
+
+
+def test_a_compacted_store_is_whole_also_moved_and_read_only(
+    sweep: Starter, tiny: tuple[str, ...], finished: Path, compacted: Path, tmp_path: Path
+) -> None:
+    assert sweep(compacted, *tiny) == 0
+    assert f"{RUNS} stored" in said(compacted)
+    assert_same_tables(RunStore(finished / "runs"), RunStore(compacted / "runs"))
+    (compacted / "runs").rename(tmp_path / "archive")
+    with read_only(sweep, tmp_path / "archive") as store:
+        assert report(["--store", str(store), "--folder", str(tmp_path / "again")]) == 0
+    page = tmp_path / "again" / "tiny" / "index.html"
+    assert page.read_bytes() == (finished / "reports" / "tiny" / "index.html").read_bytes()
+
+
+def test_a_single_run_says_which_segment_it_is_in(sweep: Starter, compacted: Path) -> None:
+    one = next(iter(records(RunStore(compacted / "runs")).values()))
+    words = ("hidden=[8]", "num_epochs=3", "evaluation.points=3", "data=gaussian",
+             f"init={one.config['init']['name']}", f"seed={one.config['seed']}",
+             "evaluation.test_samples=200")  # fmt: skip
+    assert sweep(compacted, *words) == 0
+    assert "already stored: runs/compact/" in said(compacted)
+
+
+@pytest.mark.parametrize("damage", ["cut", "one_bit_flipped", "emptied", "a_pipe", "a_link_out"])
+def test_whatever_is_done_to_a_segment_it_is_named_and_its_runs_are_run_again(
+    sweep: Starter,
+    tiny: tuple[str, ...],
+    finished: Path,
+    compacted: Path,
+    capsys: pytest.CaptureFixture[str],
+    damage: str,
+) -> None:
+    (path,) = (compacted / "runs" / "compact").iterdir()
+    globals()[damage](path, random.Random(damage))
+    words = ["--store", str(compacted / "runs"), "--folder", str(compacted / "again")]
+    assert report(words) == 1  # there is nothing left to report
+    assert re.search(rf"left out: .*{path.name}", capsys.readouterr().err)
+    assert sweep(compacted, *tiny) == 0
+    output = said(compacted)
+    assert f"0 stored, {RUNS} to run ({RUNS} new)" in output
+    assert re.search(rf"run again: .*{path.name}", output)
+    assert len(list((compacted / "runs").glob("??/*.json"))) == RUNS
+    path.unlink()
+    assert_same_tables(RunStore(finished / "runs"), RunStore(compacted / "runs"))
+
+
+def test_a_newer_versions_segment_is_left_alone(
+    sweep: Starter, tiny: tuple[str, ...], compacted: Path
+) -> None:
+    (path,) = (compacted / "runs" / "compact").iterdir()
+    table = pq.read_table(path).replace_schema_metadata({b"study layout": b"2"})
+    pq.write_table(table, path)
+    newer = path.rename(path.with_name(file_name(path.read_bytes())))
+    assert sweep(compacted, *tiny) == 1
+    (line,) = said(compacted).splitlines()
+    assert newer.name in line
+    assert "use the newer version that wrote it, or another folder with store=…" in line
 
 
 # -- records that were changed

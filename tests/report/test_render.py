@@ -13,6 +13,7 @@ from study.analysis.claims import load_claims
 from study.analysis.frames import Results
 from study.errors import StoreError, StudyError
 from study.paths import conf_folder
+from study.records import compaction
 from study.records.store import RunStore
 from study.report.__main__ import main
 from study.report.origin import FAILURES_SHOWN
@@ -95,6 +96,23 @@ def test_report_is_written_from_stored_records_alone(tiny_study, tmp_path, monke
     for name, path in written.items():
         if name != "tables":
             assert path.read_bytes() == (tiny_study.page.parent / name).read_bytes()
+
+
+def test_the_report_of_a_compacted_store_is_the_same(tiny_study, tmp_path, monkeypatch):
+    monkeypatch.setattr(compaction, "SEEN_SECONDS", 0.0)
+    store = RunStore(shutil.copytree(tiny_study.store.folder, tmp_path / "runs"))
+    kept = list(store.singles())[::7]
+    files = {store.path(address): store.path(address).read_bytes() for address in kept}
+    count = compaction.compact(store, many=1)
+    assert count == len(tiny_study.results.records)
+    for path, content in files.items():  # some runs are there as files again
+        path.write_bytes(content)
+    assert main(["tiny", "--store", str(store.folder), "--folder", str(tmp_path)]) == 0
+    before = tiny_study.page.parent
+    names = {path.relative_to(before) for path in before.rglob("*") if path.is_file()}
+    assert len(names) > 4
+    for name in names:
+        assert (tmp_path / "tiny" / name).read_bytes() == (before / name).read_bytes(), name
 
 
 def test_the_language_asked_for_is_the_index(tiny_study):
