@@ -71,6 +71,9 @@ HIDDEN_STATISTICS = (
 LAYER_COLUMNS = ("moment", "layer", "hidden", *WEIGHT_STATISTICS, *HIDDEN_STATISTICS)
 
 POINTS, LAYERS = "points.", "layers."  # of a table's columns
+# Since pandas 3 what is shared is copied when somebody writes to it.
+_DEEP = int(pd.__version__.partition(".")[0]) < 3
+
 _NAMES = ("address", "data", "init", "activation", "batch_size", "status", "moment")
 _DTYPES: dict[str, Any] = (
     dict.fromkeys(_NAMES, "str")
@@ -254,7 +257,7 @@ class Results:
         """Each frame is made once: ten figures and as many claims may look at the same runs."""
         if key not in self._frames:
             self._frames[key] = make()
-        return self._frames[key].copy()
+        return self._frames[key].copy(deep=_DEEP)
 
     def measured(
         self, experiment: str, measurement: str, moment: str = "end"
