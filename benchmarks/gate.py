@@ -137,7 +137,7 @@ def false_alarms(pool: Pool, resamples: int) -> str:
     return (
         f"Of {resamples:,} A/A comparisons {alarms} are red: {100 * alarms / resamples:.2f} %, at"
         f" most {100 * upper:.2f} % (one-sided 95 % bound over the draws, which share their seeds)."
-        f" {better} are called better."
+        f" Called better: {better}."
     )
 
 
