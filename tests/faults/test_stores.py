@@ -407,7 +407,7 @@ def test_whatever_is_done_to_a_record_it_is_named_and_run_again(
             sound.pop(path.stem)
 
         # the report without a sweep: what cannot be read is named, and missing in it
-        assert report(["--store", str(store.folder), "--folder", str(folder / "again")]) == 0
+        assert report(["--store", str(store.folder), "--folder", str(folder / "again")]) == 1
         error = capsys.readouterr().err.replace("\n", "")
         for path in damaged:
             assert re.search(rf"left out: .*{path.stem}", error), (path, error)

@@ -78,7 +78,7 @@ def test_the_gate_is_red_for_a_planted_bug_and_names_the_cell(tmp_path: Path) ->
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GITHUB_")}
     done = subprocess.run(
         [sys.executable, "-m", "study.check"],
-        cwd=project, env=environment | {"PYTHONPATH": str(project)},
+        cwd=project, env=environment | {"PYTHONPATH": str(project), "COLUMNS": "140"},
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr

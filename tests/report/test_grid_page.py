@@ -177,7 +177,7 @@ def test_no_label_can_leave_the_data_block(evil):
 
 
 def test_data_is_the_same_whatever_the_order_of_the_records(results):
-    backwards = dataclasses.replace(results, records=dict(reversed(results.records.items())))
+    backwards = dataclasses.replace(results, records=dict(reversed(list(results.records.items()))))
     assert data_of(backwards) == data_of(results)
     assert explorer_data(backwards) == explorer_data(results)
 

@@ -63,7 +63,7 @@ def report(tiny_study) -> Report:
     From its records in another order than the command had them in, by one process.
     """
     plan, records = tiny_study.results.plan, tiny_study.results.records
-    backwards = Results(plan, dict(reversed(records.items())))
+    backwards = Results(plan, dict(reversed(list(records.items()))))
     return make_report(backwards, CLAIMS, ["en"], workers=1)
 
 
