@@ -51,6 +51,7 @@ SIZES = {"curve_steps": 150, "batchnorm_epochs": 6, "decay_epochs": 50, "dropout
 SEEDS = 6
 TESTS = ("tests/network", "tests/data", "tests/test_run.py")
 WITHOUT = ("tests/network/test_against_torch.py", "tests/data/test_sources.py")
+HANGS = 120  # seconds of one test
 TIMEOUT = 1200  # seconds, of each of the three; the slowest takes a fraction of it
 
 
@@ -159,11 +160,16 @@ def unit_tests(project: Path) -> str | None:
     """The first test that fails."""
     ignored = [f"--ignore={path}" for path in WITHOUT]
     quiet = ["-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
+    # by a thread: Hypothesis would take an exception for a failure, and start the loop again
+    quiet += [f"--timeout={HANGS}", "--timeout-method=thread"]
     done = start(project, "-m", "pytest", *quiet, *ignored, *TESTS)
     if done.returncode == 0:
         return None
-    failed = re.search(r"^(?:FAILED|ERROR) .*?(test_\w+)(?![\w./])", done.stdout, re.M)
-    return failed[1] if failed else "tests cannot be collected"
+    output = done.stdout + done.stderr
+    if failed := re.search(r"^(?:FAILED|ERROR) .*?(test_\w+)(?![\w./])", output, re.M):
+        return failed[1]
+    hangs = re.search(r", in (test_\w+)$", output, re.M)
+    return f"{hangs[1]} (hangs)" if hangs else "tests cannot be collected"
 
 
 def start(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
