@@ -44,6 +44,11 @@ def test_each_changes_the_code_and_leaves_it_valid(name: str) -> None:
     compile(mutant.applied(source), mutant.file, "exec")
 
 
+@pytest.mark.parametrize("name", MUTANTS)
+def test_each_is_in_the_table_of_the_docs(name: str) -> None:
+    assert f"| {name} |" in (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
+
+
 def test_a_mutant_whose_text_is_gone_is_named() -> None:
     mutant = benchmark.Mutant("bug", "a.py", {"x = 1": "x = 2"})
     with pytest.raises(ValueError, match=r"bug: 0 times in a\.py, not once: 'x = 1'"):
