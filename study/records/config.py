@@ -19,7 +19,18 @@ from study.network.probes import PROBES
 
 DTYPES = ("float32", "float64")
 SPACINGS = ("linear", "log")
+SUBSETS = ("random", "first")
+SCALINGS = ("training", "evaluation")
 FULL_BATCH = "full"
+# Keys that came later, at the value that every run had before there was a choice: there they are
+# left out of the address, so that a run that is stored keeps the one it has.
+_BEFORE: dict[str, Any] = {
+    "train_subset": "first",
+    "valid_size": 0,
+    "batchnorm_eps": 1e-5,
+    "batchnorm_momentum": 0.1,
+    "dropout_scaling": "training",
+}
 
 # What a choice may be called: it is a file's name, and stands in figures and on the page.
 _NAME = re.compile(r"\w[\w .,=+-]{0,79}")
@@ -36,13 +47,16 @@ class DataConfig:
         name: ``mnist``, ``mnist5k``, ``idx`` or ``gaussian`` (see ``study.data``).
         root: folder of the files, instead of ``STUDY_DATA_DIR``. Where the files lie does not
             change a result, so it is not part of a run's address.
-        label: what the report calls the data set; part of the address, so that two data sets in
-            IDX format keep apart.
+        label: what the report calls the data set.
+        checksum: of the files of ``idx`` (``study.data.checksum``), which is the identity of a
+            data set that is not known in advance: two folders never share an address. Filled in
+            before anything runs; where it is given, other files are refused.
     """
 
     name: str = "mnist5k"
     root: str | None = None
     label: str | None = None
+    checksum: str | None = None
 
 
 @dataclass
@@ -70,12 +84,21 @@ class RunConfig:
     Attributes:
         seed: of all random streams, >= 0.
         data: the data set.
-        train_size: use the first samples only, >= 1; null for all.
+        train_size: how many training samples to use, >= 1; null for all.
+        train_subset: which ones: ``random`` (each seed draws its own, stratified by class) or
+            ``first`` (of the canonical order, the same for every seed).
+        valid_size: samples of the training files that are held out of training to choose by,
+            >= 0; each seed draws its own, stratified.
         hidden: width of each hidden layer, each >= 1; empty for softmax regression.
         init: initial weights: ``name``, ``_target_`` (an Initializer class) and its arguments.
         activation: ``name``, ``_target_`` (an Activation class) and its arguments.
         batchnorm: whether batch norm stands before each activation.
+        batchnorm_eps: ε of batch norm, > 0.
+        batchnorm_momentum: weight of the new batch in its running statistics, in (0, 1].
         dropout: probability of dropping a hidden unit, in [0, 1).
+        dropout_scaling: where the expected output is kept: in ``training`` (kept units times
+            1/(1 − p), inverted dropout) or in ``evaluation`` (all units times 1 − p there, as in
+            the lecture's textbook and Srivastava et al. 2014).
         weight_decay: λ of the L2 penalty on weight matrices, >= 0.
         lr: learning rate, > 0.
         momentum: of SGD, in [0, 1).
@@ -90,11 +113,16 @@ class RunConfig:
     seed: int = 0
     data: DataConfig = field(default_factory=DataConfig)
     train_size: int | None = None
+    train_subset: str = "random"
+    valid_size: int = 0
     hidden: list[int] = field(default_factory=lambda: [100] * 5)
     init: dict[str, Any] = field(default_factory=dict)
     activation: dict[str, Any] = field(default_factory=dict)
     batchnorm: bool = False
+    batchnorm_eps: float = 1e-5
+    batchnorm_momentum: float = 0.1
     dropout: float = 0.0
+    dropout_scaling: str = "training"
     weight_decay: float = 0.0
     lr: float = 0.01
     momentum: float = 0.0
@@ -139,12 +167,19 @@ class RunConfig:
         _check("seed", "an integer >= 0", self.seed, _integer(self.seed, 0))
         size, widths, batch = self.train_size, self.hidden, self.batch_size
         _check("train_size", "an integer >= 1 or null", size, size is None or _integer(size, 1))
+        _choice("train_subset", self.train_subset, SUBSETS)
+        _check("valid_size", "an integer >= 0", self.valid_size, _integer(self.valid_size, 0))
         listed = isinstance(widths, list) and all(_integer(width, 1) for width in widths)
         _check("hidden", "a list of widths >= 1", widths, listed)
         _check("batchnorm", "true or false", self.batchnorm, isinstance(self.batchnorm, bool))
         for key in ("dropout", "momentum"):
             value = getattr(self, key)
             _check(key, "a number in [0, 1)", value, _number(value) and 0 <= value < 1)
+        eps, share = self.batchnorm_eps, self.batchnorm_momentum
+        _check("batchnorm_eps", "a finite number > 0", eps, _number(eps) and eps > 0)
+        expected = "a number in (0, 1]"
+        _check("batchnorm_momentum", expected, share, _number(share) and 0 < share <= 1)
+        _choice("dropout_scaling", self.dropout_scaling, SCALINGS)
         decay, lr = self.weight_decay, self.lr
         _check("weight_decay", "a finite number >= 0", decay, _number(decay) and decay >= 0)
         _check("lr", "a finite number > 0", lr, _number(lr) and lr > 0)
@@ -164,8 +199,9 @@ class RunConfig:
     def _validate_names(self) -> None:
         data = self.data
         _check("data.name", "a name", data.name, isinstance(data.name, str))
-        for key, value in (("data.root", data.root), ("data.label", data.label)):
-            _check(key, "text or null", value, value is None or isinstance(value, str))
+        for key in ("root", "label", "checksum"):
+            value = getattr(data, key)
+            _check(f"data.{key}", "text or null", value, value is None or isinstance(value, str))
         for group in ("init", "activation"):
             choice = getattr(self, group)
             _check(group, "a section of keys and values", choice, isinstance(choice, dict))
@@ -202,13 +238,30 @@ class RunConfig:
     def address(self) -> str:
         """Content address: 20 hex digits of the SHA-256 of everything that decides the result.
 
-        Numbers are written in one form (0, 0.0 and -0.0 are the same cell); ``data.root`` and
-        ``measure`` are left out. Every stored run is found by it: do not change the scheme.
+        Numbers are written in one form (0, 0.0 and -0.0 are the same cell); ``data.root``,
+        ``measure`` and options without effect (``effective``) are left out. Every stored run is
+        found by it: do not change the scheme.
         """
         content = vars(self) | {"data": dict(vars(self.data)), "evaluation": vars(self.evaluation)}
         del content["measure"], content["data"]["root"]
+        if self.data.checksum is None:
+            del content["data"]["checksum"]
+        effective = self.effective()
+        for key, before in _BEFORE.items():
+            if effective[key] in (None, before):
+                del content[key]
         text = json.dumps(_canonical(content), sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    def effective(self) -> dict[str, Any]:
+        """The options that came later, None where another setting leaves them without effect."""
+        return {
+            "train_subset": self.train_subset if self.train_size is not None else None,
+            "valid_size": self.valid_size,
+            "batchnorm_eps": self.batchnorm_eps if self.batchnorm else None,
+            "batchnorm_momentum": self.batchnorm_momentum if self.batchnorm else None,
+            "dropout_scaling": self.dropout_scaling if self.dropout else None,
+        }
 
 
 def build(choice: Mapping[str, Any], group: str) -> Any:
