@@ -12,7 +12,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from study.analysis.claims import load_claims
+from study.analysis.declarations import load_claims
 from study.edge.schema import register
 from study.edge.sweep import check_all_data, plan_study, take_stock
 from study.paths import conf_folder

@@ -35,7 +35,8 @@ from typing import NamedTuple
 import yaml
 from tables import DOCS, write_table
 
-from study.analysis.claims import judge, load_claims
+from study.analysis.claims import judge
+from study.analysis.declarations import load_claims
 from study.analysis.frames import Results
 from study.edge.gate import planned, read_records
 from study.edge.pool import run_cells

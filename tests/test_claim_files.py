@@ -12,10 +12,11 @@ from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 
 from study.analysis import pairing
-from study.analysis.claims import VERDICTS, Claim, load_claims
+from study.analysis.declarations import Claim, load_claims
 from study.analysis.frames import CONFIG_COLUMNS
 from study.analysis.intervals import Estimate
 from study.analysis.metrics import METRICS
+from study.analysis.verdicts import VERDICTS
 from study.edge.schema import register
 from study.edge.sweep import plan_study
 from study.paths import conf_folder

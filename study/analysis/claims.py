@@ -1,79 +1,31 @@
 """Claims put to the test: declarations and stored runs in, verdicts out.
 
-``judge`` does all of it: the metric of each part, its cells, pairs and interval, and the correction
-for the number of tests. ``to_json`` is what other programs read (``docs/claims.md``).
+``judge`` does all of it: the numbers of each part (``findings``), the rules (``verdicts``), and the
+correction for the number of claims.
+
+A verdict belongs to a claim, not to a command. What a claim is corrected for is the number of
+claims that its chapter declares, whatever was run; a claim that lacks a cell it declares is not
+judged. So a part of a study gives a claim the verdict of the whole, or none.
 """
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from study.analysis import pairing, verdicts
-from study.analysis.declarations import (
-    INCONCLUSIVE,
-    REFUTED,
-    SUPPORTED,
-    VERDICTS,
-    Claim,
-    Part,
-    load_claims,
-    selects,
-)
+from study.analysis import verdicts
+from study.analysis.declarations import Claim
+from study.analysis.findings import Finding, Measured, Tested, examine
 from study.analysis.frames import Results
-from study.analysis.intervals import (
-    LEVEL,
-    Estimate,
-    Evidence,
-    bootstrap_evidence,
-    holm,
-    t_evidence,
-)
-from study.analysis.metrics import measure
+from study.analysis.intervals import holm
+from study.analysis.verdicts import INCONCLUSIVE, NOT_JUDGED, Levels
 from study.records.plan import StudyPlan
 
-__all__ = [
-    "INCONCLUSIVE", "REFUTED", "SUPPORTED", "VERDICTS", "Claim", "Finding", "Judgement", "Part",
-    "judge", "load_claims", "selects", "to_json",
-]  # fmt: skip
-
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What the runs say about one part of a claim.
-
-    Attributes:
-        part: its declaration.
-        treatment, control: means of both sides over the pairs (of a ratio: geometric means);
-            control is None for a constant.
-        effect: treatment minus control, or treatment / control.
-        p: of the test that gives the verdict; NaN where there is no interval.
-        p_holm: corrected for all tests of the table; NaN for a test that is not one of them.
-        verdict: after the correction.
-        uncorrected: before it.
-        reason: why it is inconclusive (``verdicts.REASONS``), None where it is not.
-        diverged: how many of the runs compared diverged.
-        censored: how many never reached the level that the metric waits for.
-        pairs: columns ``paired_by``, ``treatment``, ``control``, ``effect``; a row for each pair.
-    """
-
-    part: Part
-    treatment: Estimate
-    control: Estimate | None
-    effect: Estimate
-    p: float
-    p_holm: float
-    verdict: str
-    uncorrected: str
-    reason: str | None
-    diverged: int
-    censored: int
-    pairs: pd.DataFrame
+# What a claim was tested on, where it does not say which columns tell.
+SCOPE = ("data", "train_size", "depth", "width", "lr")
+# Reasons that the data give; with all others nobody knows what the p-value would have been.
+_MEASURED = (verdicts.NO_VALUE, verdicts.NOT_POSITIVE, verdicts.NEITHER_LEARNS,
+             verdicts.NEITHER_REACHES)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,7 +38,14 @@ class Judgement:
         verdict: of all deciding parts together, after the correction.
         uncorrected: before it.
         case: which of the claim's sentences fits: a verdict, or one of its cases.
-        reason: why it is inconclusive, None where it is not.
+        reason: why it is open or not judged, None where it is decided.
+        p, p_holm: smallest error level of any verdict, before and after the correction.
+        alpha: the error level that the corrected one has to keep.
+        seeds: how many seeds it was judged on, 0 where it was not.
+        scope: what it was tested on: values by column, of the runs that decide.
+        settings: the overrides that make it another claim than the one declared; mostly none.
+        seeds_needed: how many seeds would probably decide it; None where it is decided or where
+            no number would.
     """
 
     claim: Claim
@@ -95,139 +54,162 @@ class Judgement:
     uncorrected: str
     case: str
     reason: str | None
+    p: float = math.nan
+    p_holm: float = math.nan
+    alpha: float = verdicts.ALPHA
+    seeds: int = 0
+    scope: Mapping[str, list[Any]] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
+    seeds_needed: int | None = None
 
 
-class _Measured:
-    """The metrics of one study, each made once."""
+def spent(plan: StudyPlan) -> list[float]:
+    """The error level of each look at the data, the study's own seeds first.
 
-    def __init__(self, results: Results) -> None:
-        self._results = results
-        self._frames: dict[Hashable, pd.DataFrame] = {}
-
-    def frame(self, part: Part) -> pd.DataFrame:
-        """The frame of a part's metric, prepared for pairing."""
-        key = (part.experiment, part.metric, *part.options.items())
-        if key not in self._frames:
-            frame = measure(self._results, part.experiment, part.metric, part.options)
-            self._frames[key] = pairing.prepared(frame)
-        return self._frames[key]
+    Without further looks all of it; else half for the first one, and the rest in equal parts.
+    Their sum is ``verdicts.ALPHA``, so that the chance of any wrong verdict at any look is at
+    most that.
+    """
+    further = len(plan.looks)
+    if not further:
+        return [verdicts.ALPHA]
+    half = verdicts.ALPHA / 2
+    return [half, *[half / further] * further]
 
 
 def judge(claims: Iterable[Claim], results: Results) -> list[Judgement]:
-    """The verdict on each claim, in their order; without those the study has no experiment for."""
-    measured = _Measured(results)
-    table = [
-        (claim, {name: _finding(part, measured) for name, part in claim.parts.items()})
-        for claim in claims
-        if any(experiment in results.plan.experiments for experiment in claim.experiments)
+    """The verdict on each claim of which the study has an experiment, in their order.
+
+    Args:
+        claims: all that are declared: those of a chapter are corrected for their number.
+    """
+    declared = list(claims)
+    judged: dict[str, Judgement] = {}
+    for chapter in dict.fromkeys(claim.chapter for claim in declared):
+        family = [claim for claim in declared if claim.chapter == chapter]
+        judged |= _judge_family(family, results)
+    planned = results.plan.experiments
+    return [
+        judged[claim.id]
+        for claim in declared
+        if any(experiment in planned for experiment in claim.experiments)
     ]
-    return [_judgement(claim, findings) for claim, findings in _corrected(table)]
 
 
-def _finding(part: Part, measured: _Measured) -> Finding:
-    """One part, before the correction for the number of tests."""
-    sides = pairing.selected(part, measured.frame(part))
-    table = pairing.pairs(part, sides)
-    compared = pd.concat(list(sides.values())).drop_duplicates("address")
-    diverged = int((compared["status"] == "diverged").sum())
-    censored = int(compared["censored"].sum()) if "censored" in compared else 0
-    return _tested(part, table, diverged=diverged, censored=censored)
+def _tests(claim: Claim, measured: Measured, upto: int | None = None) -> dict[str, Tested]:
+    """The parts of a claim, with the seeds below ``upto`` only."""
+    return {name: examine(part, measured, upto) for name, part in claim.parts.items()}
 
 
-def _tested(part: Part, table: pd.DataFrame, *, diverged: int, censored: int) -> Finding:
-    """Interval, p-value and verdict of the pairs in ``table``."""
-    sides = table[["treatment", "control"]].to_numpy(float)
-    ratio = part.compare == "ratio"
-    logarithmic = ratio and bool((sides > 0).all())
-    treatment, control = (np.log(sides) if logarithmic else sides).T
-    # A ratio of what is not positive is no number: such a pair may not just be left out.
-    valid = logarithmic or not ratio
-    differences = treatment - control if valid else np.full(len(table), np.nan)
-    evidence = _evidence(part, table, differences)
-    smallest = math.log(part.smallest) if ratio else part.smallest
-    p = verdicts.p_value(evidence, part.direction, smallest)
-    verdict, reason = INCONCLUSIVE, None
-    if not len(table):
-        reason = verdicts.MISSING
-    elif not valid:
-        reason = verdicts.NOT_POSITIVE
-    elif evidence.estimate.n < verdicts.FEWEST:
-        reason = verdicts.FEW_PAIRS
-    else:
-        verdict = verdicts.verdict(evidence.estimate, part.direction, smallest)
-        reason = verdicts.WIDE if verdict == INCONCLUSIVE else None
-    shown = _exponential if logarithmic else _plain
-    return Finding(
-        part=part,
-        treatment=shown(_evidence(part, table, treatment).estimate),
-        control=None if part.control is None else shown(_evidence(part, table, control).estimate),
-        effect=shown(evidence.estimate),
-        p=p,
-        p_holm=math.nan,
-        verdict=verdict,
-        uncorrected=verdict,
-        reason=reason,
-        diverged=diverged,
-        censored=censored,
-        pairs=table.assign(effect=np.exp(differences) if logarithmic else differences),
+def _judge_family(family: Sequence[Claim], results: Results) -> dict[str, Judgement]:
+    """The claims of one chapter, by id."""
+    levels = spent(results.plan)
+    measured = Measured(results)
+    table = {claim.id: _tests(claim, measured) for claim in family}
+    judged = _corrected({claim.id: claim for claim in family}, table, levels[0], measured)
+    further = Measured(results.with_further())
+    if further.results is results:
+        return judged
+    for seeds, alpha in zip(results.plan.looks, levels[1:], strict=True):
+        still = {id_: each.claim for id_, each in judged.items() if each.verdict == INCONCLUSIVE}
+        upto = results.plan.seeds_from + seeds
+        table = {
+            id_: tested
+            for id_, claim in still.items()
+            if _complete_look(tested := _tests(claim, further, upto), claim, seeds)
+        }
+        decided = sum(each.verdict not in (INCONCLUSIVE, NOT_JUDGED) for each in judged.values())
+        known = all(each.verdict != NOT_JUDGED for each in judged.values()) and len(table) == len(
+            still
+        )
+        size = len(family) - decided if known else len(family)
+        chosen = {id_: still[id_] for id_ in table}
+        judged |= _corrected(chosen, table, alpha, further, size=size, known=known)
+    return judged
+
+
+def _complete_look(tested: Mapping[str, Tested], claim: Claim, seeds: int) -> bool:
+    """Whether all seeds of a look are there, for every deciding part."""
+    return all(
+        tested[name].evidence is not None and tested[name].finding.effect.n == seeds
+        for name in claim.deciding
     )
 
 
-def _evidence(part: Part, table: pd.DataFrame, values: np.ndarray) -> Evidence:
-    """Student's t, or the bootstrap where the part has clusters."""
-    if not part.cluster_by:
-        return t_evidence(values)
-    clusters = table.groupby(list(part.cluster_by), dropna=False, sort=False).ngroup()
-    return bootstrap_evidence(pd.Series(values, index=table.index), clusters)
-
-
-def _plain(estimate: Estimate) -> Estimate:
-    return estimate
-
-
-def _exponential(estimate: Estimate) -> Estimate:
-    """An estimate of logarithms as one of a geometric mean."""
-    mean, low, high = (float(np.exp(value)) for value in estimate[:3])
-    method = "log t" if estimate.method == "t" else estimate.method
-    return Estimate(mean, low, high, estimate.n, method)
-
-
 def _corrected(
-    table: Sequence[tuple[Claim, dict[str, Finding]]],
-) -> list[tuple[Claim, dict[str, Finding]]]:
-    """Holm's correction over all deciding parts that could have given a verdict.
+    claims: Mapping[str, Claim],
+    table: Mapping[str, Mapping[str, Tested]],
+    alpha: float,
+    measured: Measured,
+    *,
+    size: int | None = None,
+    known: bool | None = None,
+) -> dict[str, Judgement]:
+    """Judgements at the error level ``alpha``, corrected for a family of ``size`` claims.
 
-    A part with too few pairs is no test: it gives no verdict, so none that is false, and does not
-    make the others stricter.
+    By Holm's method where the p-value of every claim of the family is known. Where some are not,
+    because a part of the study was run, all count as if theirs were the smallest (Bonferroni):
+    Holm's factors can only be smaller.
     """
-    tests = {
-        (index, name): finding.p
-        for index, (_, findings) in enumerate(table)
-        for name, finding in findings.items()
-        if finding.part.deciding and finding.reason in (None, verdicts.WIDE)
-    }
-    corrected = dict(zip(tests, holm(list(tests.values())).tolist(), strict=True))
-    return [
-        (
-            claim,
-            {
-                name: _with_correction(finding, corrected.get((index, name), math.nan))
-                for name, finding in findings.items()
-            },
+    own = {id_: _claim_levels(claims[id_], tested) for id_, tested in table.items()}
+    if known is None:
+        known = all(levels is not None for levels in own.values())
+    size = len(own) if size is None else size
+    p = {id_: 1.0 if levels is None else levels.best()[1] for id_, levels in own.items()}
+    if known:
+        padded = [*p.values(), *[1.0] * (size - len(p))]
+        corrected = dict(zip(p, holm(padded).tolist(), strict=False))
+    else:
+        corrected = {id_: min(size * value, 1.0) for id_, value in p.items()}
+    return {
+        id_: _judgement(
+            claims[id_], table[id_], levels, corrected[id_], alpha,
+            corrected[id_] / p[id_] if p[id_] > 0 else float(size), measured,
         )
-        for index, (claim, findings) in enumerate(table)
-    ]
+        for id_, levels in own.items()
+    }  # fmt: skip
 
 
-def _with_correction(finding: Finding, p_holm: float) -> Finding:
-    if finding.uncorrected != INCONCLUSIVE and p_holm > verdicts.ALPHA:
-        return replace(finding, p_holm=p_holm, verdict=INCONCLUSIVE, reason=verdicts.CORRECTED)
-    return replace(finding, p_holm=p_holm)
+def _claim_levels(claim: Claim, tested: Mapping[str, Tested]) -> Levels | None:
+    """The levels of a claim: all 1 where the data decide nothing, None where they are not known."""
+    deciding = [tested[name] for name in claim.deciding]
+    reasons = [each.finding.reason for each in deciding if each.evidence is None]
+    if any(reason not in _MEASURED for reason in reasons):
+        return None
+    if reasons:
+        return Levels(1.0, 1.0, 1.0)
+    return verdicts.claim_levels([each.levels for each in deciding])
 
 
-def _judgement(claim: Claim, findings: dict[str, Finding]) -> Judgement:
-    deciding = [finding for finding in findings.values() if finding.part.deciding]
-    verdict = verdicts.together([finding.verdict for finding in deciding])
+def _judgement(
+    claim: Claim,
+    tested: Mapping[str, Tested],
+    levels: Levels | None,
+    p_holm: float,
+    alpha: float,
+    factor: float,
+    measured: Measured,
+) -> Judgement:
+    """One claim whose error level is ``alpha`` after multiplying by ``factor``."""
+    deciding = [tested[name] for name in claim.deciding]
+    reasons = [each.finding.reason for each in deciding if each.evidence is None]
+    findings = {
+        name: _judged_part(each, alpha, factor, len(deciding), bool(reasons))
+        for name, each in tested.items()
+    }
+    common: dict[str, Any] = {
+        "claim": claim,
+        "findings": findings,
+        "alpha": alpha,
+        "scope": _scope(claim, tested, measured),
+        "settings": _other_settings(tested, measured.results.plan),
+    }
+    if reasons or levels is None:
+        first = next(reason for reason in verdicts.NOT_JUDGED_REASONS if reason in reasons)
+        return Judgement(
+            **common, verdict=NOT_JUDGED, uncorrected=NOT_JUDGED, case=NOT_JUDGED, reason=first
+        )
+    verdict = levels.times(factor).at(alpha)
     case = next(
         (
             name
@@ -236,101 +218,89 @@ def _judgement(claim: Claim, findings: dict[str, Finding]) -> Judgement:
         ),
         verdict,
     )
-    reasons = [finding.reason for finding in deciding]
-    first = next((reason for reason in verdicts.REASONS if reason in reasons), None)
+    uncorrected = levels.at(verdicts.ALPHA)
+    reason = None
+    if verdict == INCONCLUSIVE:
+        reason = verdicts.INTERVAL if uncorrected == INCONCLUSIVE else verdicts.CORRECTED
     return Judgement(
-        claim=claim,
-        findings=findings,
+        **common,
         verdict=verdict,
-        uncorrected=verdicts.together([finding.uncorrected for finding in deciding]),
+        uncorrected=uncorrected,
         case=case,
-        reason=first if verdict == INCONCLUSIVE else None,
+        reason=reason,
+        p=levels.best()[1],
+        p_holm=p_holm,
+        seeds=min(each.finding.effect.n for each in deciding),
+        seeds_needed=_seeds_needed(list(findings.values())) if verdict == INCONCLUSIVE else None,
     )
 
 
-# --- for other programs -------------------------------------------------------------------------
+def _judged_part(
+    tested: Tested, alpha: float, factor: float, parts: int, unjudged: bool
+) -> Finding:
+    """A part with the verdict that is left after all corrections.
+
+    A part that decides nothing keeps its own; so that it is read beside one that does, a deciding
+    part of a claim that is not judged has none.
+    """
+    finding = tested.finding
+    if tested.evidence is None:
+        return finding
+    own = tested.levels.own
+    if not finding.part.deciding:
+        verdict = own.at(verdicts.ALPHA)
+        reason = verdicts.INTERVAL if verdict == INCONCLUSIVE else None
+        return replace(finding, verdict=verdict, reason=reason)
+    if unjudged:
+        return replace(finding, verdict=NOT_JUDGED)
+    corrected = Levels(
+        min(factor * own.supported, 1.0),
+        min(factor * own.no_effect, 1.0),
+        min(factor * parts * own.refuted, 1.0),
+    )
+    verdict = corrected.at(alpha)
+    reason, needed = None, None
+    if verdict == INCONCLUSIVE:
+        lost = finding.uncorrected != INCONCLUSIVE
+        reason = verdicts.CORRECTED if lost else verdicts.INTERVAL
+        needed = verdicts.seeds_needed(
+            tested.evidence, finding.part.direction, tested.smallest, alpha / factor
+        )
+    return replace(
+        finding, verdict=verdict, p_holm=corrected.best()[1], reason=reason, seeds_needed=needed
+    )
 
 
-def to_json(judgements: Sequence[Judgement], plan: StudyPlan) -> dict[str, Any]:
-    """Every verdict with its numbers as plain JSON values; see ``docs/claims.md``."""
-    findings = [finding for judgement in judgements for finding in judgement.findings.values()]
+def _seeds_needed(findings: Sequence[Finding]) -> int | None:
+    """Of the deciding parts that are open, the most; None where one of them has no number."""
+    needed = [
+        each.seeds_needed
+        for each in findings
+        if each.part.deciding and each.verdict == INCONCLUSIVE
+    ]
+    known = [number for number in needed if number is not None]
+    return max(known) if known and len(known) == len(needed) else None
+
+
+def _scope(claim: Claim, tested: Mapping[str, Tested], measured: Measured) -> dict[str, list[Any]]:
+    """The values of the scope's columns in the runs that decide, each once, in order."""
+    found: dict[str, dict[Any, None]] = {name: {} for name in claim.scope or SCOPE}
+    for name, part in claim.deciding.items():
+        if tested[name].addresses:
+            rows = measured.runs(part.experiment).loc[list(tested[name].addresses)]
+            for column, values in found.items():
+                values |= dict.fromkeys(v for v in rows[column].tolist() if v is not None)
     return {
-        "schema": SCHEMA,
-        "study": plan.name,
-        "command": plan.command,
-        "data": plan.data,
-        "preset": plan.preset,
-        "confidence": LEVEL,
-        "alpha": verdicts.ALPHA,
-        "fewest_pairs": verdicts.FEWEST,
-        "tests": sum(not math.isnan(finding.p_holm) for finding in findings),
-        "claims": [_claim_json(judgement) for judgement in judgements],
+        column: sorted(values, key=lambda value: (isinstance(value, str), value))
+        for column, values in found.items()
+        if values
     }
 
 
-def _claim_json(judgement: Judgement) -> dict[str, Any]:
-    claim = judgement.claim
-    return {
-        "id": claim.id,
-        "section": claim.section,
-        "figure": claim.figure,
-        "beyond": claim.beyond,
-        "statement": claim.statement,
-        "verdict": judgement.verdict,
-        "uncorrected": judgement.uncorrected,
-        "case": judgement.case,
-        "reason": judgement.reason,
-        "parts": {name: _part_json(found) for name, found in judgement.findings.items()},
-    }
-
-
-def _part_json(finding: Finding) -> dict[str, Any]:
-    part = finding.part
-    pairs = finding.pairs.astype(object).where(finding.pairs.notna(), None)
-    return {
-        "label": part.label,
-        "experiment": part.experiment,
-        "metric": {"name": part.metric, **part.options},
-        "where": _cells_json(part.where),
-        "treatment": _cells_json(part.treatment),
-        "control": None if part.control is None else _cells_json(part.control),
-        "against": part.against,
-        "paired_by": list(part.paired_by),
-        "cluster_by": list(part.cluster_by),
-        "reduce": part.reduce and asdict(part.reduce),
-        "reduce_control": part.reduce_control and asdict(part.reduce_control),
-        "compare": part.compare,
-        "direction": part.direction,
-        "smallest": part.smallest,
-        "unit": part.unit,
-        "deciding": part.deciding,
-        "verdict": finding.verdict,
-        "uncorrected": finding.uncorrected,
-        "reason": finding.reason,
-        "p": _number(finding.p),
-        "p_holm": _number(finding.p_holm),
-        "effect": _estimate_json(finding.effect),
-        "treatment_mean": _estimate_json(finding.treatment),
-        "control_mean": None if finding.control is None else _estimate_json(finding.control),
-        "pairs": len(pairs),
-        "diverged": finding.diverged,
-        "censored": finding.censored,
-        "values": {str(name): [_number(v) for v in pairs[name]] for name in pairs},
-    }
-
-
-def _cells_json(selection: Sequence[dict[str, tuple[Any, ...]]]) -> list[dict[str, list[Any]]]:
-    return [{column: list(values) for column, values in cell.items()} for cell in selection]
-
-
-def _estimate_json(estimate: Estimate) -> dict[str, Any]:
-    return {name: _number(value) for name, value in estimate._asdict().items()}
-
-
-def _number(value: Any) -> Any:
-    """A plain value; what is not finite is null."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+def _other_settings(tested: Mapping[str, Tested], plan: StudyPlan) -> tuple[str, ...]:
+    """The overrides that replaced what the experiments declare, where a part compares such runs."""
+    for each in tested.values():
+        added = set(plan.added.get(each.finding.part.experiment, ()))
+        if added.intersection(each.addresses):
+            return tuple(plan.settings)
+    return ()

@@ -4,12 +4,15 @@ The keys are described in ``docs/claims.md``. Nothing of a file is trusted: what
 the outcome is a ``Claim`` or a ``ConfigError`` that says which file and key are wrong and how.
 """
 
+import hashlib
+import json
 import math
 import re
 import reprlib
 import string
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +25,33 @@ from study.analysis.frames import CONFIG_COLUMNS
 from study.analysis.intervals import Estimate
 from study.analysis.metrics import HUGE, METRICS, REQUIRED
 from study.analysis.recipe import is_recommended
+from study.analysis.verdicts import DIRECTIONS, NOT_JUDGED, VERDICTS
 from study.errors import ConfigError
 
 LANGUAGES = ("en", "ko")
-SUPPORTED, REFUTED, INCONCLUSIVE = VERDICTS = ("supported", "refuted", "inconclusive")
-DIRECTIONS = ("less", "greater", "equal", "at_most", "at_least")
 COMPARISONS = ("difference", "ratio")
 UNITS = ("points", "percent", "number", "times")  # formats of the report's sentences
+OWN = "own"  # the chapter of a claim that does not name one
 REDUCTIONS = ("range", "sd", "mean", "max", "min", "regret", "difference", "best", "worst")
 SPREADS = ("range", "sd", "regret", "difference")  # in points where the metric is a share
 SMALLEST = 0.01  # one accuracy point
+# Metrics that choose a level: of the validation samples, which nothing is judged on.
+CHOOSERS = ("valid_accuracy", "valid_loss")
 
 RECOMMENDED = "recommended"  # a column made from the configuration: ``recipe.is_recommended``
 SELECTABLE = (*(name for name in CONFIG_COLUMNS if name != "address"), RECOMMENDED)
-_TEXTS = ("data", "init", "activation", "batch_size")
+_TEXTS = (
+    "data", "data_checksum", "init", "activation", "batch_size", "hidden", "dropout_scaling",
+    "train_subset", "dtype", "evaluation_spacing",
+)  # fmt: skip
 _SWITCHES = ("batchnorm", RECOMMENDED)
 SAME = 1e-5  # numbers that agree to five digits are one level: 0.0857696 for 10^(-16/15)
 
+# The verdicts that a claim has sentences for; what is not judged has no numbers to fill in.
+SAID = tuple(verdict for verdict in VERDICTS if verdict != NOT_JUDGED)
 # What a placeholder of a finding can name of a part, and of an estimate.
 _ESTIMATES = ("effect", "treatment", "control")
-_NUMBERS = ("p", "p_holm", "diverged", "censored")
+_NUMBERS = ("p", "p_holm", "diverged", "censored", "treatment_level", "control_level")
 
 # A union of cells: each mapping says which values some columns may have, an empty one all cells.
 Selection = tuple[dict[str, tuple[Any, ...]], ...]
@@ -57,11 +67,13 @@ class Reduction:
             is lost on average by not having the best level; ``difference`` of two levels, the
             larger minus the smaller one; ``best``, ``worst``: one level, chosen by its mean.
         over: the columns whose combinations are the levels.
+        by: choose the level by the mean of this metric of the validation samples (``CHOOSERS``).
         held_out: choose the level of each seed by the mean over the *other* seeds.
     """
 
     function: str
     over: tuple[str, ...]
+    by: str | None = None
     held_out: bool = False
 
 
@@ -75,8 +87,8 @@ class Part:
         metric, options: a name of ``metrics.METRICS`` and its options.
         where: cells of both sides.
         treatment, control: cells of each; without control it is ``against`` a constant.
-        paired_by: what both sides of a pair have in common.
-        cluster_by: columns of the clusters of the bootstrap; empty for Student's t.
+        paired_by: what both sides of a pair have in common, the seed always; the pairs of one
+            seed are averaged, because only seeds are drawn at random.
         reduce, reduce_control: how several runs of a side become one number, each side its own.
         compare: ``difference`` or ``ratio``.
         direction: of the treatment: ``less`` or ``greater`` than the control, ``equal`` to it,
@@ -96,7 +108,6 @@ class Part:
     control: Selection | None = None
     against: float | None = None
     paired_by: tuple[str, ...] = ("seed",)
-    cluster_by: tuple[str, ...] = ()
     reduce: Reduction | None = None
     reduce_control: Reduction | None = None
     compare: str = "difference"
@@ -128,6 +139,8 @@ class Claim:
         figure: id of the figure that shows it.
         beyond: whether the lecture does not say it.
         statement: by language; ``ko`` in the lecture's own words.
+        chapter: the claims that are declared, and corrected for their number, together.
+        scope: columns of the configuration that say what it was tested on.
         short: by language, what it is about in a few words; empty where it is not declared.
         parts: its tests, by name.
         finding: by case, a sentence for each language; empty where none is declared.
@@ -140,6 +153,8 @@ class Claim:
     beyond: bool
     statement: dict[str, str]
     parts: dict[str, Part]
+    chapter: str = OWN
+    scope: tuple[str, ...] = ()
     short: dict[str, str] = field(default_factory=dict)
     finding: dict[str, dict[str, str]] = field(default_factory=dict)
     cases: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -149,23 +164,34 @@ class Claim:
         """Whose runs it needs, each once."""
         return list(dict.fromkeys(part.experiment for part in self.parts.values()))
 
+    @property
+    def deciding(self) -> dict[str, Part]:
+        """The parts that its verdict depends on."""
+        return {name: part for name, part in self.parts.items() if part.deciding}
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits of the SHA-256 of all that can change the verdict; words do not."""
+        wordless = {name: asdict(part) | {"label": None} for name, part in self.parts.items()}
+        content = {"id": self.id, "chapter": self.chapter, "parts": wordless}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
 
 # --- which cells --------------------------------------------------------------------------------
 
 
 def selects(claim: Claim, experiment: str, row: Mapping[str, Any]) -> bool:
     """Whether ``claim`` needs the cell ``row`` (``config.columns``) of ``experiment``."""
+    return any(part.experiment == experiment and needs(part, row) for part in claim.parts.values())
+
+
+def needs(part: Part, row: Mapping[str, Any]) -> bool:
+    """Whether ``part`` needs the cell ``row`` (``config.columns``) of its experiment."""
+    if METRICS[part.metric].whole:
+        return True
     config = {**row, RECOMMENDED: is_recommended(row)}
-    return any(
-        part.experiment == experiment
-        and (
-            METRICS[part.metric].whole
-            or (
-                _within(part.where, config)
-                and any(_within(side, config) for side in part.sides.values())
-            )
-        )
-        for part in claim.parts.values()
+    return _within(part.where, config) and any(
+        _within(side, config) for side in part.sides.values()
     )
 
 
@@ -257,7 +283,7 @@ def load_claim(
     root = _Node(str(path), "", _read(path))
     root.keys(
         required=("id", "section", "figure", "statement", "parts"),
-        optional=("short", "beyond", "finding", "cases"),
+        optional=("short", "beyond", "chapter", "scope", "finding", "cases"),
     )
     own = root.get("id")
     own.check("the name of its file", own.value == path.stem, [path.stem])
@@ -268,6 +294,8 @@ def load_claim(
     figure.text()
     if figures is not None:
         figure.check("a figure of the report", figure.value in figures, figures)
+    chapter = root.get("chapter", default=OWN)
+    chapter.check("a name (letters, digits, - and _)", _matches(r"[A-Za-z][\w-]*", chapter.value))
     beyond = root.get("beyond", default=False)
     beyond.check("true or false", isinstance(beyond.value, bool))
     parts = {name: _part(node, experiments) for name, node in root.get("parts").named_items()}
@@ -281,6 +309,8 @@ def load_claim(
         beyond=beyond.value,
         statement=root.get("statement").languages(),
         parts=parts,
+        chapter=chapter.value,
+        scope=_columns(root.get("scope", default=[])),
         short=root.get("short").languages() if "short" in root.value else {},
         finding=_finding(root.get("finding", default={}), parts, cases),
         cases=cases,
@@ -411,8 +441,8 @@ def _number(value: Any) -> bool:
 
 
 _PART_KEYS = (
-    "where", "control", "against", "paired_by", "cluster_by", "reduce", "reduce_control", "compare",
-    "smallest", "unit", "deciding",
+    "where", "control", "against", "paired_by", "reduce", "reduce_control", "compare", "smallest",
+    "unit", "deciding",
 )  # fmt: skip
 
 
@@ -425,10 +455,8 @@ def _part(node: _Node, experiments: Collection[str] | None) -> Part:
     metric, options = _metric(node.get("metric"))
     control, against = _control(node, metric)
     paired_by = _columns(node.get("paired_by", ["seed"]))
-    node.get("paired_by").check("at least one column", bool(paired_by))
-    cluster_by = _columns(node.get("cluster_by", []))
-    expected = f"columns of paired_by ({', '.join(paired_by)})"
-    node.get("cluster_by").check(expected, set(cluster_by) <= set(paired_by))
+    expected = "seed among the columns: nothing else is drawn at random"
+    node.get("paired_by").check(expected, "seed" in paired_by)
     reduce = _reduction(node.get("reduce"), paired_by, metric)
     other = node.get("reduce_control", node.value.get("reduce"))
     reduce_control = _reduction(other, paired_by, metric)
@@ -438,17 +466,19 @@ def _part(node: _Node, experiments: Collection[str] | None) -> Part:
     deciding = node.get("deciding", True)
     deciding.check("true or false", isinstance(deciding.value, bool))
     default = "times" if compare == "ratio" else "points" if share else "number"
+    treatment = _selection(node.get("treatment"))
+    same = control is not None and control == treatment and reduce == reduce_control
+    node.get("control").check("other cells than treatment", not same)
     return Part(
         label=node.get("label").languages(),
         experiment=experiment.value,
         metric=metric,
         options=options,
         where=_selection(node.get("where", {})),
-        treatment=_selection(node.get("treatment")),
+        treatment=treatment,
         control=control,
         against=against,
         paired_by=paired_by,
-        cluster_by=cluster_by,
         reduce=reduce,
         reduce_control=reduce_control,
         compare=compare,
@@ -540,7 +570,7 @@ def _columns(node: _Node) -> tuple[str, ...]:
 def _reduction(node: _Node, paired_by: Sequence[str], metric: str) -> Reduction | None:
     if node.value is None:
         return None
-    node.keys(("function", "over"), ("held_out",))
+    node.keys(("function", "over"), ("by", "held_out"))
     node.check(f"no reduction of {metric}, which compares two runs", METRICS[metric].match is None)
     function = node.get("function").choice(REDUCTIONS)
     over, held_out = _columns(node.get("over")), node.get("held_out", False)
@@ -549,8 +579,14 @@ def _reduction(node: _Node, paired_by: Sequence[str], metric: str) -> Reduction 
     held_out.check("true or false", isinstance(held_out.value, bool))
     choosing = function in ("best", "worst")
     held_out.check("false, or function best or worst", choosing or not held_out.value)
-    held_out.check("false, or seed in paired_by", "seed" in paired_by or not held_out.value)
-    return Reduction(function, over, held_out.value)
+    by = node.get("by")
+    if by.value is not None:
+        by.choice(CHOOSERS)
+        by.check("no metric, or function best or worst", choosing)
+        by.check("no metric where held_out is true", not held_out.value)
+    expected = "a metric of the validation samples, or held_out: true: what chooses does not judge"
+    by.check(expected, not choosing or held_out.value or by.value is not None, CHOOSERS)
+    return Reduction(function, over, by.value, held_out.value)
 
 
 def _smallest(node: _Node, compare: str, direction: str, share: bool) -> float:
@@ -583,7 +619,7 @@ def _finding(
     """Sentences by case, for all cases or for none."""
     if node.value == {}:
         return {}
-    node.keys((*VERDICTS, *cases))
+    node.keys((*SAID, *cases))
     finding = {case: node.get(case).languages() for case in node.value}
     for case, sentences in finding.items():
         for language in sentences:

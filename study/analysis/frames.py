@@ -32,7 +32,7 @@ diverged or failed are NaN; ``count_diverged`` says what to count them as.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -202,6 +202,16 @@ class Results:
         """``records``, with their curves and measurements."""
         assert isinstance(self.records, Runs)
         return self.records
+
+    def with_further(self) -> "Results":
+        """The same with the runs of further seeds among those of their experiments."""
+        if not self.plan.further:
+            return self
+        merged = {
+            name: [*addresses, *self.plan.further.get(name, ())]
+            for name, addresses in self.plan.experiments.items()
+        }
+        return Results(replace(self.plan, experiments=merged, further={}), self.stored)
 
     def has(self, *experiments: str) -> bool:
         """Whether each of ``experiments`` has at least one run that did not fail."""

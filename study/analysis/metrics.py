@@ -85,6 +85,7 @@ class Metric:
         options: by name.
         unit: ``share`` (in [0, 1], shown as per cent) or ``number``; or a function of the options.
         lower_is_better: what *best* means.
+        of_learning: a number of two networks that have both learned nothing says nothing.
         whole: needs all cells of the experiment, not only those that are compared.
         match: for a metric that needs both runs of a pair: takes what ``measure`` gave for each,
             returns the two numbers.
@@ -95,6 +96,7 @@ class Metric:
     options: Mapping[str, Option] = field(default_factory=dict)
     unit: str | Callable[[Mapping[str, Any]], str] = "number"
     lower_is_better: bool = False
+    of_learning: bool = False
     whole: bool = False
     match: Callable[[Any, Any], tuple[float, float]] | None = None
     problem: Callable[[Mapping[str, Any]], str | None] = lambda options: None
@@ -466,6 +468,7 @@ METRICS: dict[str, Metric] = {
         partial(final, column=name),
         unit="number" if name.endswith("loss") else "share",
         lower_is_better=name.endswith("loss") or name == "gap",
+        of_learning=not name.endswith("loss"),
     )
     for name in (*FINAL_METRICS, "gap")
 }
@@ -481,7 +484,7 @@ METRICS |= {
         unit="share", lower_is_better=True, whole=True,
     ),
     "gap_at_equal_train": Metric(
-        curves.gap_curves, unit="share", match=curves.gaps_at_equal_accuracy
+        curves.gap_curves, unit="share", of_learning=True, match=curves.gaps_at_equal_accuracy
     ),
 }  # fmt: skip
 METRICS |= {
@@ -495,7 +498,8 @@ METRICS |= {
 METRICS |= {
     "curve_mean": Metric(
         curve_mean,
-        {"column": _choice(*curves.ACCURACIES, default="train_accuracy")}, unit="share",
+        {"column": _choice(*curves.ACCURACIES, default="train_accuracy")},
+        unit="share", of_learning=True,
     ),
     "layer": Metric(
         layer,

@@ -1,14 +1,15 @@
-"""Two sides of a comparison, pair by pair, so that what is missing cannot pass for an effect.
+"""Two sides of a comparison, seed by seed, so that what is missing cannot pass for an effect.
 
-A *pair* is what agrees in the columns of ``paired_by``, most often a seed. A side may have several
-runs in a pair: they are reduced to one number, or averaged. A pair counts only if both sides have
-all the cells there that they have for any other seed: the mean over a side that lacks its worst
-cell would be too good.
+A *pair* is what agrees in the columns of ``paired_by``: a seed, or a seed and further columns. In a
+pair each side is one run, or several that a reduction makes one number of; its levels are the same
+for every seed. Nothing is averaged unasked: two different cells of one side in one pair are an
+error. The pairs of one seed are averaged last (``by_seed``), because the cells of a grid are fixed
+and only seeds are drawn at random.
 """
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from itertools import product
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from study.analysis.recipe import is_recommended
 _CELL = [name for name in CONFIG_COLUMNS if name != "address"]
 
 Key = tuple[Hashable, ...]
-Cells = dict[Key, Any]  # what a side has in one pair: values by cell
+Values = dict[Key, Any]
 
 _SPREADS: dict[str, Callable[[np.ndarray], Any]] = {
     "range": np.ptp,
@@ -33,6 +34,35 @@ _SPREADS: dict[str, Callable[[np.ndarray], Any]] = {
     "regret": lambda values: values.max() - values.mean(),
     "difference": lambda values: values[1] - values[0] if len(values) == 2 else math.nan,
 }
+
+
+class MergedCells(ValueError):
+    """Two different cells of one side are in the same pair.
+
+    Attributes:
+        columns: in which they differ.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        super().__init__(f"several cells in one pair: they differ in {', '.join(columns)}")
+        self.columns = tuple(columns)
+
+
+@dataclass
+class Side:
+    """One side of a comparison.
+
+    Attributes:
+        numbers: by pair; NaN where there is none.
+        rows: the runs that its values come from: those of the chosen levels where it chooses.
+        levels: what was chosen, each combination of values once; empty where nothing was.
+        edge: whether a level is the smallest or the largest of a list of numbers.
+    """
+
+    numbers: Values
+    rows: pd.DataFrame
+    levels: list[Key] = field(default_factory=list)
+    edge: bool = False
 
 
 def prepared(frame: pd.DataFrame) -> pd.DataFrame:
@@ -58,167 +88,165 @@ def selected(part: Part, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {name: frame[both & mask(side, frame)] for name, side in part.sides.items()}
 
 
-def pairs(part: Part, sides: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Columns ``paired_by``, ``treatment`` and ``control``, a row for each complete pair.
+def sides(
+    part: Part, rows: Mapping[str, pd.DataFrame], chooser: Mapping[str, float]
+) -> dict[str, Side]:
+    """Each side's number for each pair.
 
     Args:
-        sides: rows of a metric for ``treatment``, and for ``control`` unless the part compares
-            with a constant, which is then the control of every pair.
+        rows: of each side, as ``selected``.
+        chooser: by address, what a reduction with ``by`` chooses by; the higher the better.
 
-    Returns:
-        Finite numbers only; rows in the order of their keys.
+    Raises:
+        MergedCells: a side has several cells in one pair that no reduction tells apart.
     """
-    grouped = {name: _by_group(part, rows) for name, rows in sides.items()}
-    rows: list[list[Any]] = []
-    for group, treated in grouped["treatment"].items():
-        if any(group not in groups for groups in grouped.values()):
-            continue
-        own = {name: grouped[name][group] for name in grouped} | {"treatment": treated}
-        rows += _pairs_of_group(part, own)
-    rows.sort(key=lambda row: [_order(value) for value in row[: len(part.paired_by)]])
-    rows = [row for row in rows if np.isfinite(row[-2:]).all()]
+    reductions = {"treatment": part.reduce, "control": part.reduce_control}
+    return {name: _side(part, own, reductions[name], chooser) for name, own in rows.items()}
+
+
+def _side(
+    part: Part, rows: pd.DataFrame, reduction: Reduction | None, chooser: Mapping[str, float]
+) -> Side:
+    over = reduction.over if reduction is not None else ()
+    keys = _tuples(rows, part.paired_by)
+    levels = _tuples(rows, over)
+    _check_single(rows, list(zip(keys, levels, strict=True)), (*part.paired_by, *over))
+    values = rows["value"].tolist()
+    if reduction is None:
+        return Side(dict(zip(keys, values, strict=True)), rows)
+    table: dict[Key, dict[Key, Any]] = {}
+    for key, level, value in zip(keys, levels, values, strict=True):
+        table.setdefault(key, {})[level] = value
+    if reduction.function in _SPREADS:
+        spread = _SPREADS[reduction.function]
+        return Side(
+            {
+                key: float(spread(np.array([own[level] for level in sorted(own, key=_orders)])))
+                for key, own in table.items()
+            },
+            rows,
+        )
+    return _chosen(part, rows, reduction, table, chooser)
+
+
+def _check_single(rows: pd.DataFrame, places: list[Key], known: Sequence[str]) -> None:
+    """Raise MergedCells unless each place has one run."""
+    duplicated = pd.Series(places, dtype=object).duplicated(keep=False).to_numpy(bool)
+    if not duplicated.any():
+        return
+    others = [name for name in _CELL if name not in known]
+    several = rows[duplicated]
+    differing = [name for name in others if len(set(several[name].map(_order))) > 1]
+    raise MergedCells(differing or ["address"])
+
+
+def _chosen(
+    part: Part,
+    rows: pd.DataFrame,
+    reduction: Reduction,
+    table: Mapping[Key, Mapping[Key, float]],
+    chooser: Mapping[str, float],
+) -> Side:
+    """The value at the level with the best mean over the seeds, for each group of pairs.
+
+    Pairs of one *group* differ in the seed only. The mean is that of ``by`` on the validation
+    samples, or, held out, of the metric itself over the other seeds. Of equal levels the first
+    counts; a level without a number for some seed is not chosen.
+    """
+    if reduction.by is None:
+        judges: Mapping[Key, Mapping[Key, float]] = table
+        highest = not METRICS[part.metric].lower_is_better
+    else:
+        found: dict[Key, dict[Key, float]] = {}
+        keys, levels = _tuples(rows, part.paired_by), _tuples(rows, reduction.over)
+        for key, level, address in zip(keys, levels, rows["address"], strict=True):
+            found.setdefault(key, {})[level] = chooser.get(address, math.nan)
+        judges, highest = found, True
+    if reduction.function == "worst":
+        highest = not highest
+    seed = part.paired_by.index("seed")
+    groups: dict[Key, list[Key]] = {}
+    for key in table:
+        groups.setdefault(key[:seed] + key[seed + 1 :], []).append(key)
+    values: Values = {}
+    choice: dict[Key, Key] = {}
+    for members in groups.values():
+        for key in members:
+            others = [other for other in members if not (reduction.held_out and other == key)]
+            choice[key] = _best(table[key], [judges[other] for other in others], highest)
+            values[key] = table[key].get(choice[key], math.nan)
+    kept = [
+        choice[key] == level
+        for key, level in zip(
+            _tuples(rows, part.paired_by), _tuples(rows, reduction.over), strict=True
+        )
+    ]
+    taken = sorted(set(choice.values()) - {()}, key=_orders)
+    every = sorted({level for own in table.values() for level in own}, key=_orders)
+    ends = {every[0], every[-1]} if len(every) > 2 and _is_scale(every) else set()
+    return Side(values, rows[np.array(kept, bool)], taken, bool(ends & set(taken)))
+
+
+def _best(levels: Iterable[Key], judges: Sequence[Mapping[Key, float]], highest: bool) -> Key:
+    """The level with the best mean over ``judges``; the empty one where there is none."""
+    means = {
+        level: float(np.mean([judge.get(level, math.nan) for judge in judges]))
+        for level in sorted(levels, key=_orders)
+        if judges
+    }
+    known = {level: mean for level, mean in means.items() if not math.isnan(mean)}
+    if not known:
+        return ()
+    return (max if highest else min)(known, key=known.__getitem__)
+
+
+def _is_scale(levels: Iterable[Key]) -> bool:
+    """Whether levels are numbers of one column, so that there is something beyond the last one."""
+    return all(
+        len(level) == 1 and isinstance(level[0], int | float) and not isinstance(level[0], bool)
+        for level in levels
+    )
+
+
+def pairs(part: Part, own: Mapping[str, Side]) -> pd.DataFrame:
+    """Columns ``paired_by``, ``treatment`` and ``control``, a row for each pair, NaN among them.
+
+    Both sides of every pair that one of them has; of a part that compares with a constant, that is
+    the control of every pair.
+    """
+    treatment = own["treatment"].numbers
+    if part.control is None:
+        rows = [[*key, value, part.against] for key, value in treatment.items()]
+    else:
+        control = own["control"].numbers
+        match = METRICS[part.metric].match
+        rows = []
+        for key in dict.fromkeys([*treatment, *control]):
+            both = treatment.get(key, math.nan), control.get(key, math.nan)
+            if match is not None:
+                known = key in treatment and key in control
+                both = match(*both) if known else (math.nan, math.nan)
+            rows.append([*key, *both])
+    rows.sort(key=lambda row: _orders(tuple(row[: len(part.paired_by)])))
     table = pd.DataFrame(rows, columns=[*part.paired_by, "treatment", "control"])
     return table.astype({"treatment": float, "control": float})
 
 
-def _by_group(part: Part, rows: pd.DataFrame) -> dict[Key, dict[Key, Cells]]:
-    """What a side has in each pair; rows without a number are not there.
+def by_seed(part: Part, table: pd.DataFrame) -> pd.DataFrame:
+    """Means over the pairs of each seed: columns ``seed`` and the numbers of ``table``.
 
-    Pairs of one *group* differ in the seed only, and should have the same cells.
+    A seed that lacks a number in one of its pairs has none.
     """
-    if METRICS[part.metric].match is None:
-        rows = rows[np.isfinite(rows["value"].to_numpy(float))]
-    keys = _tuples(rows, part.paired_by)
-    groups = _tuples(rows, [name for name in part.paired_by if name != "seed"])
-    cells = _tuples(rows, _cell_columns(part))
-    found: dict[Key, dict[Key, Cells]] = {}
-    for group, key, cell, value in zip(groups, keys, cells, rows["value"].tolist(), strict=True):
-        own = found.setdefault(group, {}).setdefault(key, {})
-        while cell in own:  # runs that differ in what no column shows
-            cell = (*cell, None)
-        own[cell] = value
-    return found
-
-
-def _cell_columns(part: Part) -> list[str]:
-    """What tells the runs of one side of a pair from each other."""
-    return [name for name in (*_CELL, RECOMMENDED) if name not in part.paired_by]
+    numbers = [name for name in table.columns if name not in part.paired_by]
+    means = table.groupby("seed", sort=True)[numbers].mean()
+    complete = table[numbers].notna().groupby(table["seed"], sort=True).all()
+    return means.where(complete).reset_index()
 
 
 def _tuples(rows: pd.DataFrame, columns: Sequence[str]) -> list[Key]:
     """Rows as tuples."""
     lists = [rows[name].tolist() for name in columns]
     return list(zip(*lists, strict=True)) if lists else [()] * len(rows)
-
-
-def _pairs_of_group(part: Part, sides: Mapping[str, dict[Key, Cells]]) -> list[list[Any]]:
-    """Key, treatment and control of each complete pair."""
-    reductions = {"treatment": part.reduce, "control": part.reduce_control}
-    chosen = _common_levels(part, sides)
-    values = {
-        name: _reduced(part, _complete(cells), reductions[name]) for name, cells in chosen.items()
-    }
-    if part.control is None:
-        return [[*key, value, part.against] for key, value in values["treatment"].items()]
-    match = METRICS[part.metric].match
-    rows = []
-    for key, treatment in values["treatment"].items():
-        if key in values["control"]:
-            control = values["control"][key]
-            both = (treatment, control) if match is None else _matched(match, treatment, control)
-            rows.append([*key, *both])
-    return rows
-
-
-def _common_levels(
-    part: Part, sides: Mapping[str, dict[Key, Cells]]
-) -> Mapping[str, dict[Key, Cells]]:
-    """Only the levels of a reduction that every side has: a range over more levels is wider.
-
-    Sides that are reduced over different columns keep all they have.
-    """
-    if len(sides) < 2 or part.reduce is None or part.reduce_control is None:
-        return sides
-    if part.reduce.over != part.reduce_control.over:
-        return sides
-    places = _places(part, part.reduce)
-    common = set.intersection(
-        *({_level(c, places) for cells in side.values() for c in cells} for side in sides.values())
-    )
-    return {
-        name: {
-            key: {c: value for c, value in cells.items() if _level(c, places) in common}
-            for key, cells in side.items()
-        }
-        for name, side in sides.items()
-    }
-
-
-def _complete(cells_of: dict[Key, Cells]) -> dict[Key, Cells]:
-    """The pairs in which this side has every cell that it has in any pair of the group."""
-    every = set().union(*cells_of.values())
-    return {key: cells for key, cells in cells_of.items() if len(cells) == len(every) > 0}
-
-
-def _reduced(part: Part, cells_of: dict[Key, Cells], reduction: Reduction | None) -> dict[Key, Any]:
-    """One number for each pair; a list of what is to be matched for a metric of two runs."""
-    if METRICS[part.metric].match is not None:
-        return {key: list(cells.values()) for key, cells in cells_of.items()}
-    if reduction is None:
-        return {key: float(np.mean(list(cells.values()))) for key, cells in cells_of.items()}
-    places = _places(part, reduction)
-    by_level = {key: _means(cells, places) for key, cells in cells_of.items()}
-    if reduction.function in _SPREADS:
-        spread = _SPREADS[reduction.function]
-        return {
-            key: float(spread(np.array([levels[level] for level in sorted(levels, key=_orders)])))
-            for key, levels in by_level.items()
-        }
-    highest = (reduction.function == "best") != METRICS[part.metric].lower_is_better
-    return _chosen(by_level, highest=highest, held_out=reduction.held_out)
-
-
-def _chosen(
-    by_level: Mapping[Key, Mapping[Key, float]], *, highest: bool, held_out: bool
-) -> dict[Key, float]:
-    """The value at the level with the highest (lowest) mean over all pairs of the group.
-
-    With ``held_out`` over all others: a level is not chosen by the luck of the run that it is
-    judged by. Of equal levels the first counts.
-    """
-    found = {}
-    for key, own in by_level.items():
-        judges = [levels for other, levels in by_level.items() if not (held_out and other == key)]
-        if judges:
-            levels = sorted(own, key=_orders)
-            means = [np.mean([judge[level] for judge in judges]) for level in levels]
-            found[key] = own[levels[int(np.argmax(means) if highest else np.argmin(means))]]
-    return found
-
-
-def _places(part: Part, reduction: Reduction) -> list[int]:
-    """Where in a cell's tuple the columns of the reduction stand."""
-    return [_cell_columns(part).index(name) for name in reduction.over]
-
-
-def _level(cell: Key, places: Iterable[int]) -> Key:
-    return tuple(cell[place] for place in places)
-
-
-def _means(cells: Cells, places: Sequence[int]) -> dict[Key, float]:
-    """Mean over the cells of each level."""
-    values: dict[Key, list[float]] = {}
-    for cell, value in cells.items():
-        values.setdefault(_level(cell, places), []).append(value)
-    return {level: float(np.mean(own)) for level, own in values.items()}
-
-
-def _matched(
-    match: Callable[[Any, Any], tuple[float, float]], treatment: list[Any], control: list[Any]
-) -> tuple[float, float]:
-    """Means over all combinations of the two sides' runs."""
-    both = [match(one, other) for one, other in product(treatment, control)]
-    return float(np.mean([one for one, _ in both])), float(np.mean([other for _, other in both]))
 
 
 def _order(value: Any) -> tuple[bool, bool, Any]:

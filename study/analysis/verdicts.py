@@ -1,81 +1,177 @@
-"""When a claim is supported or refuted: the rules, on an interval and its p-values.
+"""The rules: from an estimate of an effect to a verdict, for one part of a claim and for all.
 
-All bounds are on the scale of the evidence: differences as they are, ratios as logarithms (a ratio
-of 1 is 0, a smallest ratio of 1.25 is ln 1.25).
+An effect θ lies on the scale of the evidence: a difference as it is, a ratio as its logarithm (a
+ratio of 1 is 0, a smallest ratio of 1.25 is ln 1.25). Every direction is two regions of it, with s
+the smallest effect that matters:
 
-==============  =============================  ======================================
-direction       supported: the interval lies   refuted: the interval lies
-==============  =============================  ======================================
-``greater``     above +smallest                below 0
-``less``        below −smallest                above 0
-``equal``       within ±smallest               above +smallest, or below −smallest
-``at_most``     below +smallest                above +smallest
-``at_least``    above −smallest                below −smallest
-==============  =============================  ======================================
+=============  ====================  =========================  ===========================
+direction      supported region      refuted region             between them
+=============  ====================  =========================  ===========================
+``greater``    θ > s                 θ < −s                     no effect that matters
+``less``       θ < −s                θ > s                      no effect that matters
+``equal``      −s < θ < s            θ < −s or θ > s            nothing
+``at_most``    θ < s                 θ > s                      nothing
+``at_least``   θ > −s                θ < −s                     nothing
+=============  ====================  =========================  ===========================
 
-Wholly, each time; otherwise the test is *inconclusive*. The p-value belongs to the same two tests:
-it is twice the smaller one-sided p-value (for ``equal``: twice the larger of the two one-sided
-p-values that the effect is within the bounds), so that p ≤ 0.05 just where the 95 % interval
-gives a verdict. Whatever the true effect is, a false verdict has at most that probability.
+*Supported* and *refuted*: the 95 % interval lies wholly in the region. *No effect that matters*:
+two one-sided tests of 5 % say that θ lies in neither region (the 90 % interval lies between them).
+Everything else is *inconclusive*: every θ that is not on the edge of a region is decided as the
+number of seeds grows.
+
+The p-value of a verdict is the smallest error level at which it would be given: twice the one-sided
+p-value for a region, because a wrong verdict of a true θ between the regions has two sides; the
+larger of the two one-sided p-values for what lies between them. So p ≤ 0.05 just where the verdict
+is given, and whatever θ is, a wrong verdict has at most that probability.
+
+A claim of several parts says that all of them hold. It is supported if all are (the largest p, no
+correction: each alone could stop it), refuted if one of them is (the smallest p times their
+number), and has no effect that matters if one part has none and no part is refuted.
 """
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
-import numpy as np
+from study.analysis.intervals import Evidence
 
-from study.analysis.declarations import INCONCLUSIVE, REFUTED, SUPPORTED
-from study.analysis.intervals import Estimate, Evidence
-
-ALPHA = 0.05
-FEWEST = 6  # pairs, or clusters, for any verdict
-
-MISSING, FEW_PAIRS, NOT_POSITIVE, CORRECTED, WIDE = REASONS = (
-    "missing", "few_pairs", "not_positive", "holm", "interval"
+VERDICTS = SUPPORTED, NO_EFFECT, REFUTED, INCONCLUSIVE, NOT_JUDGED = (
+    "supported", "no_effect", "refuted", "inconclusive", "not_judged"
 )  # fmt: skip
+DIRECTIONS = ("less", "greater", "equal", "at_most", "at_least")
+ALPHA = 0.05
+FEWEST = 6  # seeds, for any verdict
+
+# Why a claim is not judged, the first that holds ...
+(NOT_RUN, LEFT_OUT, OTHER_CELLS, MISSING, FEW_SEEDS, SAME_CELLS, MERGED, NO_VALUE, NOT_POSITIVE,
+ NEITHER_LEARNS, NEITHER_REACHES) = NOT_JUDGED_REASONS = (
+    "not_run", "left_out", "other_cells", "missing", "few_seeds", "same_cells", "merged",
+    "no_value", "not_positive", "neither_learns", "neither_reaches",
+)  # fmt: skip
+# ... and why one that is judged stays open.
+INTERVAL, CORRECTED = OPEN_REASONS = ("interval", "correction")
+REASONS = (*NOT_JUDGED_REASONS, *OPEN_REASONS)
+
+Region = tuple[tuple[float, float], ...]
+"""A union of open intervals."""
 
 
-def verdict(estimate: Estimate, direction: str, smallest: float) -> str:
-    """What the interval says."""
-    low, high = estimate.low, estimate.high
-    supported = {
-        "greater": low > smallest,
-        "less": high < -smallest,
-        "equal": -smallest <= low and high <= smallest,
-        "at_most": high <= smallest,
-        "at_least": low >= -smallest,
+def regions(direction: str, smallest: float) -> tuple[Region, Region]:
+    """Where an effect supports a claim of this ``direction``, and where it refutes it."""
+    above, below = (smallest, math.inf), (-math.inf, -smallest)
+    upto, from_ = (-math.inf, smallest), (-smallest, math.inf)
+    found: dict[str, tuple[Region, Region]] = {
+        "greater": ((above,), (below,)),
+        "less": ((below,), (above,)),
+        "equal": (((-smallest, smallest),), (below, above)),
+        "at_most": ((upto,), (above,)),
+        "at_least": ((from_,), (below,)),
     }
-    refuted = {
-        "greater": high < 0,
-        "less": low > 0,
-        "equal": low > smallest or high < -smallest,
-        "at_most": low > smallest,
-        "at_least": high < -smallest,
-    }
-    if supported[direction]:
-        return SUPPORTED
-    return REFUTED if refuted[direction] else INCONCLUSIVE
+    return found[direction]
 
 
-def p_value(evidence: Evidence, direction: str, smallest: float) -> float:
-    """Two-sided p-value of the verdict, or of the one that is nearest; NaN without an interval."""
-    if evidence.estimate.low == evidence.estimate.high:  # no doubt, whatever the verdict is
-        return float(verdict(evidence.estimate, direction, smallest) == INCONCLUSIVE)
-    above, below = evidence.p_greater, evidence.p_less
-    tests = {
-        "greater": (above(smallest), below(0.0)),
-        "less": (below(-smallest), above(0.0)),
-        "equal": (
-            max(below(smallest), above(-smallest)),
-            min(above(smallest), below(-smallest)),
+class Levels(NamedTuple):
+    """The smallest error level at which each verdict would be given; 1 where it never is."""
+
+    supported: float
+    no_effect: float
+    refuted: float
+
+    def best(self) -> tuple[str, float]:
+        """The verdict that is nearest, and its level."""
+        return min(zip(self._fields, self, strict=True), key=lambda item: item[1])
+
+    def at(self, alpha: float) -> str:
+        """The verdict that an error level of ``alpha`` allows."""
+        verdict, level = self.best()
+        return verdict if level <= alpha else INCONCLUSIVE
+
+    def times(self, factor: float) -> "Levels":
+        """Corrected for ``factor`` tests."""
+        return Levels(*(min(factor * level, 1.0) for level in self))
+
+
+class PartLevels(NamedTuple):
+    """What one part contributes to its claim.
+
+    Attributes:
+        own: of the part alone.
+        not_refuted: of the statement that θ lies outside the refuted region.
+    """
+
+    own: Levels
+    not_refuted: float
+
+
+def part_levels(evidence: Evidence, direction: str, smallest: float) -> PartLevels:
+    """The levels of one part; all 1 where there is no interval."""
+    if math.isnan(evidence.estimate.low):
+        return PartLevels(Levels(1.0, 1.0, 1.0), 1.0)
+    supporting, refuting = regions(direction, smallest)
+    not_refuted = _outside(evidence, refuting)
+    between = max(_outside(evidence, supporting), not_refuted)
+    own = Levels(
+        supported=min(2 * _inside(evidence, supporting), 1.0),
+        no_effect=between if direction in ("greater", "less") else 1.0,
+        refuted=min(2 * _inside(evidence, refuting), 1.0),
+    )
+    return PartLevels(own, not_refuted)
+
+
+def _inside(evidence: Evidence, region: Region) -> float:
+    """One-sided p-value that θ lies in one interval of ``region``."""
+    return min(max(evidence.p_greater(low), evidence.p_less(high)) for low, high in region)
+
+
+def _outside(evidence: Evidence, region: Region) -> float:
+    """One-sided p-value that θ lies on the other side of each end of ``region``."""
+    if len(region) > 1:  # below −s or above s: outside is between
+        (_, low), (high, _) = region
+        return max(evidence.p_greater(low), evidence.p_less(high))
+    ((low, high),) = region
+    beyond = [evidence.p_less(low)] if math.isfinite(low) else []
+    beyond += [evidence.p_greater(high)] if math.isfinite(high) else []
+    return min(beyond)
+
+
+def claim_levels(parts: Sequence[PartLevels]) -> Levels:
+    """The levels of a claim from those of its deciding parts."""
+    number = len(parts)
+    return Levels(
+        supported=max(part.own.supported for part in parts),
+        no_effect=max(
+            min(number * min(part.own.no_effect for part in parts), 1.0),
+            max(part.not_refuted for part in parts),
         ),
-        "at_most": (below(smallest), above(smallest)),
-        "at_least": (above(-smallest), below(-smallest)),
-    }
-    return float(np.minimum(2 * np.minimum(*tests[direction]), 1.0))
+        refuted=min(number * min(part.own.refuted for part in parts), 1.0),
+    )
 
 
-def together(verdicts: Sequence[str]) -> str:
-    """Supported if all are, refuted if any is, else inconclusive."""
-    if REFUTED in verdicts:
-        return REFUTED
-    return SUPPORTED if set(verdicts) == {SUPPORTED} else INCONCLUSIVE
+def seeds_needed(
+    evidence: Evidence, direction: str, smallest: float, alpha: float, power: float = 0.8
+) -> int | None:
+    """How many seeds would probably decide a part that is open.
+
+    If effect and spread stay as they are estimated: the number at which the verdict that the
+    estimate points to is given with probability ``power``, by the normal approximation.
+
+    Args:
+        alpha: error level after all corrections.
+
+    Returns:
+        None where the estimate is on an edge (or has no spread), so that no number helps.
+    """
+    from scipy import special
+
+    estimate = evidence.estimate
+    if estimate.n < 2 or not estimate.half_width > 0:
+        return None
+    quantile = float(special.stdtrit(estimate.n - 1, 0.975))
+    sd = estimate.half_width / quantile * math.sqrt(estimate.n)
+    supporting, refuting = regions(direction, smallest)
+    edges = {end for low_high in (*supporting, *refuting) for end in low_high}
+    distance = min(abs(estimate.mean - edge) for edge in edges if math.isfinite(edge))
+    if distance <= 0:
+        return None
+    reach = float(special.ndtri(1 - alpha / 2) + special.ndtri(power))
+    return max(math.ceil((reach * sd / distance) ** 2) + 1, estimate.n + 1)

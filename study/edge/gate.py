@@ -9,7 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from rich.console import Console
 
-from study.analysis.claims import Claim
+from study.analysis.declarations import Claim
 from study.edge.pool import run_cells
 from study.edge.progress import StoreProgress
 from study.edge.schema import register

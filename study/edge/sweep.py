@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from study.analysis.claims import Claim, load_claims, selects
+from study.analysis.declarations import Claim, load_claims, selects
 from study.edge.cluster import is_cluster, keep_returned, run_on_cluster
 from study.edge.grids import Composer, Grid, Option, expand, narrow
 from study.edge.pool import run_cells

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from study.analysis.claims import VERDICTS, Judgement, judge
+from study.analysis.claims import Judgement, judge
 from study.analysis.frames import Results
-from study.analysis.verdicts import FEWEST
+from study.analysis.verdicts import FEWEST, VERDICTS
 from study.errors import StudyError
 from study.gate.rules import EXPERIMENT, Rules
 from study.records.config import RunConfig, label

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.claims import INCONCLUSIVE, Judgement
+from study.analysis.claims import Judgement
 from study.analysis.intervals import Estimate
+from study.analysis.verdicts import INCONCLUSIVE
 from study.gate.baseline import (
     Baseline,
     ClaimPart,

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from study.analysis.claims import Claim, load_claims
+from study.analysis.declarations import Claim, load_claims
 from study.errors import ConfigError
 from study.paths import conf_folder
 from study.records.record import METRICS

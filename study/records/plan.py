@@ -6,6 +6,7 @@ which of them a report is about and which are still missing.
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from study.errors import ConfigError, StoreError
 from study.records.store import ADDRESS, RunStore, changed_at, write_atomically
 
-SCHEMA = 2  # 1 had no checksum, and is still read
+SCHEMA = 3  # before, a plan did not say what of the study it left out, and cannot be judged by
 # Longer names would not leave room for the temporary file's, on any file system.
 NAME_BYTES = 120
 
@@ -29,6 +30,14 @@ class StudyPlan:
         preset: name of the preset of sizes (``study=…``).
         selection: the overrides that restrict the study, as typed; empty for all of it.
         experiments: addresses of the runs of each experiment, in the order of the grid.
+        left_out: by experiment, the cells that it declares and this study does not have, packed
+            (``pack_rows``) as their flat columns.
+        added: by experiment, addresses of runs that it does not declare, because the command
+            replaced a value.
+        settings: the overrides that replaced them.
+        looks: at how many seeds claims that are open are judged again, ascending.
+        seeds_from: the first seed.
+        further: by experiment, addresses of the runs of further seeds, which only claims see.
     """
 
     name: str
@@ -37,11 +46,28 @@ class StudyPlan:
     preset: str
     selection: list[str] = field(default_factory=list)
     experiments: dict[str, list[str]] = field(default_factory=dict)
+    left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
+    added: dict[str, list[str]] = field(default_factory=dict)
+    settings: list[str] = field(default_factory=list)
+    looks: list[int] = field(default_factory=list)
+    seeds_from: int = 0
+    further: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def addresses(self) -> list[str]:
         """Every run once, in order of first mention."""
-        return list(dict.fromkeys(a for group in self.experiments.values() for a in group))
+        groups = (*self.experiments.values(), *self.further.values())
+        return list(dict.fromkeys(a for group in groups for a in group))
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it lacks cells that its experiments declare."""
+        return bool(self.left_out)
+
+    def left_out_rows(self, experiment: str) -> list[dict[str, Any]]:
+        """The cells of ``experiment`` that this study does not have, as flat columns."""
+        packed = self.left_out.get(experiment)
+        return [] if packed is None else unpack_rows(packed)
 
     def write(self, store: RunStore) -> Path:
         """Keep the plan beside the runs; return its path.
@@ -56,6 +82,23 @@ class StudyPlan:
         head = {"schema": SCHEMA, "checksum": _checksum(content)}
         write_atomically(path, json.dumps(head | content, indent=1) + "\n")
         return path
+
+
+def pack_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rows with equal keys as ``shared`` (what they have in common), ``columns`` and ``rows``."""
+    first = rows[0]
+    varying = [key for key in first if any(row[key] != first[key] for row in rows)]
+    return {
+        "shared": {key: value for key, value in first.items() if key not in varying},
+        "columns": varying,
+        "rows": [[row[key] for key in varying] for row in rows],
+    }
+
+
+def unpack_rows(packed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What ``pack_rows`` packed."""
+    columns = packed["columns"]
+    return [packed["shared"] | dict(zip(columns, row, strict=True)) for row in packed["rows"]]
 
 
 def plan_path(store: RunStore, name: str) -> Path:
@@ -103,11 +146,11 @@ def read_plan(store: RunStore, name: str | None = None) -> StudyPlan:
     if not isinstance(content, dict):
         raise StoreError(f"{path}: not the plan of a study; run the study again")
     schema, checksum = content.pop("schema", None), content.pop("checksum", None)
-    if schema not in (1, SCHEMA):
+    if schema != SCHEMA:
         raise StoreError(f"{path}: written by another version; run the study again")
     if set(content) != wanted or content["name"] != path.stem or not _sound(content):
         raise StoreError(f"{path}: not the plan of a study; run the study again")
-    if checksum != (_checksum(content) if schema == SCHEMA else None):
+    if checksum != _checksum(content):
         raise StoreError(f"{path}: damaged, it does not match its checksum; run the study again")
     return StudyPlan(**content)
 
@@ -118,16 +161,35 @@ def _checksum(content: dict[str, Any]) -> str:
 
 def _sound(content: dict[str, Any]) -> bool:
     """Whether the values are what the fields say, the addresses among them."""
-    experiments = content["experiments"]
+    groups = [content[key] for key in ("experiments", "added", "further")]
+    lists = [content[key] for key in ("selection", "settings")]
     return (
         all(isinstance(content[key], str) for key in ("name", "command", "data", "preset"))
-        and isinstance(content["selection"], list)
-        and all(isinstance(item, str) for item in content["selection"])
-        and isinstance(experiments, dict)
-        and all(isinstance(group, list) for group in experiments.values())
+        and all(isinstance(own, list) for own in lists)
+        and all(isinstance(item, str) for own in lists for item in own)
+        and all(isinstance(group, dict) for group in (*groups, content["left_out"]))
+        and all(isinstance(own, list) for group in groups for own in group.values())
         and all(
             isinstance(item, str) and ADDRESS.fullmatch(item)
-            for group in experiments.values()
-            for item in group
+            for group in groups
+            for own in group.values()
+            for item in own
         )
+        and all(_packed(own) for own in content["left_out"].values())
+        and type(content["seeds_from"]) is int
+        and isinstance(content["looks"], list)
+        and all(type(look) is int for look in content["looks"])
+    )
+
+
+def _packed(value: Any) -> bool:
+    """Whether ``value`` is what ``pack_rows`` makes."""
+    if not isinstance(value, dict) or set(value) != {"shared", "columns", "rows"}:
+        return False
+    shared, columns, rows = value["shared"], value["columns"], value["rows"]
+    return (
+        isinstance(shared, dict)
+        and isinstance(columns, list)
+        and isinstance(rows, list)
+        and all(isinstance(row, list) and len(row) == len(columns) for row in rows)
     )

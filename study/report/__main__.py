@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study.analysis.claims import load_claims
+from study.analysis.declarations import load_claims
 from study.analysis.frames import Results
 from study.errors import StudyError
 from study.paths import conf_folder

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.analysis.claims import INCONCLUSIVE, Finding, Judgement, Part
+from study.analysis.claims import Judgement
+from study.analysis.declarations import Part
+from study.analysis.findings import Finding
 from study.analysis.intervals import Estimate
-from study.analysis.verdicts import CORRECTED, WIDE
+from study.analysis.verdicts import INCONCLUSIVE
 from study.report.strip import Strip, strip
 from study.report.text import Text, kept_together
 
@@ -254,9 +256,7 @@ def _note(judgement: Judgement, text: Text) -> str:
         return text.page["note_corrected"].format(
             before=text.page[f"verdict_{judgement.uncorrected}"]
         )
-    # where the correction alone is not to blame, a part is open on its own
-    reason = WIDE if judgement.reason == CORRECTED else judgement.reason
-    return text.page[f"note_{reason}"]
+    return text.page[f"note_{judgement.reason}"]
 
 
 def _reason(reason: str | None, text: Text) -> str:

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from study.analysis.claims import Judgement, to_json
+from study.analysis.claims import Judgement
 from study.analysis.frames import Results
+from study.analysis.verdict_json import to_json
 from study.report import tables
 from study.report.drawing import Drawing
 

@@ -11,7 +11,8 @@ import jinja2
 from markupsafe import Markup
 from rich.console import Console
 
-from study.analysis.claims import Claim, judge
+from study.analysis.claims import judge
+from study.analysis.declarations import Claim
 from study.analysis.figures.style import house_style, korean_font
 from study.analysis.frames import Results
 from study.errors import ConfigError, StoreError

@@ -9,7 +9,8 @@ import latex2mathml.converter
 import pandas as pd
 from markupsafe import Markup
 
-from study.analysis.claims import Claim, Judgement
+from study.analysis.claims import Judgement
+from study.analysis.declarations import Claim
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.frames import Results
 from study.analysis.grid_data import explorer_data, ranking_data

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.claims import Claim, Finding, Judgement, Part, judge
+from study.analysis.claims import Judgement, judge
+from study.analysis.declarations import Claim, Part
+from study.analysis.findings import Finding
 from study.analysis.frames import Results
 from study.records.config import RunConfig
 from study.records.plan import StudyPlan

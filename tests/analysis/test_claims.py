@@ -9,9 +9,10 @@ import builders_claims as make
 import numpy as np
 import pytest
 
-from study.analysis.claims import judge, selects, to_json
-from study.analysis.declarations import Reduction
+from study.analysis.claims import judge
+from study.analysis.declarations import Reduction, selects
 from study.analysis.frames import CONFIG_COLUMNS, RUN_COLUMNS, Results
+from study.analysis.verdict_json import to_json
 from study.analysis.verdicts import REASONS
 from study.records.config import columns
 from study.records.plan import StudyPlan

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.claims import Claim, Part
+from study.analysis.declarations import Claim, Part
 from study.gate.baseline import Baseline, make_baseline
 from study.gate.rules import MetricRule, Rules
 from study.records.config import RunConfig

@@ -19,7 +19,7 @@ from pypdf import PdfReader
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
-from study.analysis.claims import load_claims
+from study.analysis.declarations import load_claims
 from study.paths import conf_folder
 from study.report.sections import SECTIONS
 from study.report.text import load_text

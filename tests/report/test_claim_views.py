@@ -5,7 +5,9 @@ import math
 import pandas as pd
 import pytest
 
-from study.analysis.claims import Claim, Finding, Judgement, Part
+from study.analysis.claims import Judgement
+from study.analysis.declarations import Claim, Part
+from study.analysis.findings import Finding
 from study.analysis.intervals import Estimate
 from study.report.claim_views import claim_view, count_tests, part_view, tally
 from study.report.text import load_text

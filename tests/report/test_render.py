@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from study.analysis.claims import load_claims
+from study.analysis.declarations import load_claims
 from study.analysis.frames import Results
 from study.errors import StoreError, StudyError
 from study.paths import conf_folder
