@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.declarations import RECOMMENDED, Part, Reduction, mask
-from study.analysis.frames import CONFIG_COLUMNS
 from study.analysis.metrics import METRICS
 from study.analysis.recipe import is_recommended
-
-_CELL = [name for name in CONFIG_COLUMNS if name != "address"]
+from study.errors import StudyError
+from study.records.cells import COLUMNS
 
 Key = tuple[Hashable, ...]
 Cells = dict[Key, Any]  # what a side has in one pair: values by cell
@@ -45,7 +44,7 @@ def prepared(frame: pd.DataFrame) -> pd.DataFrame:
     follows = {config: is_recommended(dict(zip(recipe, config, strict=True))) for config in configs}
     plain = {
         name: frame[name].astype(object).where(frame[name].notna(), None)
-        for name in _CELL
+        for name in COLUMNS
         if frame[name].hasnans
     }
     recommended = np.array([follows[config] for config in configs], bool)
@@ -92,17 +91,24 @@ def _by_group(part: Part, rows: pd.DataFrame) -> dict[Key, dict[Key, Cells]]:
     groups = _tuples(rows, [name for name in part.paired_by if name != "seed"])
     cells = _tuples(rows, _cell_columns(part))
     found: dict[Key, dict[Key, Cells]] = {}
-    for group, key, cell, value in zip(groups, keys, cells, rows["value"].tolist(), strict=True):
+    addresses: dict[tuple[Key, Key], str] = {}
+    for group, key, cell, value, address in zip(
+        groups, keys, cells, rows["value"].tolist(), rows["address"].tolist(), strict=True
+    ):
         own = found.setdefault(group, {}).setdefault(key, {})
-        while cell in own:  # runs that differ in what no column shows
-            cell = (*cell, None)
-        own[cell] = value
+        if cell in own:
+            other = addresses[key, cell]
+            raise StudyError(
+                f"runs {other} and {address} of experiment {part.experiment!r} do not differ in"
+                " any column: to compare them they need one (study/records/cells.py)"
+            )
+        own[cell], addresses[key, cell] = value, address
     return found
 
 
 def _cell_columns(part: Part) -> list[str]:
     """What tells the runs of one side of a pair from each other."""
-    return [name for name in (*_CELL, RECOMMENDED) if name not in part.paired_by]
+    return [name for name in (*COLUMNS, RECOMMENDED) if name not in part.paired_by]
 
 
 def _tuples(rows: pd.DataFrame, columns: Sequence[str]) -> list[Key]:

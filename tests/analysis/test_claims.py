@@ -13,7 +13,7 @@ from study.analysis.claims import judge, selects, to_json
 from study.analysis.declarations import Reduction
 from study.analysis.frames import CONFIG_COLUMNS, RUN_COLUMNS, Results
 from study.analysis.verdicts import REASONS
-from study.records.config import columns
+from study.records.cells import columns
 from study.records.plan import StudyPlan
 
 
