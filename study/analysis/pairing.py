@@ -16,11 +16,9 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.declarations import RECOMMENDED, Part, Reduction, mask
-from study.analysis.frames import CONFIG_COLUMNS
 from study.analysis.metrics import METRICS
 from study.analysis.recipe import is_recommended
-
-_CELL = [name for name in CONFIG_COLUMNS if name != "address"]
+from study.records.cells import COLUMNS
 
 Key = tuple[Hashable, ...]
 Values = dict[Key, Any]
@@ -75,7 +73,7 @@ def prepared(frame: pd.DataFrame) -> pd.DataFrame:
     follows = {config: is_recommended(dict(zip(recipe, config, strict=True))) for config in configs}
     plain = {
         name: frame[name].astype(object).where(frame[name].notna(), None)
-        for name in _CELL
+        for name in COLUMNS
         if frame[name].hasnans
     }
     recommended = np.array([follows[config] for config in configs], bool)
@@ -134,7 +132,7 @@ def _check_single(rows: pd.DataFrame, places: list[Key], known: Sequence[str]) -
     duplicated = pd.Series(places, dtype=object).duplicated(keep=False).to_numpy(bool)
     if not duplicated.any():
         return
-    others = [name for name in _CELL if name not in known]
+    others = [name for name in COLUMNS if name not in known]
     several = rows[duplicated]
     differing = [name for name in others if len(set(several[name].map(_order))) > 1]
     raise MergedCells(differing or ["address"])
