@@ -196,7 +196,7 @@ def examine(part: Part, measured: Measured, upto: int | None = None) -> Tested:
     undecidable = _undecidable(part, sides, runs)
     reason = finding.reason or undecidable
     if reason is not None:
-        finding = replace(finding, reason=reason, p=math.nan)
+        finding = replace(finding, reason=reason, p=math.nan, uncorrected=NOT_JUDGED)
         # No number stands in for what decides nothing; what few seeds say is little, but true.
         if reason != verdicts.FEW_SEEDS or undecidable is not None:
             finding = replace(
@@ -249,8 +249,6 @@ def _evaluated(part: Part, table: pd.DataFrame) -> Tested:
         detail={"seeds": len(means), "fewest": verdicts.FEWEST},
         pairs=table.assign(effect=_effects(sides, ratio)),
     )
-    if reason is not None:
-        finding = replace(finding, uncorrected=NOT_JUDGED)
     return Tested(finding, evidence if reason is None else None, smallest)
 
 
