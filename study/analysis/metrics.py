@@ -26,13 +26,13 @@ from study.analysis.frames import (
     Results,
     count_diverged,
 )
+from study.analysis.reading import HUGE
 from study.network.trainer import Point
 from study.records.record import METRICS as FINAL_METRICS
 
 COLUMNS = [*CONFIG_COLUMNS, "status", "value"]
 CELL = [name for name in CONFIG_COLUMNS if name not in ("address", "seed")]
 REQUIRED = object()
-HUGE = 1e300  # no number of a claim is that large
 SHARES = ("saturated_share", "mean_abs_correlation")  # layer statistics in [0, 1]
 MOMENTS = ("init", "end")
 OVER_LAYERS = ("last", "mean", "max", "min")  # of the hidden layers
