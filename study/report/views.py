@@ -1,7 +1,7 @@
 """What the page shows of sections and figures, in one language: templates format, views compute."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,8 +14,10 @@ from study.analysis.declarations import Claim
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.frames import Results
 from study.analysis.grid_data import explorer_data, ranking_data
+from study.analysis.registry import Registration, Registry
 from study.report import tables
 from study.report.claim_views import ClaimView, claim_view, interval_note
+from study.report.coverage import Coverage, coverage
 from study.report.drawing import Drawing
 from study.report.origin import count_outcomes
 from study.report.sections import SECTIONS
@@ -83,16 +85,36 @@ class Report:
         results: the stored runs.
         drawings: of the figures that have runs, by id.
         judgements: the verdicts on the claims.
+        declared: all claims that are declared, also those of which the study has nothing.
+        registry: what was declared before its runs.
     """
 
     results: Results
     drawings: Mapping[str, Drawing]
     judgements: Sequence[Judgement]
+    declared: Sequence[Claim] = ()
+    registry: Registry = field(default_factory=Registry)
 
     @cached_property
     def ranking(self) -> list[dict[str, Any]]:
         """The cells of the grid by rank (``grid_data.ranking_data``)."""
         return ranking_data(self.results)
+
+    @cached_property
+    def registrations(self) -> dict[str, Registration]:
+        """Whether each claim was declared before its runs, by id."""
+        records = self.results.records
+        return {
+            each.claim.id: self.registry.of(
+                each.claim, (str(records[run].provenance["started"]) for run in each.runs)
+            )
+            for each in self.judgements
+        }
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """What the study has of the whole."""
+        return coverage(self.results, self.declared, self.judgements)
 
     @cached_property
     def explorer(self) -> dict[str, Any]:
@@ -103,7 +125,13 @@ class Report:
 def claim_views(report: Report, text: Text) -> list[ClaimView]:
     """The claims with their verdicts."""
     return [
-        claim_view(judgement, text, _claim_command(judgement.claim, report.results))
+        claim_view(
+            judgement,
+            text,
+            _claim_command(judgement.claim, report.results),
+            registration=report.registrations[judgement.claim.id],
+            data=report.results.plan.data,
+        )
         for judgement in report.judgements
     ]
 
