@@ -179,10 +179,11 @@ def part_view(finding: Finding, text: Text) -> PartView:
         (finding.treatment, part.side_unit) if _absolute(part) else (finding.effect, part.unit)
     )
     effect, interval = text.mean_and_interval(shown, unit)
+    instead = _instead(finding, text)
     return PartView(
         label=part.label[text.language],
         effect=effect,
-        interval=interval,
+        interval="" if instead else interval,
         narrow=_narrow(finding, text),
         claimed=_claimed(part, unit, text),
         n=finding.effect.n,
@@ -197,7 +198,7 @@ def part_view(finding: Finding, text: Text) -> PartView:
         deciding=part.deciding,
         diverged=finding.diverged,
         reason=_reason(finding.reason, finding, text),
-        instead=_instead(finding, text),
+        instead=instead,
         needs=_needs(finding.verdict, finding.seeds_needed, text) if part.deciding else "",
         chosen=_chosen(finding, text),
         edge=_edge(finding, text),
@@ -393,7 +394,7 @@ def _reason(reason: str | None, finding: Finding | None, text: Text) -> str:
         return ""
     detail = {} if finding is None else dict(finding.detail)
     if reason == verdicts.MISSING and not detail.get("count"):
-        return text.page["reason_missing_side"]
+        reason = "missing_side"
     columns = str(detail.get("columns", "")).split(", ")
     words = {
         "experiment": finding.part.experiment if finding is not None else "–",
@@ -459,4 +460,4 @@ def _registration(registration: Registration, judged: bool, text: Text) -> str:
     if status == REGISTERED and not judged:  # there is no run that it could be before
         status = "only"
     day = registration.declared
-    return text.page[f"registration_{status}"].format(day=day.isoformat() if day else "")
+    return text.page[f"registration_{status}"].format(date=day.isoformat() if day else "")

@@ -14,7 +14,7 @@ from study.analysis.declarations import Claim
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.frames import Results
 from study.analysis.grid_data import explorer_data, ranking_data
-from study.analysis.registry import Registration, Registry
+from study.analysis.registry import EXPLORATORY, Registration, Registry
 from study.report import tables
 from study.report.claim_views import ClaimView, claim_view, interval_note
 from study.report.coverage import Coverage, coverage
@@ -103,13 +103,13 @@ class Report:
     @cached_property
     def registrations(self) -> dict[str, Registration]:
         """Whether each claim was declared before its runs, by id."""
-        records = self.results.records
-        return {
-            each.claim.id: self.registry.of(
-                each.claim, (str(records[run].provenance["started"]) for run in each.runs)
-            )
-            for each in self.judgements
-        }
+        return {each.claim.id: self._registration(each) for each in self.judgements}
+
+    def _registration(self, judgement: Judgement) -> Registration:
+        if judgement.settings:  # which nobody declared, whatever its digest says
+            return Registration(EXPLORATORY)
+        runs = (self.results.records[run] for run in judgement.runs)
+        return self.registry.of(judgement.claim, (str(r.provenance["started"]) for r in runs))
 
     @cached_property
     def coverage(self) -> Coverage:
