@@ -46,6 +46,7 @@ class Judgement:
         settings: the overrides that make it another claim than the one declared; mostly none.
         seeds_needed: how many seeds would probably decide it; None where it is decided or where
             no number would.
+        runs: addresses of the runs compared, each once.
     """
 
     claim: Claim
@@ -61,6 +62,7 @@ class Judgement:
     scope: Mapping[str, list[Any]] = field(default_factory=dict)
     settings: tuple[str, ...] = ()
     seeds_needed: int | None = None
+    runs: tuple[str, ...] = ()
 
 
 def spent(plan: StudyPlan) -> list[float]:
@@ -145,6 +147,7 @@ def _judgement(
         "alpha": alpha,
         "scope": _scope(claim, tested, measured),
         "settings": _other_settings(tested, measured.results.plan),
+        "runs": tuple(dict.fromkeys(a for each in tested.values() for a in each.addresses)),
     }
     if reasons:
         return Judgement(

@@ -8,7 +8,6 @@ import hashlib
 import json
 import math
 import re
-import reprlib
 import string
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,17 +17,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
 
 from study.analysis.intervals import Estimate
-from study.analysis.metrics import HUGE, METRICS, REQUIRED
+from study.analysis.metrics import METRICS, REQUIRED
+from study.analysis.reading import Node, is_number, matches, read
 from study.analysis.recipe import is_recommended
-from study.analysis.verdicts import DIRECTIONS, NOT_JUDGED, VERDICTS
+from study.analysis.verdicts import DIRECTIONS, NO_EFFECT, NOT_JUDGED, OPEN_ENDED, VERDICTS
 from study.errors import ConfigError
 from study.records.cells import COLUMNS, SWITCHES, TEXTS
 
-LANGUAGES = ("en", "ko")
 COMPARISONS = ("difference", "ratio")
 UNITS = ("points", "percent", "number", "times")  # formats of the report's sentences
 OWN = "own"  # the chapter of a claim that does not name one
@@ -282,22 +280,22 @@ def load_claim(
     figures: Collection[str] | None = None,
 ) -> Claim:  # fmt: skip
     """The claim declared in one file; raises ConfigError as ``load_claims``."""
-    root = _Node(str(path), "", _read(path))
+    root = Node(str(path), "", read(path))
     root.keys(
         required=("id", "section", "figure", "statement", "parts"),
         optional=("short", "beyond", "chapter", "scope", "finding", "cases"),
     )
     own = root.get("id")
     own.check("the name of its file", own.value == path.stem, [path.stem])
-    own.check("letters, digits, - and _, a letter first", _matches(r"[A-Za-z][\w-]*", own.value))
+    own.check("letters, digits, - and _, a letter first", matches(r"[A-Za-z][\w-]*", own.value))
     section, figure = root.get("section"), root.get("figure")
     expected = "a section as text in quotes, e.g. '1.4.1', or G"
-    section.check(expected, _matches(r"\d+(\.\d+)*|G", section.value))
+    section.check(expected, matches(r"\d+(\.\d+)*|G", section.value))
     figure.text()
     if figures is not None:
         figure.check("a figure of the report", figure.value in figures, figures)
     chapter = root.get("chapter", default=OWN)
-    chapter.check("a name (letters, digits, - and _)", _matches(r"[A-Za-z][\w-]*", chapter.value))
+    chapter.check("a name (letters, digits, - and _)", matches(r"[A-Za-z][\w-]*", chapter.value))
     beyond = root.get("beyond", default=False)
     beyond.check("true or false", isinstance(beyond.value, bool))
     parts = {name: _part(node, experiments) for name, node in root.get("parts").named_items()}
@@ -319,136 +317,13 @@ def load_claim(
     )
 
 
-def _read(path: Path) -> Any:
-    """The content of a YAML file, whatever it is; a key that stands twice is an error."""
-    try:
-        # What yaml.safe_load does, with a look at the nodes on the way.
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
-        node = loader.get_single_node()
-        repeated = _repeated_key(node)
-        content = None if node is None else loader.construct_document(node)
-    # PyYAML raises also what its constructors do: ValueError for the date 2001-99-99, and so on.
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(str(path), f"a YAML file ({reason})", path.name) from None
-    if repeated is not None:
-        raise ConfigError(f"{path}: {repeated}", "each key once", "the same key again")
-    return content
-
-
-def _repeated_key(root: yaml.Node | None) -> str | None:
-    """A key that a mapping has twice (YAML would keep the last without a word)."""
-    todo, seen = [root], set()
-    while todo:
-        node = todo.pop()
-        if node is None or id(node) in seen:  # anchors make loops
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            todo += node.value
-        if isinstance(node, yaml.MappingNode):
-            names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            for name in names:
-                if names.count(name) > 1:
-                    return str(name)
-            todo += [value for _, value in node.value]
-    return None
-
-
-_SHORT = reprlib.Repr()
-_SHORT.maxlevel = 2  # aliases can make a small file's values exponentially large
-
-
-class _Shown:
-    """A value in an error message, cut to a readable length whatever it holds."""
-
-    def __init__(self, value: Any) -> None:
-        if isinstance(value, int) and abs(value) > HUGE:
-            self._text = "a huge number"  # Python does not write out thousands of digits
-        elif isinstance(value, str) and len(value) < 200:
-            self._text = repr(value)
-        else:
-            self._text = _SHORT.repr(value)
-
-    def __repr__(self) -> str:
-        return self._text
-
-
-@dataclass(frozen=True)
-class _Node:
-    """A value of a YAML file and where it stands."""
-
-    file: str
-    key: str
-    value: Any
-
-    def check(self, expected: str, valid: bool, choices: Iterable[Any] | None = None) -> None:
-        """Raise ConfigError unless ``valid``."""
-        if not valid:
-            place = f"{self.file}: {self.key}" if self.key else self.file
-            raise ConfigError(place, expected, _Shown(self.value), choices)
-
-    def choice(self, choices: Iterable[Any]) -> Any:
-        """The value, which has to be one of ``choices``."""
-        known = list(choices)
-        self.check("one of the choices", isinstance(self.value, str) and self.value in known, known)
-        return self.value
-
-    def text(self) -> str:
-        """The value, which has to be text that is not empty."""
-        self.check("text", isinstance(self.value, str) and bool(self.value.strip()))
-        return str(self.value)
-
-    def keys(self, required: Sequence[str], optional: Sequence[str] = ()) -> None:
-        """Check that this is a mapping that has all required keys and no unknown one."""
-        self.check("a mapping", isinstance(self.value, dict))
-        known = [*required, *optional]
-        for key in self.value:
-            if key not in known:
-                place = _Node(self.file, self._path(key), key)
-                place.check("a known key", False, known)
-        for key in required:
-            if key not in self.value:
-                _Node(self.file, self._path(key), None).check("a value", False)
-
-    def _path(self, key: object) -> str:
-        shown = key if isinstance(key, str) and len(key) < 80 else _Shown(key)
-        return f"{self.key}.{shown}" if self.key else f"{shown}"
-
-    def get(self, key: str, default: Any = None) -> "_Node":
-        """The value of ``key``, or ``default``."""
-        return _Node(self.file, self._path(key), self.value.get(key, default))
-
-    def named_items(self) -> Iterable[tuple[str, "_Node"]]:
-        """The items of a mapping by names that placeholders can use."""
-        self.check("a mapping of names to values", isinstance(self.value, dict))
-        for name in self.value:
-            place = _Node(self.file, self._path(name), name)
-            place.check("a name (small letters, digits, _)", _matches(r"[a-z][a-z0-9_]*", name))
-            yield name, self.get(name)
-
-    def languages(self) -> dict[str, str]:
-        """A text for each language."""
-        self.keys(LANGUAGES)
-        return {language: self.get(language).text() for language in LANGUAGES}
-
-
-def _matches(pattern: str, value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(pattern, value) is not None
-
-
-def _number(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and abs(value) < HUGE
-
-
 _PART_KEYS = (
     "where", "control", "against", "paired_by", "reduce", "reduce_control", "compare", "smallest",
     "unit", "deciding",
 )  # fmt: skip
 
 
-def _part(node: _Node, experiments: Collection[str] | None) -> Part:
+def _part(node: Node, experiments: Collection[str] | None) -> Part:
     node.keys(("label", "experiment", "metric", "treatment", "direction"), _PART_KEYS)
     experiment = node.get("experiment")
     experiment.text()
@@ -493,12 +368,12 @@ def _part(node: _Node, experiments: Collection[str] | None) -> Part:
     )
 
 
-def _metric(node: _Node) -> tuple[str, dict[str, Any]]:
+def _metric(node: Node) -> tuple[str, dict[str, Any]]:
     """Name and options, those left out at their defaults."""
     if isinstance(node.value, dict):
         named, label = node, node.get("name")
     else:
-        named, label = _Node(node.file, node.key, {"name": node.value}), node
+        named, label = Node(node.file, node.key, {"name": node.value}), node
     chosen: str = label.choice(METRICS)
     metric = METRICS[chosen]
     needed = [key for key, option in metric.options.items() if option.default is REQUIRED]
@@ -514,13 +389,13 @@ def _metric(node: _Node) -> tuple[str, dict[str, Any]]:
     return chosen, options
 
 
-def _control(node: _Node, metric: str) -> tuple[Selection | None, float | None]:
+def _control(node: Node, metric: str) -> tuple[Selection | None, float | None]:
     both = "control" in node.value, "against" in node.value
     node.check("either control (cells) or against (a number)", both in ((1, 0), (0, 1)))
     if both[0]:
         return _selection(node.get("control")), None
     against = node.get("against")
-    against.check("a number", _number(against.value))
+    against.check("a number", is_number(against.value))
     expected = f"control: {metric} compares two runs"
     against.check(expected, METRICS[metric].match is None)
     if node.value.get("compare") == "ratio":
@@ -528,28 +403,28 @@ def _control(node: _Node, metric: str) -> tuple[Selection | None, float | None]:
     return None, float(against.value)
 
 
-def _selection(node: _Node) -> Selection:
+def _selection(node: Node) -> Selection:
     """A mapping of columns to a value or a list of values, or a list of such mappings."""
     if isinstance(node.value, list):
         node.check("at least one mapping", bool(node.value))
-        cells = [_Node(node.file, f"{node.key}[{i}]", cell) for i, cell in enumerate(node.value)]
+        cells = [Node(node.file, f"{node.key}[{i}]", cell) for i, cell in enumerate(node.value)]
     else:
         cells = [node]
     return tuple(_cell(cell) for cell in cells)
 
 
-def _cell(node: _Node) -> dict[str, tuple[Any, ...]]:
+def _cell(node: Node) -> dict[str, tuple[Any, ...]]:
     node.keys((), SELECTABLE)
     chosen = {}
     for column in node.value:
         own = node.get(column)
         listed = own.value if isinstance(own.value, list) else [own.value]
         own.check("a value or a list of values", bool(listed))
-        chosen[column] = tuple(_level(_Node(own.file, own.key, v), column) for v in listed)
+        chosen[column] = tuple(_level(Node(own.file, own.key, v), column) for v in listed)
     return chosen
 
 
-def _level(node: _Node, column: str) -> Any:
+def _level(node: Node, column: str) -> Any:
     value = node.value
     if column in (*SWITCHES, RECOMMENDED):
         node.check("true or false", isinstance(value, bool))
@@ -558,20 +433,20 @@ def _level(node: _Node, column: str) -> Any:
             return str(value)
         node.check("a name", isinstance(value, str))
     else:
-        node.check("a number or null", value is None or _number(value))
+        node.check("a number or null", value is None or is_number(value))
     return value
 
 
-def _columns(node: _Node) -> tuple[str, ...]:
+def _columns(node: Node) -> tuple[str, ...]:
     """A column or a list of columns."""
     listed = node.value if isinstance(node.value, list) else [node.value]
     for name in listed:
-        _Node(node.file, node.key, name).choice(SELECTABLE)
+        Node(node.file, node.key, name).choice(SELECTABLE)
     node.check("each column once", len(set(listed)) == len(listed))
     return tuple(listed)
 
 
-def _reduction(node: _Node, paired_by: Sequence[str], metric: str) -> Reduction | None:
+def _reduction(node: Node, paired_by: Sequence[str], metric: str) -> Reduction | None:
     if node.value is None:
         return None
     node.keys(("function", "over"), ("by", "held_out"))
@@ -593,23 +468,23 @@ def _reduction(node: _Node, paired_by: Sequence[str], metric: str) -> Reduction 
     return Reduction(function, over, by.value, held_out.value)
 
 
-def _smallest(node: _Node, compare: str, direction: str, share: bool) -> float:
+def _smallest(node: Node, compare: str, direction: str, share: bool) -> float:
     if compare == "ratio":
         least = 1.0
-        node.check("a number >= 1 (a ratio has no default)", _number(node.value))
+        node.check("a number >= 1 (a ratio has no default)", is_number(node.value))
     else:
         least = 0.0
         if node.value is None and share:
             return SMALLEST
         expected = "a number >= 0 (only accuracies and other shares have a default)"
-        node.check(expected, _number(node.value))
+        node.check(expected, is_number(node.value))
     node.check(f"a number >= {least:g}", node.value >= least)
     expected = f"a number > {least:g}: no effect is equal to a number within nothing"
     node.check(expected, direction != "equal" or node.value > least)
     return float(node.value)
 
 
-def _cases(node: _Node, parts: Mapping[str, Part]) -> dict[str, dict[str, str]]:
+def _cases(node: Node, parts: Mapping[str, Part]) -> dict[str, dict[str, str]]:
     cases = {}
     for name, case in node.named_items():
         case.check("another name than a verdict's", name not in VERDICTS)
@@ -620,12 +495,15 @@ def _cases(node: _Node, parts: Mapping[str, Part]) -> dict[str, dict[str, str]]:
 
 
 def _finding(
-    node: _Node, parts: Mapping[str, Part], cases: Mapping[str, Any]
+    node: Node, parts: Mapping[str, Part], cases: Mapping[str, Any]
 ) -> dict[str, dict[str, str]]:
     """Sentences by case, for all cases or for none."""
     if node.value == {}:
         return {}
-    node.keys((*SAID, *cases))
+    # no direction but these two leaves anything between what supports and what refutes
+    between = any(part.deciding and part.direction in OPEN_ENDED for part in parts.values())
+    possible = [verdict for verdict in SAID if between or verdict != NO_EFFECT]
+    node.keys((*possible, *cases))
     finding = {case: node.get(case).languages() for case in node.value}
     for case, sentences in finding.items():
         for language in sentences:
@@ -633,7 +511,7 @@ def _finding(
     return finding
 
 
-def _check_placeholders(node: _Node, parts: Mapping[str, Part]) -> None:
+def _check_placeholders(node: Node, parts: Mapping[str, Part]) -> None:
     """Raise ConfigError for a placeholder of a sentence that could not be filled."""
     try:
         pieces = list(string.Formatter().parse(node.value))
@@ -643,11 +521,11 @@ def _check_placeholders(node: _Node, parts: Mapping[str, Part]) -> None:
     names = list(_placeholders(parts))
     for _, name, form, conversion in pieces:
         if name is not None:
-            place = _Node(node.file, node.key, "{" + name + "}")
+            place = Node(node.file, node.key, "{" + name + "}")
             place.check("a placeholder for what there is", name in names, names)
-            place = _Node(node.file, node.key, form)
+            place = Node(node.file, node.key, form)
             place.check("a format", form in ("", *UNITS), UNITS)
-            place = _Node(node.file, node.key, conversion)
+            place = Node(node.file, node.key, conversion)
             place.check("no conversion", conversion is None)
 
 

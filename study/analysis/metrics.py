@@ -26,6 +26,7 @@ from study.analysis.frames import (
     Results,
     count_diverged,
 )
+from study.analysis.reading import HUGE
 from study.network.trainer import Point
 from study.records.cells import CELL
 from study.records.record import METRICS as SPLIT_METRICS
@@ -34,7 +35,6 @@ from study.records.record import VALIDATION
 FINAL_METRICS = (*SPLIT_METRICS, *VALIDATION)
 COLUMNS = [*CONFIG_COLUMNS, "status", "value"]
 REQUIRED = object()
-HUGE = 1e300  # no number of a claim is that large
 SHARES = ("saturated_share", "mean_abs_correlation")  # layer statistics in [0, 1]
 MOMENTS = ("init", "end")
 OVER_LAYERS = ("last", "mean", "max", "min")  # of the hidden layers

@@ -1,7 +1,7 @@
 """Verdicts for other programs: ``claims.json`` (``docs/claims.md``)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,13 +11,23 @@ from study.analysis import verdicts
 from study.analysis.claims import Judgement, spent
 from study.analysis.findings import Finding
 from study.analysis.intervals import LEVEL, Estimate
+from study.analysis.registry import Registration
 from study.records.plan import StudyPlan
 
 SCHEMA = 2
 
 
-def to_json(judgements: Sequence[Judgement], plan: StudyPlan) -> dict[str, Any]:
-    """Every verdict with its numbers as plain JSON values; see ``docs/claims.md``."""
+def to_json(
+    judgements: Sequence[Judgement],
+    plan: StudyPlan,
+    registrations: Mapping[str, Registration] | None = None,
+) -> dict[str, Any]:
+    """Every verdict with its numbers as plain JSON values; see ``docs/claims.md``.
+
+    Args:
+        registrations: whether each claim was declared before its runs, by id, where it is known.
+    """
+    known = registrations or {}
     return {
         "schema": SCHEMA,
         "study": plan.name,
@@ -32,11 +42,13 @@ def to_json(judgements: Sequence[Judgement], plan: StudyPlan) -> dict[str, Any]:
             {"seeds": seeds, "alpha": alpha}
             for seeds, alpha in zip([None, *plan.looks], spent(plan), strict=True)
         ],
-        "claims": [_claim_json(judgement) for judgement in judgements],
+        "claims": [
+            _claim_json(judgement, known.get(judgement.claim.id)) for judgement in judgements
+        ],
     }
 
 
-def _claim_json(judgement: Judgement) -> dict[str, Any]:
+def _claim_json(judgement: Judgement, registration: Registration | None) -> dict[str, Any]:
     claim = judgement.claim
     return {
         "id": claim.id,
@@ -45,6 +57,8 @@ def _claim_json(judgement: Judgement) -> dict[str, Any]:
         "chapter": claim.chapter,
         "beyond": claim.beyond,
         "digest": claim.digest,
+        "registration": registration and registration.status,
+        "declared": registration and registration.declared and registration.declared.isoformat(),
         "statement": claim.statement,
         "scope": {name: [_number(value) for value in v] for name, v in judgement.scope.items()},
         "settings": list(judgement.settings),

@@ -40,6 +40,7 @@ VERDICTS = SUPPORTED, NO_EFFECT, REFUTED, INCONCLUSIVE, NOT_JUDGED = (
     "supported", "no_effect", "refuted", "inconclusive", "not_judged"
 )  # fmt: skip
 DIRECTIONS = ("less", "greater", "equal", "at_most", "at_least")
+OPEN_ENDED = ("less", "greater")  # between whose regions there is no effect that matters
 ALPHA = 0.05
 FEWEST = 6  # seeds, for any verdict
 MOST = 100_000  # seeds; nobody would run more
@@ -114,7 +115,7 @@ def part_levels(evidence: Evidence, direction: str, smallest: float) -> PartLeve
     between = max(_outside(evidence, supporting), not_refuted)
     own = Levels(
         supported=min(2 * _inside(evidence, supporting), 1.0),
-        no_effect=between if direction in ("greater", "less") else 1.0,
+        no_effect=between if direction in OPEN_ENDED else 1.0,
         refuted=min(2 * _inside(evidence, refuting), 1.0),
     )
     return PartLevels(own, not_refuted)

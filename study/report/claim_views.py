@@ -6,15 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.analysis.claims import Judgement
-from study.analysis.declarations import Part
-from study.analysis.findings import Finding
+from study.analysis import verdicts
+from study.analysis.claims import Judgement, spent
+from study.analysis.declarations import Claim, Part
+from study.analysis.findings import LEARNED, Finding
 from study.analysis.intervals import Estimate
-from study.analysis.verdicts import INCONCLUSIVE
+from study.analysis.registry import EXPLORATORY, REGISTERED, Registration
+from study.analysis.typography import typeset
+from study.analysis.verdicts import INCONCLUSIVE, NO_EFFECT, NOT_JUDGED
+from study.records.plan import StudyPlan
+from study.report import tables
+from study.report.scope import scope_words
 from study.report.strip import Strip, strip
 from study.report.text import Text, kept_together
 
-MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
+MARKS = {"supported": "✓", "no_effect": "≈", "refuted": "✗", "inconclusive": "?", "not_judged": "–"}
+LECTURE = "lecture"  # the chapter of the claims that come with the study
+# Claims that are counted together: those of the lecture, its claims at other settings, what the
+# same runs say beyond it, and claims of a user's own.
+GROUPS = ("lecture", "settings", "beyond", "own")
+MOST_SEEDS = 10_000  # more is said as "more than"
 
 
 @dataclass(frozen=True)
@@ -26,20 +37,26 @@ class PartView:
         effect, interval: with their unit; the interval is empty where there is none. Against a
             constant it is the value itself.
         claimed: where the claim says that lies, from the smallest effect that matters.
-        n, method: how many pairs, and how the interval was made.
-        verdict, uncorrected: after and before Holm's correction.
+        n, method: how many seeds, and how the interval was made.
+        narrow: the 90 % interval, where it is what gives the verdict.
+        verdict, uncorrected: after and before the correction.
         mark: of the verdict.
-        p, p_holm: two-sided.
+        p, p_corrected: the smallest error level of a verdict, before and after the correction.
         treatment, control: means of both sides with intervals, or the constant.
         deciding: whether the claim's verdict depends on it.
         diverged: how many of the runs diverged.
-        reason: why there is no verdict; empty where there is one.
+        reason: why it is open or not judged; empty where it is decided.
+        instead: a few words that stand for the numbers where there is none.
+        needs: how many seeds would probably decide it; empty where it is decided.
+        chosen: the levels that the sides are compared at, where they were chosen.
+        edge: which of them is at the end of what was tried.
         strip: where the interval lies, as numbers for a drawing; None where there is none.
     """
 
     label: str
     effect: str
     interval: str
+    narrow: str
     claimed: str
     n: int
     method: str
@@ -47,12 +64,16 @@ class PartView:
     uncorrected: str
     mark: str
     p: str
-    p_holm: str
+    p_corrected: str
     treatment: str
     control: str
     deciding: bool
     diverged: int
     reason: str
+    instead: str
+    needs: str
+    chosen: str
+    edge: str
     strip: Strip | None
 
 
@@ -61,10 +82,15 @@ class ClaimView:
     """A claim with its verdict.
 
     Attributes:
+        group: with which it is counted (``GROUPS``).
         statement: in the page's language; ``original`` the lecture's words where that is another.
         short: what it is about, in a few words.
-        uncorrected: the verdict before Holm's correction.
-        note: why it is inconclusive, in a few words; empty where it is not.
+        uncorrected: the verdict before the correction.
+        note: why it is open or not judged, in a few words; empty where it is decided.
+        needs: how many seeds would probably decide it; empty where it is decided.
+        scope: what it was tested on.
+        settings: those that make it another claim than the one declared; mostly empty.
+        registration: whether it was declared before its runs.
         sentence: what was found, for a student.
         command: repeats just the runs of this claim.
     """
@@ -72,7 +98,7 @@ class ClaimView:
     id: str
     section: str
     figure: str
-    beyond: bool
+    group: str
     statement: str
     original: str
     short: str
@@ -80,21 +106,52 @@ class ClaimView:
     uncorrected: str
     mark: str
     note: str
+    needs: str
     reason: str
+    scope: list[str]
+    settings: str
+    registration: str
     sentence: str
     parts: list[PartView]
     command: str
 
 
-def claim_view(judgement: Judgement, text: Text, command: str) -> ClaimView:
-    """``judgement`` in the language of ``text``."""
+def is_of_lecture(claim: Claim) -> bool:
+    """Whether the lecture says it."""
+    return claim.chapter == LECTURE and not claim.beyond
+
+
+def group_of(judgement: Judgement) -> str:
+    """With which claims it is counted."""
+    if judgement.settings:
+        return "settings"
+    if judgement.claim.chapter != LECTURE:
+        return "own"
+    return "beyond" if judgement.claim.beyond else "lecture"
+
+
+def claim_view(
+    judgement: Judgement,
+    text: Text,
+    command: str,
+    *,
+    registration: Registration | None = None,
+    data: str = "",
+) -> ClaimView:
+    """``judgement`` in the language of ``text``.
+
+    Args:
+        command: repeats just the runs of this claim.
+        registration: whether it was declared before its runs; None: never.
+        data: the study's data set, which the scope need not name again.
+    """
     claim, language = judgement.claim, text.language
-    original = claim.statement.get("ko", "") if language != "ko" and not claim.beyond else ""
+    original = claim.statement.get("ko", "") if language != "ko" and is_of_lecture(claim) else ""
     return ClaimView(
         id=claim.id,
         section=claim.section,
         figure=claim.figure,
-        beyond=claim.beyond,
+        group=group_of(judgement),
         statement=claim.statement[language],
         original=original,
         short=claim.short.get(language, ""),
@@ -102,7 +159,13 @@ def claim_view(judgement: Judgement, text: Text, command: str) -> ClaimView:
         uncorrected=judgement.uncorrected,
         mark=MARKS[judgement.verdict],
         note=_note(judgement, text),
-        reason=_reason(judgement.reason, text),
+        needs=_needs(judgement.verdict, judgement.seeds_needed, text),
+        reason=_reason(judgement.reason, _reasoning(judgement), text),
+        scope=scope_words(judgement.scope, text, data),
+        settings=_settings(judgement, text),
+        registration=_registration(
+            registration or Registration(EXPLORATORY), bool(judgement.runs), text
+        ),
         sentence=kept_together(sentence(judgement, text)),
         parts=[part_view(finding, text) for finding in judgement.findings.values()],
         command=command,
@@ -116,10 +179,12 @@ def part_view(finding: Finding, text: Text) -> PartView:
         (finding.treatment, part.side_unit) if _absolute(part) else (finding.effect, part.unit)
     )
     effect, interval = text.mean_and_interval(shown, unit)
+    instead = _instead(finding, text)
     return PartView(
         label=part.label[text.language],
         effect=effect,
-        interval=interval,
+        interval="" if instead else interval,
+        narrow=_narrow(finding, text),
         claimed=_claimed(part, unit, text),
         n=finding.effect.n,
         method=method(finding.effect, text),
@@ -127,18 +192,33 @@ def part_view(finding: Finding, text: Text) -> PartView:
         uncorrected=finding.uncorrected,
         mark=MARKS[finding.verdict],
         p=_p_value(finding.p),
-        p_holm=_p_value(finding.p_corrected),
+        p_corrected=_p_value(finding.p_corrected),
         treatment=_side(finding.treatment, part.side_unit, text),
         control=_control(finding, text),
         deciding=part.deciding,
         diverged=finding.diverged,
-        reason=_reason(finding.reason, text),
-        strip=strip(finding.effect, part.smallest, part.compare, part.direction),
+        reason=_reason(finding.reason, finding, text),
+        instead=instead,
+        needs=_needs(finding.verdict, finding.seeds_needed, text) if part.deciding else "",
+        chosen=_chosen(finding, text),
+        edge=_edge(finding, text),
+        strip=strip(
+            finding.effect,
+            part.smallest,
+            part.compare,
+            part.direction,
+            finding.narrow if finding.verdict == NO_EFFECT else None,
+        ),
     )
 
 
 def sentence(judgement: Judgement, text: Text) -> str:
-    """The claim's own sentence for what was found, or a general one if it has none."""
+    """The claim's own sentence for what was found, or a general one if it has none.
+
+    What is not judged has no sentence but the reason: numbers would pass for a finding.
+    """
+    if judgement.verdict == NOT_JUDGED:
+        return _reason(judgement.reason, _reasoning(judgement), text)
     wordings = judgement.claim.finding.get(judgement.case)
     missing = any(math.isnan(finding.effect.mean) for finding in judgement.findings.values())
     if wordings is None or missing:
@@ -178,21 +258,16 @@ def _claimed(part: Part, unit: str, text: Text) -> str:
 def _in_words(finding: Finding, text: Text) -> str:
     label = finding.part.label[text.language]
     if math.isnan(finding.effect.mean):
-        return f"{label}: {_reason(finding.reason, text) or '–'}"
+        return f"{label}: {_instead(finding, text) or '–'}"
     return f"{label} {text.quantity(finding.effect, finding.part.unit)}"
 
 
 def tally(views: Sequence[ClaimView]) -> dict[str, dict[str, int]]:
-    """How many claims got which verdict: of the lecture, beyond it, and of all.
+    """How many claims of each group got which verdict.
 
-    ``corrected`` is how many of them are inconclusive by Holm's correction alone.
+    ``corrected`` is how many of them are inconclusive by the correction alone.
     """
-    groups = {
-        "lecture": [view for view in views if not view.beyond],
-        "beyond": [view for view in views if view.beyond],
-        "all": list(views),
-    }
-    return {name: _count(group) for name, group in groups.items()}
+    return {name: _count([view for view in views if view.group == name]) for name in GROUPS}
 
 
 def _count(views: Sequence[ClaimView]) -> dict[str, int]:
@@ -203,10 +278,41 @@ def _count(views: Sequence[ClaimView]) -> dict[str, int]:
     }  # fmt: skip
 
 
-def count_tests(judgements: Sequence[Judgement]) -> int:
-    """How many tests Holm's correction counts."""
-    findings = (finding for each in judgements for finding in each.findings.values())
-    return sum(not math.isnan(finding.p_corrected) for finding in findings)
+def summary(group: str, counts: Mapping[str, int], declared: int, text: Text) -> str:
+    """What the runs say of a group's claims, in a sentence.
+
+    Args:
+        group: one of ``GROUPS``.
+        counts: of ``tally``.
+        declared: how many claims the lecture has.
+    """
+    listed = [
+        text.page[f"summary_{verdict}"].format(count=counts[verdict])
+        for verdict in MARKS
+        if counts[verdict]
+    ]
+    whole = group != "lecture" or counts["total"] == declared
+    said = text.page[f"summary_{group}" if whole else "summary_lecture_part"].format(
+        declared=declared, total=counts["total"], listed=_enumerated(listed, text)
+    )
+    if counts["corrected"]:
+        said += " " + text.page["summary_corrected"].format(corrected=counts["corrected"])
+    return said
+
+
+def _enumerated(words: Sequence[str], text: Text) -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return text.page["and"].format(first=", ".join(words[:-1]), last=words[-1])
+
+
+def looks(plan: StudyPlan, text: Text) -> str:
+    """How the error level is spent, where claims that are open are judged again; else empty."""
+    if not plan.looks:
+        return ""
+    first, *later = (f"{100 * level:.2g}" for level in spent(plan))
+    seeds = ", ".join(str(look) for look in plan.looks)
+    return text.page["looks_rule"].format(seeds=seeds, first=first, later=later[0])
 
 
 def method(estimate: Estimate, text: Text) -> str:
@@ -249,15 +355,107 @@ def _p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _note(judgement: Judgement, text: Text) -> str:
-    if judgement.verdict != INCONCLUSIVE:
+def _narrow(finding: Finding, text: Text) -> str:
+    """The interval of the two one-sided tests, where they say that there is no effect."""
+    if NO_EFFECT not in (finding.verdict, finding.uncorrected):
         return ""
-    if judgement.uncorrected != INCONCLUSIVE:
-        return text.page["note_corrected"].format(
-            before=text.page[f"verdict_{judgement.uncorrected}"]
+    _, interval = text.mean_and_interval(finding.narrow, finding.part.unit)
+    return text.page["narrow"].format(interval=interval) if interval else ""
+
+
+def _note(judgement: Judgement, text: Text) -> str:
+    if judgement.reason is None:
+        return ""
+    return text.page[f"note_{judgement.reason}"].format(
+        before=text.page[f"verdict_{judgement.uncorrected}"]
+    )
+
+
+def _needs(verdict: str, seeds: int | None, text: Text) -> str:
+    """How many seeds would probably decide what is inconclusive."""
+    if verdict != INCONCLUSIVE:
+        return ""
+    if seeds is None:
+        return text.page["needs_unknown"]
+    if seeds > MOST_SEEDS:
+        return text.page["needs_many"].format(count=MOST_SEEDS)
+    return text.page["needs_seeds"].format(count=seeds)
+
+
+def _reasoning(judgement: Judgement) -> Finding | None:
+    """The part that a claim is open, or not judged, because of."""
+    deciding = [each for each in judgement.findings.values() if each.part.deciding]
+    return next((each for each in deciding if each.reason == judgement.reason), None)
+
+
+def _reason(reason: str | None, finding: Finding | None, text: Text) -> str:
+    """A sentence for ``reason``, with what the part of which it holds gives."""
+    if reason is None:
+        return ""
+    detail = {} if finding is None else dict(finding.detail)
+    columns = str(detail.get("columns", "")).split(", ")
+    words = {
+        "experiment": finding.part.experiment if finding is not None else "–",
+        "count": detail.get("count", 0),
+        "seeds": detail.get("seeds", 0),
+        "fewest": detail.get("fewest", verdicts.FEWEST),
+        "columns": ", ".join(text.label(name) for name in columns),
+        "learned": round(100 * LEARNED),
+    }
+    return text.page[f"reason_{reason}"].format(**words)
+
+
+def _instead(finding: Finding, text: Text) -> str:
+    """What stands where a part has no number."""
+    if not math.isnan(finding.effect.mean):
+        return ""
+    return text.page[f"note_{finding.reason}"].format(before="") if finding.reason else ""
+
+
+def _chosen(finding: Finding, text: Text) -> str:
+    """``chosen: learning rate 1 (with), 0.1 (against)``; empty where nothing was."""
+    sides = [
+        f"{_levels(finding, side, text)} ({text.page[f'chosen_{side}']})"
+        for side in ("treatment", "control")
+        if finding.levels.get(side)
+    ]
+    return text.page["chosen"].format(levels=", ".join(sides)) if sides else ""
+
+
+def _edge(finding: Finding, text: Text) -> str:
+    """Which choice is at the end of what was tried: a better one may lie beyond."""
+    return " ".join(
+        text.page["edge"].format(
+            level=_levels(finding, side, text), side=text.page[f"chosen_{side}"]
         )
-    return text.page[f"note_{judgement.reason}"]
+        for side in finding.edges
+    )
 
 
-def _reason(reason: str | None, text: Text) -> str:
-    return text.page[f"reason_{reason}"] if reason else ""
+def _levels(finding: Finding, side: str, text: Text) -> str:
+    """``learning rate 0.1`` for what a side was compared at; several with a semicolon."""
+    part = finding.part
+    reduction = part.reduce if side == "treatment" else part.reduce_control
+    names = reduction.over if reduction is not None else ()
+    return "; ".join(
+        ", ".join(
+            f"{text.label(name)} {text.label(typeset(tables.cell_text(value)))}"
+            for name, value in zip(names, level, strict=True)
+        )
+        for level in finding.levels.get(side, ())
+    )
+
+
+def _settings(judgement: Judgement, text: Text) -> str:
+    if not judgement.settings:
+        return ""
+    key = "settings_lecture" if is_of_lecture(judgement.claim) else "settings_other"
+    return text.page[key].format(settings=", ".join(judgement.settings))
+
+
+def _registration(registration: Registration, judged: bool, text: Text) -> str:
+    status = registration.status
+    if status == REGISTERED and not judged:  # there is no run that it could be before
+        status = "only"
+    day = registration.declared
+    return text.page[f"registration_{status}"].format(date=day.isoformat() if day else "")

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pandas as pd
 
 from study.analysis.frames import Results, runs_frame
+from study.analysis.registry import Registry
 from study.records.cells import CELL
 from study.records.config import overrides
 from study.records.record import RunSummary, Status
@@ -41,6 +42,29 @@ def origin(results: Results, text: Text) -> dict[str, Any]:
         "libraries": _distinct(record.provenance["libraries"] for record in records),
         "machines": _distinct(record.provenance["machine"] for record in records),
     }
+
+
+def used_seeds(results: Results, registry: Registry, text: Text) -> str:
+    """Whether earlier reports have used the seeds of this one."""
+    seeds = sorted({int(record.config["seed"]) for record in results.records.values()})
+    if not registry.known:
+        return text.page["seeds_unknown"]
+    used = registry.used(seeds)
+    if not used:
+        return text.page["seeds_unused"].format(seeds=_ranges(seeds))
+    reports = "; ".join(f"{each.first}–{each.last}: {each.used[text.language]}" for each in used)
+    return text.page["seeds_used"].format(seeds=_ranges(seeds), reports=reports)
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """``100–109, 120`` for sorted numbers."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
 
 
 def _distinct(items: Any) -> list[dict[str, Any]]:

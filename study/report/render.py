@@ -15,6 +15,8 @@ from study.analysis.claims import judge
 from study.analysis.declarations import Claim
 from study.analysis.figures.style import house_style, korean_font
 from study.analysis.frames import Results
+from study.analysis.registry import load_registry
+from study.analysis.verdicts import FEWEST
 from study.errors import ConfigError, StoreError
 from study.paths import templates_folder
 from study.records.plan import StudyPlan
@@ -22,9 +24,9 @@ from study.records.record import RunRecord
 from study.records.runs import Runs
 from study.records.store import write_atomically
 from study.report import files, grid_page
-from study.report.claim_views import count_tests, tally
+from study.report.claim_views import GROUPS, MARKS, looks, summary, tally
 from study.report.drawing import drawing, figure_text
-from study.report.origin import citation, divergences, failures, origin
+from study.report.origin import citation, divergences, failures, origin, used_seeds
 from study.report.sections import FIGURES
 from study.report.svg import png
 from study.report.text import Text, languages, load_text
@@ -81,7 +83,7 @@ def render_study(
     report = make_report(results, claims, tuple(pages), console=console, workers=workers)
     target = Path(folder) / plan.name
     content = {name: render_page(report, load_text(each), pages) for each, name in pages.items()}
-    content |= files.machine_readable(report.judgements, results, report.drawings)
+    content |= files.machine_readable(report)
     try:
         for name, text in content.items():
             path = target / name
@@ -112,7 +114,7 @@ def make_report(
     """Draw the figures and judge the claims."""
     with drawing(results, languages, workers=workers, console=console) as drawings:
         judgements = judge(claims, results)
-        return Report(results, drawings(), judgements)
+        return Report(results, drawings(), judgements, claims, load_registry())
 
 
 def export_figure(results: Results, figure_id: str, path: Path, language: str = "en") -> None:
@@ -149,6 +151,7 @@ def render_page(report: Report, text: Text, pages: Mapping[str, str] | None = No
     results = report.results
     claims = claim_views(report, text)
     sections = section_views(report, text, claims)
+    counts = tally(claims)
     templates = templates_folder()
     style = "".join(
         (templates / name).read_text(encoding="utf-8") for name in ("style.css", "explorer.css")
@@ -164,10 +167,22 @@ def render_page(report: Report, text: Text, pages: Mapping[str, str] | None = No
             plan=results.plan,
             origin=origin(results, text),
             cite=citation(results, text),
-            tally=tally(claims),
-            tests=count_tests(report.judgements),
+            tally=counts,
+            summaries={
+                group: summary(group, counts[group], report.coverage.declared, text)
+                for group in GROUPS
+            },
+            verdicts=list(MARKS),
+            coverage=report.coverage,
+            missing_parts=report.coverage.lines(text),
+            looks=looks(results.plan, text),
+            fewest=FEWEST,
+            rules_declared=report.registry.rules,
+            used_seeds=used_seeds(results, report.registry, text),
             claims=claims,
             sections=sections,
+            section_words=text.sections,
+            anchors=[name for each in sections for name in (each.id, *each.figures)],
             divergences=divergences(results, text),
             failures=failures(results, text),
             downloads={"claims": files.CLAIMS, "runs": files.RUNS},

@@ -1,7 +1,7 @@
 """What the page shows of sections and figures, in one language: templates format, views compute."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,9 +16,11 @@ from study.analysis.figures.grid_cells import EXPERIMENT
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.frames import Results
 from study.analysis.grid_data import explorer_data, ranking_data
+from study.analysis.registry import EXPLORATORY, Registration, Registry
 from study.errors import MergedCellsError
 from study.report import tables
 from study.report.claim_views import ClaimView, claim_view, interval_note
+from study.report.coverage import Coverage, coverage
 from study.report.drawing import Drawing
 from study.report.origin import count_outcomes
 from study.report.sections import SECTIONS
@@ -84,11 +86,15 @@ class Report:
         results: the stored runs.
         drawings: of the figures that have runs, by id.
         judgements: the verdicts on the claims.
+        declared: all claims that are declared, also those of which the study has nothing.
+        registry: what was declared before its runs.
     """
 
     results: Results
     drawings: Mapping[str, Drawing]
     judgements: Sequence[Judgement]
+    declared: Sequence[Claim] = ()
+    registry: Registry = field(default_factory=Registry)
 
     @cached_property
     def _grid(self) -> Results:
@@ -105,6 +111,22 @@ class Report:
         return ranking_data(self._grid)
 
     @cached_property
+    def registrations(self) -> dict[str, Registration]:
+        """Whether each claim was declared before its runs, by id."""
+        return {each.claim.id: self._registration(each) for each in self.judgements}
+
+    def _registration(self, judgement: Judgement) -> Registration:
+        if judgement.settings:  # which nobody declared, whatever its digest says
+            return Registration(EXPLORATORY)
+        runs = (self.results.records[run] for run in judgement.runs)
+        return self.registry.of(judgement.claim, (str(r.provenance["started"]) for r in runs))
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """What the study has of the whole."""
+        return coverage(self.results, self.declared, self.judgements)
+
+    @cached_property
     def explorer(self) -> dict[str, Any]:
         """What the explorer shows (``grid_data.explorer_data``)."""
         return explorer_data(self._grid)
@@ -113,7 +135,13 @@ class Report:
 def claim_views(report: Report, text: Text) -> list[ClaimView]:
     """The claims with their verdicts."""
     return [
-        claim_view(judgement, text, _claim_command(judgement.claim, report.results))
+        claim_view(
+            judgement,
+            text,
+            _claim_command(judgement.claim, report.results),
+            registration=report.registrations[judgement.claim.id],
+            data=report.results.plan.data,
+        )
         for judgement in report.judgements
     ]
 

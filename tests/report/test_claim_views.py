@@ -1,18 +1,23 @@
 """Verdicts as the page shows them: numbers that agree, bounds, and why one is open."""
 
-import math
+import dataclasses
+from datetime import date
 
 import pandas as pd
 import pytest
 
 from study.analysis.claims import Judgement
-from study.analysis.declarations import Claim, Part
-from study.analysis.findings import Finding
+from study.analysis.declarations import Claim, Part, Reduction
+from study.analysis.findings import UNKNOWN, Finding
 from study.analysis.intervals import Estimate
-from study.report.claim_views import claim_view, count_tests, part_view, tally
+from study.analysis.registry import Registration
+from study.analysis.verdicts import OPEN_REASONS, REASONS
+from study.records.plan import StudyPlan
+from study.report.claim_views import GROUPS, MARKS, claim_view, looks, part_view, summary, tally
 from study.report.text import load_text
 
 TEXT = load_text("en")
+DAY = date(2026, 11, 27)
 EFFECT = Estimate(-0.06548, -0.0768, -0.0541, 10)
 
 
@@ -33,7 +38,7 @@ def finding(declared=None, effect=EFFECT, **keys):
         "treatment": Estimate(0.176, 0.161, 0.191, 10),
         "control": Estimate(0.242, 0.235, 0.249, 10),
         "p": 0.001,
-        "p_holm": 0.03,
+        "p_corrected": 0.03,
         "verdict": "supported",
         "uncorrected": "supported",
         "reason": None,
@@ -53,11 +58,15 @@ def against(value, treatment, **keys):
 def judgement(*findings, verdict="supported", uncorrected="supported", reason=None, **keys):
     statement = {"en": "It helps.", "ko": "도움이 된다."}
     parts = {f"p{i}": each.part for i, each in enumerate(findings)}
-    usual = {"id": "C1", "section": "1.1", "figure": "1.1-a", "beyond": False}
+    usual = {
+        "id": "C1", "section": "1.1", "figure": "1.1-a", "beyond": False, "chapter": "lecture",
+    }  # fmt: skip
+    more = {name: keys.pop(name) for name in ("seeds_needed", "scope", "settings") if name in keys}
     claim = Claim(**(usual | {"statement": statement, "parts": parts} | keys))
     return Judgement(
-        claim, dict(zip(parts, findings, strict=True)), verdict, uncorrected, verdict, reason
-    )
+        claim, dict(zip(parts, findings, strict=True)), verdict, uncorrected, verdict, reason,
+        runs=("a",), **more,
+    )  # fmt: skip
 
 
 def view(*args, **keys):
@@ -120,25 +129,172 @@ def test_bound_of_a_ratio_to_a_constant():
     assert (shown.effect, shown.claimed) == ("0.96", "at most 0.08")
 
 
+OPEN = {"verdict": "inconclusive", "uncorrected": "inconclusive", "reason": "interval"}
+NONE = {"verdict": "not_judged", "uncorrected": "not_judged"}
+
+
 def test_claim_that_only_the_correction_leaves_open_says_what_it_was():
-    open_ = finding(verdict="inconclusive", reason="holm", p_holm=0.2)
-    shown = view(open_, verdict="inconclusive", reason="holm")
-    assert shown.note == "supported before Holm’s correction"
+    open_ = finding(verdict="inconclusive", reason="correction", p_corrected=0.2)
+    shown = view(open_, verdict="inconclusive", reason="correction")
+    assert shown.note == "supported before the correction"
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason_is_said_in_a_few_words_and_in_a_sentence(language, reason):
+    text = load_text(language)
+    detail = {"count": 3, "columns": "init, lr", "seeds": 1, "fewest": 6}
+    found = finding(reason=reason, detail=detail, **({} if reason in OPEN_REASONS else NONE))
+    shown = claim_view(judgement(found, reason=reason, **NONE), text, "command")
+    assert 0 < len(shown.note) < 35
+    assert len(shown.reason) > len(shown.note)
+    assert not set("{}") & set(shown.note + shown.reason)
+    assert part_view(found, text).reason == shown.reason
 
 
 @pytest.mark.parametrize(
-    ("reason", "note"),
+    ("reason", "detail", "said"),
     [
-        ("interval", "interval too wide"),
-        ("holm", "interval too wide"),  # of another part
-        ("few_pairs", "fewer than six pairs"),
-        ("missing", "runs missing"),
-        ("not_positive", "no ratio"),
+        ("not_run", {}, "The experiment e, which it needs, is not part of this study."),
+        ("left_out", {"count": 1200}, "Cells of e that it compares are not part"),
+        ("left_out", {"count": 1200}, ": 1,200."),
+        ("missing", {"count": 3}, "missing or failed: 3."),
+        ("missing", {"count": 0}, "One of its sides has no run in e."),
+        (
+            "few_seeds",
+            {"seeds": 1, "fewest": 6},
+            "Seeds: 1; no verdict is given with",
+        ),
+        ("merged", {"columns": "init, lr"}, "Runs that differ in init, learning rate would count"),
+        ("neither_learns", {}, "within 5 points of chance"),
     ],
 )
-def test_claim_that_is_open_on_its_own_says_why(reason, note):
-    shown = view(finding(), verdict="inconclusive", uncorrected="inconclusive", reason=reason)
-    assert shown.note == note
+def test_a_reason_says_what_the_finding_knows(reason, detail, said):
+    assert said in view(finding(reason=reason, detail=detail, **NONE), reason=reason, **NONE).reason
+
+
+def test_what_is_not_judged_says_why_instead_of_a_finding():
+    found = finding(effect=UNKNOWN, reason="neither_learns", **NONE)
+    sentences = {"supported": {"en": "{p0.effect:points}"}}
+    shown = view(found, reason="neither_learns", finding=sentences, **NONE)
+    assert shown.sentence == shown.reason
+    (part_shown,) = shown.parts
+    assert (part_shown.instead, part_shown.interval) == ("neither learns", "")
+    assert part_shown.strip is None
+    assert shown.mark == "–"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        (24, "about 24 seeds would probably decide it"),
+        (1_000_000, "more than 10,000 seeds would be needed to decide it"),
+        (None, "the estimate lies at the edge, so no number of seeds can be said"),
+    ],
+)
+def test_what_is_open_says_how_many_seeds_would_decide_it(seeds, said):
+    open_ = finding(seeds_needed=seeds, **OPEN)
+    shown = view(open_, seeds_needed=seeds, **OPEN)
+    assert (shown.needs, shown.parts[0].needs) == (said, said)
+
+
+def test_what_is_decided_or_decides_nothing_needs_no_more_seeds():
+    shown_only = finding(part(deciding=False), **OPEN)
+    shown = view(finding(), shown_only)
+    assert [shown.needs, *(each.needs for each in shown.parts)] == ["", "", ""]
+
+
+def test_no_effect_that_matters_shows_the_interval_that_says_so():
+    narrow = Estimate(0.001, -0.002, 0.004, 10)
+    flat = finding(
+        effect=Estimate(0.001, -0.003, 0.005, 10), narrow=narrow, verdict="no_effect",
+        uncorrected="no_effect",
+    )  # fmt: skip
+    shown = part_view(flat, TEXT)
+    assert (shown.mark, shown.narrow) == ("≈", "90\u00a0%: −0.2 to 0.4")
+    assert shown.strip.narrow is not None
+    assert part_view(finding(narrow=narrow), TEXT).narrow == ""
+
+
+def chosen(**keys):
+    reduction = Reduction("best", ("lr",), "valid_accuracy")
+    declared = part(reduce=reduction, reduce_control=reduction)
+    return finding(declared, levels={"treatment": [(10.0,)], "control": [(0.1,)]}, **keys)
+
+
+def test_levels_that_were_chosen_are_shown_and_the_end_of_the_list_is_said():
+    shown = part_view(chosen(edges=("treatment",)), TEXT)
+    assert shown.chosen == "compared at learning rate 10 (with), learning rate 0.1 (against)"
+    assert shown.edge == (
+        "learning rate 10 (with) is at the end of what was tried; a better one may lie beyond."
+    )
+    assert part_view(chosen(), TEXT).edge == ""
+    assert part_view(finding(), TEXT).chosen == ""
+
+
+def test_scope_is_short():
+    scope = {"data": ["mnist5k"], "train_size": [4000], "width": [100], "lr": [0.01]}
+    shown = claim_view(judgement(finding(), scope=scope), TEXT, "command", data="mnist5k")
+    assert shown.scope == ["4,000 samples", "width 100", "lr 0.01"]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "words"),
+    [
+        ("lr", [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0], "lr 0.01 to 10 (7 values)"),
+        ("lr", [0.0001, 0.1], "lr 1.00·10⁻⁴, 0.1"),
+        ("init", ["he", "xavier"], "init He, Xavier"),
+        ("init", ["glorot", "he", "xavier"], "init 3 values"),
+        ("batchnorm", [False, True], "batch norm off, on"),
+        ("data", ["gaussian"], "Gaussian inputs"),
+    ],
+)
+def test_scope_of_several_values_is_a_range(column, values, words):
+    shown = view(finding(), scope={column: values})
+    assert shown.scope == [words]
+
+
+@pytest.mark.parametrize(
+    ("keys", "group"),
+    [
+        ({}, "lecture"),
+        ({"beyond": True}, "beyond"),
+        ({"chapter": "own"}, "own"),
+        ({"chapter": "depth", "beyond": True}, "own"),
+        ({"settings": ("lr=0.1",)}, "settings"),
+    ],
+)
+def test_claims_are_counted_with_their_own_kind(keys, group):
+    assert view(finding(), **keys).group == group
+
+
+def test_claim_at_other_settings_is_named():
+    shown = view(finding(), settings=("lr=0.1", "num_epochs=30"))
+    assert shown.settings == "The lecture’s claim at other settings: lr=0.1, num_epochs=30"
+    own = view(finding(), settings=("lr=0.1",), chapter="own")
+    assert own.settings == "This claim at other settings: lr=0.1"
+    assert view(finding()).settings == ""
+
+
+@pytest.mark.parametrize(
+    ("registration", "said"),
+    [
+        (Registration("registered", DAY), "declared 2026-11-27, before its runs"),
+        (Registration("changed", DAY), "changed since it was declared on 2026-11-27"),
+        (Registration("late", DAY), "declared 2026-11-27, after some of its runs"),
+        (Registration("exploratory"), "exploratory: declared after looking, or by you"),
+        (None, "exploratory: declared after looking, or by you"),
+    ],
+)
+def test_claim_says_whether_it_was_declared_before_its_runs(registration, said):
+    shown = claim_view(judgement(finding()), TEXT, "command", registration=registration)
+    assert shown.registration == said
+
+
+def test_claim_without_runs_is_not_before_any():
+    judged = dataclasses.replace(judgement(finding()), runs=())
+    shown = claim_view(judged, TEXT, "command", registration=Registration("registered", DAY))
+    assert shown.registration == "declared 2026-11-27"
 
 
 def test_a_clear_verdict_needs_no_note():
@@ -150,20 +306,50 @@ def test_short_name_is_in_the_language_and_may_be_left_out():
     assert view(finding(), short={"en": "decay helps", "ko": "감소"}).short == "decay helps"
 
 
-def test_tally_counts_what_only_the_correction_left_open():
+def test_tally_counts_each_group_apart():
     views = [
         view(finding()),
-        view(finding(), verdict="inconclusive", reason="holm"),
-        view(finding(), verdict="inconclusive", uncorrected="inconclusive", reason="interval"),
-        view(finding(), verdict="inconclusive", reason="holm", beyond=True),
+        view(finding(), verdict="inconclusive", reason="correction"),
+        view(finding(), **OPEN),
+        view(finding(reason="missing", **NONE), reason="missing", **NONE),
+        view(finding(), verdict="inconclusive", reason="correction", beyond=True),
+        view(finding(), chapter="own"),
+        view(finding(), settings=("lr=1",)),
     ]
     counts = tally(views)
     assert counts["lecture"] == {
-        "total": 3, "corrected": 1, "supported": 1, "refuted": 0, "inconclusive": 2,
+        "total": 4, "corrected": 1, "supported": 1, "no_effect": 0, "refuted": 0,
+        "inconclusive": 2, "not_judged": 1,
     }  # fmt: skip
-    assert counts["all"]["corrected"] == 2
+    assert [counts[name]["total"] for name in GROUPS] == [4, 1, 1, 1]
 
 
-def test_only_what_holm_corrects_is_a_test():
-    shown_only = finding(part(deciding=False), p_holm=math.nan)
-    assert count_tests([judgement(finding(), shown_only), judgement(finding())]) == 2
+COUNTS = {"total": 7, "corrected": 0} | dict.fromkeys(MARKS, 0)
+
+
+def test_summary_names_the_verdicts_there_are():
+    counts = COUNTS | {"supported": 4, "no_effect": 1, "refuted": 2}
+    assert summary("lecture", counts, 7, TEXT) == (
+        "Of the lecture’s 7 claims, the runs support 4, find no effect that matters in 1 and "
+        "refute 2."
+    )
+    counts = COUNTS | {"inconclusive": 7, "corrected": 3}
+    assert summary("own", counts, 7, TEXT) == (
+        "Claims of your own: 7. The runs leave 7 inconclusive. "
+        "Left open by the correction alone: 3."
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_summary_of_a_part_says_of_how_many(language):
+    said = summary("lecture", COUNTS | {"supported": 7}, 26, load_text(language))
+    assert "26" in said
+    assert "7" in said
+
+
+def test_spending_of_the_error_level_is_said_where_there_are_looks():
+    plan = StudyPlan("name", "command", "data", "preset")
+    assert looks(plan, TEXT) == ""
+    said = looks(dataclasses.replace(plan, looks=[16, 24]), TEXT)
+    assert "16, 24" in said
+    assert "2.5\u00a0% at the first one and 1.2\u00a0% at each later one" in said

@@ -28,9 +28,22 @@ def shade(name: str, theme: str) -> str:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["ink", "soft", "accent", "notice", "good", "bad", "open"])
+@pytest.mark.parametrize("name", ["ink", "soft", "accent", "notice", "good", "bad", "open", "flat"])
 def test_text_stands_out_from_the_paper(name: str, theme: str) -> None:
     assert contrast(shade(name, theme), shade("paper", theme)) >= 4.5
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["good", "bad", "open", "flat"])
+def test_badges_of_verdicts_can_be_read(name: str, theme: str) -> None:
+    assert contrast(shade(name, theme), shade(f"{name}-bg", theme)) >= 4.5
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("ground", ["card", "paper"])
+def test_verdicts_stand_out_from_what_they_lie_on(ground: str, theme: str) -> None:
+    for name in ("good", "bad", "open", "flat", "soft", "notice"):
+        assert contrast(shade(name, theme), shade(ground, theme)) >= 4.5
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

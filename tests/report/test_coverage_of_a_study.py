@@ -1,0 +1,124 @@
+"""What a page may say of the lecture, and what a part of the study has to say first."""
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from study.analysis.claims import judge
+from study.analysis.frames import Results
+from study.records.config import columns
+from study.records.plan import StudyPlan, pack_rows
+from study.report.coverage import coverage
+from study.report.sections import FIGURES
+from study.report.text import languages, load_text
+
+
+def builders():
+    """``builders_claims`` of the tests of the analysis."""
+    path = Path(__file__).parents[1] / "analysis" / "builders_claims.py"
+    spec = importlib.util.spec_from_file_location("builders_claims_of_analysis", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+make = builders()
+claim, part, run = make.claim, make.part, make.run
+
+TEXT = load_text("en")
+RECORDS = {
+    record.address: record
+    for seed in range(6)
+    for record in (
+        run(seed, test=0.80 + seed / 1000, weight_decay=0.0),
+        run(seed, test=0.90 + seed / 900, weight_decay=0.1),
+    )
+}
+EXPERIMENTS = {
+    name: list(RECORDS) for spec in FIGURES.values() for name in spec.experiments
+} | {"e": list(RECORDS)}  # fmt: skip
+WHOLE = StudyPlan("name", "command", "data", "preset", [], EXPERIMENTS)
+LECTURE = claim(chapter="lecture")
+BEYOND = claim(id="X1", chapter="lecture", beyond=True)
+OWN = claim(id="mine")
+
+
+def found(plan=WHOLE, claims=(LECTURE, BEYOND, OWN), records=RECORDS):
+    results = Results(plan, records)
+    return coverage(results, claims, judge(claims, results))
+
+
+def changed(**keys):
+    return dataclasses.replace(WHOLE, **keys)
+
+
+def test_the_whole_study_lacks_nothing():
+    whole = found()
+    assert whole.whole
+    assert not whole.part
+    assert whole.lines(TEXT) == []
+
+
+def test_only_the_lecture_s_own_claims_are_the_lecture_s():
+    assert found().declared == 1
+    assert found().family == 2
+
+
+def test_a_study_without_some_experiments_is_a_part():
+    kept = {name: own for name, own in EXPERIMENTS.items() if name not in ("dropout", "e")}
+    lacking = found(changed(experiments=kept))
+    assert lacking.part
+    assert lacking.lines(TEXT) == [
+        "Experiments not run: dropout, e.",
+        "Without a verdict here: all of the lecture’s claims (1).",
+    ]
+
+
+def test_a_selection_makes_a_part():
+    assert found(changed(selection=["claim=C1"])).part
+
+
+def test_cells_left_out_are_counted_by_experiment():
+    rows = [columns(record.config) for record in list(RECORDS.values())[:2]]
+    lacking = found(changed(left_out={"dropout": pack_rows(rows)}))
+    assert lacking.part
+    assert lacking.lines(TEXT) == ["Cells left out: dropout 2."]
+
+
+def test_claims_without_a_verdict_are_named():
+    other = claim({"only": part(experiment="dropout", treatment=({"lr": (9,)},))}, id="D1",
+                  chapter="lecture")  # fmt: skip
+    open_ = found(claims=[LECTURE, other])
+    assert not open_.whole
+    assert not open_.part
+    assert open_.lines(TEXT) == ["Without a verdict here: 1 of the lecture’s 2 claims (D1)."]
+
+
+def test_missing_runs_are_counted():
+    records = dict(list(RECORDS.items())[1:])
+    lacking = found(records=records, claims=[])
+    assert not lacking.whole
+    assert lacking.lines(TEXT)[0] == "Runs that are missing: 1."
+
+
+def test_verdicts_at_other_settings_are_not_the_lecture_s():
+    other = found(changed(settings=["lr=0.1"], added={"e": list(RECORDS)}))
+    assert not other.whole
+    assert other.unjudged == ["C1"]
+
+
+@pytest.mark.parametrize("language", languages())
+def test_everything_that_is_missing_can_be_said(language):
+    rows = [columns(record.config) for record in list(RECORDS.values())[:2]]
+    lacking = found(
+        changed(
+            left_out={"dropout": pack_rows(rows)},
+            experiments=EXPERIMENTS | {"grid": [], "minibatch": ["absent"]},
+        ),
+        claims=[LECTURE, claim({"only": part(experiment="grid")}, id="G1", chapter="lecture")],
+    )
+    lines = lacking.lines(load_text(language))
+    assert len(lines) == 4
+    assert not any(set("{}") & set(line) for line in lines)
