@@ -167,7 +167,7 @@ def examine(part: Part, measured: Measured, upto: int | None = None) -> Tested:
         return _unjudged(part, verdicts.MISSING, count=absent)
     wanted = pairing.selected(part, runs)
     if not all(len(own) for own in wanted.values()):
-        return _unjudged(part, verdicts.MISSING, count=0)
+        return _unjudged(part, verdicts.NO_CELLS)
     if absent := sum(pairing.lacking(own) for own in wanted.values()):
         return _unjudged(part, verdicts.MISSING, count=absent)
     rows = pairing.selected(part, frame)

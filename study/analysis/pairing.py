@@ -16,11 +16,9 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.declarations import RECOMMENDED, Part, Reduction, mask
-from study.analysis.frames import CONFIG_COLUMNS
 from study.analysis.metrics import METRICS
 from study.analysis.recipe import is_recommended
-
-_CELL = [name for name in CONFIG_COLUMNS if name != "address"]
+from study.records.cells import CELL, COLUMNS
 
 Key = tuple[Hashable, ...]
 Values = dict[Key, Any]
@@ -75,7 +73,7 @@ def prepared(frame: pd.DataFrame) -> pd.DataFrame:
     follows = {config: is_recommended(dict(zip(recipe, config, strict=True))) for config in configs}
     plain = {
         name: frame[name].astype(object).where(frame[name].notna(), None)
-        for name in _CELL
+        for name in COLUMNS
         if frame[name].hasnans
     }
     recommended = np.array([follows[config] for config in configs], bool)
@@ -133,16 +131,16 @@ def _check_single(rows: pd.DataFrame, places: list[Key]) -> None:
     """Raise MergedCells unless each place has one run."""
     first: dict[Key, Key] = {}
     differing: set[str] = set()
-    for place, cell in zip(places, _tuples(rows, [*_CELL, "address"]), strict=True):
+    for place, cell in zip(places, _tuples(rows, [*COLUMNS, "address"]), strict=True):
         other = first.setdefault(place, cell)
         if other is not cell:
             differing |= {
                 name
-                for name, one, two in zip(_CELL, other, cell, strict=False)
+                for name, one, two in zip(COLUMNS, other, cell, strict=False)
                 if _order(one) != _order(two)
             } or {"address"}
     if differing:
-        raise MergedCells([name for name in (*_CELL, "address") if name in differing])
+        raise MergedCells([name for name in (*COLUMNS, "address") if name in differing])
 
 
 def lacking(rows: pd.DataFrame) -> int:
@@ -150,9 +148,8 @@ def lacking(rows: pd.DataFrame) -> int:
 
     A mean over the cells of a seed that lacks one would be another mean.
     """
-    cells = [name for name in _CELL if name != "seed"]
     by_seed: dict[Hashable, set[Key]] = {}
-    for seed, cell in zip(rows["seed"].tolist(), _tuples(rows, cells), strict=True):
+    for seed, cell in zip(rows["seed"].tolist(), _tuples(rows, CELL), strict=True):
         by_seed.setdefault(seed, set()).add(cell)
     every = set().union(*by_seed.values())
     return sum(len(every) - len(own) for own in by_seed.values())

@@ -18,11 +18,12 @@ from study.edge.grids import GROUPS
 from study.edge.schema import check_execution, register, run_config
 from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
-from study.records.config import RunConfig, label
+from study.records.cells import label
+from study.records.config import RunConfig
 from study.records.record import RunRecord
 from study.records.reuse import NEW, inspect, keep_measurements
 from study.records.store import RunStore
-from study.run import check_data, run_safely
+from study.run import check_data, identify, run_safely
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -41,6 +42,8 @@ def execute(config: DictConfig) -> str | None:
                 "claim", "null in a single run; with -m, the name of a claim", config.claim
             )
         chosen = run_config(config)
+        if alone:  # a sweep has done it for its jobs
+            chosen = identify(chosen)
         store = RunStore(config.store)
         if alone and _show_stored(store, chosen):
             return None

@@ -1,5 +1,6 @@
 """The training loop: mini-batches in, a learning curve out."""
 
+import itertools
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,7 @@ class Point:
         batch_loss: mean loss of the mini-batches since the previous point, each before its update.
         train_loss, train_accuracy: on (a part of) the training samples; accuracy in [0, 1].
         test_loss, test_accuracy: on (a part of) the test samples.
+        valid_loss, valid_accuracy: on (a part of) the validation samples; NaN without any.
     """
 
     step: int
@@ -52,6 +54,8 @@ class Point:
     train_accuracy: float
     test_loss: float
     test_accuracy: float
+    valid_loss: float = math.nan
+    valid_accuracy: float = math.nan
 
 
 @dataclass
@@ -77,12 +81,22 @@ class History:
 def minibatches(rng: np.random.Generator, n: int, batch_size: int) -> Iterator[NDArray[np.int64]]:
     """Row indices of mini-batches without end: each epoch is a new permutation of ``n`` samples.
 
-    The last batch of an epoch holds what is left, so that each sample is seen once per epoch.
+    The last batch of an epoch holds what is left, so that each sample is seen once per epoch. A
+    single sample that is left joins the batch before it (101 rows of 301 samples): alone it has
+    no variance, batch norm would make β of it, whatever it is, and train on that.
     """
+    last = (batches_per_epoch(n, batch_size) - 1) * batch_size
     while True:
         order = rng.permutation(n)
-        for start in range(0, n, batch_size):
+        for start in range(0, last, batch_size):
             yield order[start : start + batch_size]
+        yield order[last:]
+
+
+def batches_per_epoch(n: int, batch_size: int) -> int:
+    """How many ``minibatches`` there are of ``n`` samples."""
+    full, left = divmod(n, batch_size)
+    return max(full + (left > 1), 1)
 
 
 def evaluate(network: Network, samples: Samples) -> tuple[float, float]:
@@ -99,7 +113,8 @@ class Trainer:
         network: trained in place.
         optimizer: updates it.
         train: training samples.
-        batch_size: samples per update, in [1, n]; n is full-batch gradient descent.
+        batch_size: samples per update, in [1, n]; n is full-batch gradient descent. See
+            ``minibatches`` for the last batch of an epoch.
         rng: the stream of the mini-batch order.
     """
 
@@ -116,7 +131,7 @@ class Trainer:
         self.optimizer = optimizer
         self.train = train
         self.batch_size = batch_size
-        self.steps_per_epoch = math.ceil(len(train.labels) / batch_size)
+        self.steps_per_epoch = batches_per_epoch(len(train.labels), batch_size)
         self._batches = minibatches(rng, len(train.labels), batch_size)
         self._images = Rows(train.images.shape[1], train.images.dtype)
         self._loss = SoftmaxCrossEntropy(network.num_classes, network.dtype)
@@ -142,17 +157,24 @@ class Trainer:
         return images, self.train.labels[rows]
 
     def fit(
-        self, evaluation_steps: Sequence[int], *, train_sample: Samples, test_sample: Samples
+        self,
+        evaluation_steps: Sequence[int],
+        *,
+        train_sample: Samples,
+        test_sample: Samples,
+        valid_sample: Samples | None = None,
     ) -> History:
         """Train up to the last of ``evaluation_steps`` and evaluate at each of them.
 
         Args:
             evaluation_steps: increasing; 0 evaluates the untrained network.
-            train_sample, test_sample: what the learning curve is evaluated on.
+            train_sample, test_sample, valid_sample: what the learning curve is evaluated on; None
+                for no validation.
 
         A loss that is not finite, of a mini-batch or at an evaluation, ends the run as *diverged*.
         """
         history = History()
+        evaluated = [train_sample, test_sample, *([] if valid_sample is None else [valid_sample])]
         step = samples_seen = 0
         # Overflow on the way to divergence is an outcome that the loss reports.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -175,21 +197,23 @@ class Trainer:
                     step / self.steps_per_epoch,
                     samples_seen,
                     math.fsum(batch_losses) / len(batch_losses) if batch_losses else math.nan,
-                    *evaluate(self.network, train_sample),
-                    *evaluate(self.network, test_sample),
+                    *itertools.chain(*(evaluate(self.network, each) for each in evaluated)),
                 )
                 history.evaluation_seconds += time.perf_counter() - started
                 history.points.append(point)
                 history.seconds_at.append(history.training_seconds)
-                if not (math.isfinite(point.train_loss) and math.isfinite(point.test_loss)):
+                losses = (point.train_loss, point.test_loss, point.valid_loss)
+                if not all(map(math.isfinite, losses[: len(evaluated)])):
                     history.status, history.diverged_at = "diverged", step
                     return history
         return history
 
     def _batch_rows(self, step: int) -> int:
         """Samples in the mini-batch of ``step``."""
-        n = len(self.train.labels)
-        return min(self.batch_size, n - step % self.steps_per_epoch * self.batch_size)
+        place = step % self.steps_per_epoch
+        if place < self.steps_per_epoch - 1:
+            return self.batch_size
+        return len(self.train.labels) - place * self.batch_size
 
 
 def evaluation_schedule(

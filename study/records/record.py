@@ -24,6 +24,8 @@ _FLOAT, _ARRAY = {"float"}, {"dtype", "shape", "base64"}
 _RESERVED = (_FLOAT, _ARRAY)
 _HEAD, _TAIL = '{{"checksum": "{}", "record": ', "}"
 METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+# of runs that hold out validation samples: in ``final`` and in ``history``
+VALIDATION = ("valid_loss", "valid_accuracy")
 
 
 class RecordError(StoreError):
@@ -50,8 +52,8 @@ class RunSummary:
             ``failed`` (says why in ``error``).
         diverged_at: the step whose loss was not finite.
         error: of a failed run: the message where the user can put it right, else the traceback.
-        final: metrics after the last step on *all* training and test samples; NaN where the run
-            diverged or failed.
+        final: metrics after the last step on *all* training and test samples, and, where there
+            are any, on all validation samples; NaN where the run diverged or failed.
         timing: seconds: ``total``, ``setup``, ``training``, ``evaluation``, ``probes``; in a
             whole record also ``at``, the training seconds up to each point of the history.
         provenance: see ``provenance.provenance``; ``started`` is UTC in ISO form; ``data`` says
@@ -100,8 +102,11 @@ class RunSummary:
             record.check()
         except ValueError as error:
             raise RecordError(f"not a record of this study: {error}") from None
-        if record.run_config.address != record.address:
+        config = record.run_config
+        if config.address != record.address:
             raise RecordError(f"the configuration does not lead to the address {record.address}")
+        if record.config.keys() != RunConfig.__dataclass_fields__.keys():  # an older record
+            record.config = config.to_dict()
         return record
 
     def check(self) -> None:
@@ -114,7 +119,8 @@ class RunRecord(RunSummary):
     """Everything that is known of one run.
 
     Attributes:
-        history: the learning curve, a column for each field of ``trainer.Point``.
+        history: the learning curve, a column for each field of ``trainer.Point``; those of
+            ``VALIDATION`` only where there are validation samples.
         layers: ``init`` and ``end``, each a row for each layer (``probes.layer_statistics``).
         measurements: ``init`` and ``end``, each the results of the probes asked for.
     """
@@ -131,6 +137,10 @@ class RunRecord(RunSummary):
         content = _encode(vars(self))
         for key in ("timing", "provenance", "error"):
             del content[key]
+        for key in self.run_config.as_before():  # as of a run from before there was a choice
+            content["config"].pop(key, None)
+        if self.run_config.data.checksum is None:
+            content["config"]["data"].pop("checksum", None)
         return _digest(json.dumps(content, sort_keys=True, allow_nan=False))
 
     def to_json(self) -> str:

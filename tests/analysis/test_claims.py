@@ -16,7 +16,7 @@ from study.analysis.declarations import Claim, Reduction, selects
 from study.analysis.frames import CONFIG_COLUMNS, RUN_COLUMNS, Results
 from study.analysis.verdict_json import to_json
 from study.analysis.verdicts import REASONS, VERDICTS
-from study.records.config import columns
+from study.records.cells import columns
 from study.records.plan import StudyPlan, pack_rows
 from study.records.record import RunRecord
 
@@ -605,7 +605,7 @@ def test_json_is_plain_and_complete():
     assert found["treatment"] == [{"weight_decay": [0.1]}]
     assert one["parts"]["none"]["effect"]["mean"] is None
     assert one["parts"]["none"]["control_mean"] is None
-    assert one["parts"]["none"]["reason"] == "missing"
+    assert one["parts"]["none"]["reason"] == "no_cells"
     assert one["parts"]["best"]["reduce"] == {
         "function": "best", "over": ["lr"], "by": None, "held_out": True,
     }  # fmt: skip

@@ -48,9 +48,9 @@ def test_an_experiment_that_is_not_planned_was_not_run():
     assert reason(make.part(experiment="other"), make.both_sides(0.05)) == "not_run"
 
 
-def test_a_side_without_cells_is_missing():
+def test_a_side_without_cells_is_not_judged():
     part = make.part(treatment=make.cells(weight_decay=0.7))
-    assert reason(part, make.both_sides(0.05)) == "missing"
+    assert reason(part, make.both_sides(0.05)) == "no_cells"
 
 
 def test_the_same_cells_on_both_sides_compare_nothing():

@@ -73,9 +73,11 @@ def test_the_columns_named_are_those_that_differ_within_a_pair():
     ]
     by_activation = make.part(against=0.0, paired_by=("seed", "activation"))
     assert merged(by_activation, records) == ("lr",)
-    assert merged(make.part(against=0.0), records) == ("activation", "lr", "num_epochs")
+    assert merged(make.part(against=0.0), records) == (
+        "activation", "activation_class", "lr", "num_epochs",
+    )  # fmt: skip
     over_one = make.part(against=0.0, reduce=Reduction("mean", ("lr",)))
-    assert merged(over_one, records) == ("activation", "num_epochs")
+    assert merged(over_one, records) == ("activation", "activation_class", "num_epochs")
 
 
 def test_cells_are_as_they_are_declared_whatever_seed_they_have():
@@ -242,3 +244,14 @@ def test_a_union_of_cells_and_levels_that_agree_to_five_digits():
     )
     part = make.part(treatment=union, against=0.0, paired_by=("seed", "activation"))
     assert paired(part, records) == [(0.5, 0.0), (0.7, 0.0)]
+
+
+def test_cells_that_differ_in_any_key_are_apart():
+    for more in (
+        {"hidden": [100, 50]},
+        {"dtype": "float64"},
+        {"init": make.INITS["he"] | {"scale": 1.0}},
+    ):
+        records = [make.run(0, weight_decay=0.1), make.run(0, weight_decay=0.1, **more)]
+        with pytest.raises(MergedCells):
+            paired(make.part(against=0.0), records)

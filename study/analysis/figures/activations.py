@@ -20,6 +20,7 @@ from study.analysis.intervals import Estimate, log_t_interval, t_interval
 from study.analysis.typography import typeset
 
 EXPERIMENT = ("activations",)
+BY = ("init", "activation")  # what each of its figures takes apart
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
 INITS = ("normal 1", "normal 0.01", "xavier", "glorot", "he", "xavier_doubled")
 NAMES = {"normal 1": "wide", "normal 0.01": "narrow", "xavier": "xavier", "he": "he"}  # of facts
@@ -29,7 +30,7 @@ LIMITS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}  # where the function is f
 def probed(results: Results) -> pd.DataFrame:
     """Statistics of the hidden layers before training, one row for each run and layer."""
     layers = results.layers("activations")
-    chosen: pd.DataFrame = layers[(layers["moment"] == "init") & layers["hidden"].astype(bool)]
+    chosen: pd.DataFrame = layers[(layers["moment"] == "init") & layers["is_hidden"].astype(bool)]
     return chosen
 
 
@@ -212,7 +213,7 @@ def _histogram_figure(
     chosen: dict[str, Any] = {"activation": activation, "inits": inits}
     facts = partial(facts_histograms, activation=activation, inits=(*inits, *compared))
     return FigureSpec(figure_id, EXPERIMENT, partial(draw_histograms, **chosen),
-                      partial(table_histograms, **chosen), facts)  # fmt: skip
+                      partial(table_histograms, **chosen), facts, BY)  # fmt: skip
 
 
 # 1.2.2-c: what is left of the gradient
@@ -286,7 +287,7 @@ def facts_gradients(results: Results) -> dict[str, Any]:
 FIGURES = (
     _histogram_figure("1.2.2-a", "sigmoid", "normal 1"),
     _histogram_figure("1.2.2-b", "sigmoid", "normal 0.01"),
-    FigureSpec("1.2.2-c", EXPERIMENT, draw_gradients, table_gradients, facts_gradients),
+    FigureSpec("1.2.2-c", EXPERIMENT, draw_gradients, table_gradients, facts_gradients, BY),
     _histogram_figure("1.2.3-a", "sigmoid", "xavier", compared=("normal 1", "normal 0.01")),
     _histogram_figure("1.2.3-b", "tanh", "normal 1", "normal 0.01", "xavier"),
     _histogram_figure("1.2.4-a", "relu", "normal 0.01"),
