@@ -85,6 +85,21 @@ def test_report_counts_seconds_and_memory() -> None:
         assert re.fullmatch(r"[\d.]+ s, 0\.\d\d GB", cell)
 
 
+def test_verdicts_have_their_place_in_the_document(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import verdicts
+
+    copy = tmp_path / "claims.md"
+    real = FOLDER.parent / "docs" / "claims.md"
+    copy.write_text(real.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(verdicts, "DOCS", tmp_path)
+    verdicts.main(["--tiny", "--write"])
+    text = capsys.readouterr().out
+    assert "no difference" in text
+    assert text.strip() in copy.read_text(encoding="utf-8")
+
+
 def test_pytorch_does_the_same_run() -> None:
     if not os.environ.get("CI"):  # there it has to be installed
         pytest.importorskip("torch", reason="PyTorch is not installed")

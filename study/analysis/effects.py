@@ -1,20 +1,20 @@
 """Factorial arithmetic: what each factor of the grid does, and what two of them do together.
 
 Everything is paired: runs are compared within a *block*, the runs that share the seed and every
-factor but those under study. A block that lacks a run is left out whole, so that missing cells
-cannot pass for an effect. Intervals come from ``intervals.clustered_bootstrap`` with the blocks
-of one cell (same factors, different seeds) as a cluster; where only one cell is left, from the t
-distribution over its seeds.
+factor but those under study. A block that lacks a run is left out whole, and with it its seed where
+other seeds have that block, so that missing cells cannot pass for an effect. The grid is fixed and
+only seeds are drawn at random: an estimate is the mean over the blocks of each seed, with Student's
+t interval over the seeds (none for a single one).
 
 The frames are those of ``frames.runs_frame``, with diverged runs counted (``count_diverged``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from study.analysis.intervals import Estimate, clustered_bootstrap, t_interval
+from study.analysis.intervals import Estimate, t_interval
 
 FACTORS = ("init", "activation", "batchnorm", "dropout", "weight_decay")
 GRAND_MEAN = "mean of all"
@@ -35,7 +35,7 @@ def blocks(
     frame: pd.DataFrame, metric: str, factor: str | Sequence[str],
     factors: Sequence[str] = FACTORS,
 ) -> pd.DataFrame:  # fmt: skip
-    """The complete blocks: a row for each, a column for each level (or combination of levels).
+    """The complete blocks of the complete seeds.
 
     Args:
         frame: one row for each run.
@@ -44,7 +44,8 @@ def blocks(
         factors: all factors of the grid.
 
     Returns:
-        Values of ``metric``; the index holds the remaining factors and the seed.
+        Values of ``metric``: a row for each block, a column for each level (or combination of
+        levels); the index holds the remaining factors and the seed.
     """
     varied = [factor] if isinstance(factor, str) else list(factor)
     others = [name for name in factors if name not in varied]
@@ -54,17 +55,26 @@ def blocks(
     # A combination that no run has is missing from every block.
     every = pd.MultiIndex.from_product([levels(frame, name) for name in varied], names=varied)
     wide = wide.reindex(columns=every.get_level_values(0) if len(varied) == 1 else every)
-    return wide[wide.notna().all(axis=1)]
+    wide = wide[wide.notna().all(axis=1)]
+    return wide[wide.index.get_level_values("seed").isin(complete_seeds(wide.index))]
 
 
-def over_cells(values: pd.Series) -> Estimate:
-    """Mean over blocks with its interval; ``values`` has the index of ``blocks``."""
-    table = values.rename("value").reset_index()
-    cell = [name for name in table.columns if name not in ("seed", "value")]
-    clusters = table.groupby(cell).ngroup() if cell else pd.Series(0, index=table.index)
-    if clusters.nunique() < 2:
-        return t_interval(table["value"])
-    return clustered_bootstrap(table["value"], clusters)
+def complete_seeds(blocks: pd.Index) -> list[Hashable]:
+    """The seeds that have every block that any seed has; ``seed`` is a level of the index."""
+    table = blocks.to_frame(index=False)
+    cells = [name for name in table.columns if name != "seed"]
+    count = table.groupby("seed").size()
+    every = len(table[cells].drop_duplicates()) if cells else 1
+    return count.index[count == every].tolist()
+
+
+def over_seeds(values: pd.Series) -> Estimate:
+    """Mean over the blocks of each seed, then over the complete seeds, with its t interval.
+
+    ``values`` has the index of ``blocks``.
+    """
+    kept = values[values.index.get_level_values("seed").isin(complete_seeds(values.index))]
+    return t_interval(kept.groupby(level="seed").mean())
 
 
 def main_effects(
@@ -95,8 +105,8 @@ def main_effects(
                 "factor": factor,
                 "level": level,
                 "against": against,
-                "mean": over_cells(wide[level]),
-                "effect": over_cells(wide[level] - reference),
+                "mean": over_seeds(wide[level]),
+                "effect": over_seeds(wide[level] - reference),
                 "blocks": len(wide),
             }
             for level, against, reference in compared
@@ -143,7 +153,7 @@ def interaction(
         if not all_levels.empty:
             off, on = levels(frame, switch)
             differences = all_levels[on] - all_levels[off]
-            row["interaction"] = over_cells(differences[level] - differences.mean(axis=1))
+            row["interaction"] = over_seeds(differences[level] - differences.mean(axis=1))
         rows.append(row)
     return pd.DataFrame(rows, columns=columns)
 
@@ -166,8 +176,8 @@ def spread_by(
 
 def _compared(off: pd.Series, on: pd.Series) -> dict[str, Any]:
     return {
-        "off": over_cells(off),
-        "on": over_cells(on),
-        "difference": over_cells(on - off),
+        "off": over_seeds(off),
+        "on": over_seeds(on),
+        "difference": over_seeds(on - off),
         "blocks": len(on),
     }

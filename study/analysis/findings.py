@@ -22,6 +22,7 @@ from study.analysis.verdicts import NOT_JUDGED, PartLevels
 
 NARROW = 0.90  # level of the interval that says «no effect that matters»
 LEARNED = 0.05  # training accuracy above chance from which a side has learned anything
+ROUNDING = 1e-12  # relative; what a difference of equal numbers may be
 UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0)
 
 
@@ -226,6 +227,8 @@ def _evaluated(part: Part, table: pd.DataFrame) -> Tested:
     with np.errstate(invalid="ignore"):
         scaled = np.log(sides) if logarithmic else sides
     differences = scaled[:, 0] - scaled[:, 1]
+    # What rounds away from nothing is no effect, however equal it is for all seeds.
+    differences[np.abs(differences) <= ROUNDING * np.abs(scaled).max(axis=1)] = 0.0
     numbers = pd.DataFrame(
         {"treatment": scaled[:, 0], "control": scaled[:, 1], "effect": differences}
     )

@@ -1,8 +1,7 @@
-"""Interval estimates: Student-t for a few paired runs, a clustered bootstrap for the grid."""
+"""Interval estimates of a few paired runs: Student's t, and p-values that agree with it."""
 
-import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,9 +11,6 @@ from scipy import special
 from study.errors import StudyError
 
 LEVEL = 0.95
-BOOTSTRAP_SEED = 0
-BOOTSTRAP_DRAWS = 10_000
-ROUNDING = 1e-12  # relative; what means of equal values differ by
 
 
 class Estimate(NamedTuple):
@@ -23,8 +19,8 @@ class Estimate(NamedTuple):
     Attributes:
         mean: of the finite values.
         low, high: ends of the 95 % interval; NaN for fewer than two values.
-        n: how many values (runs, pairs or cells).
-        method: ``t``, ``log t`` or ``bootstrap``.
+        n: how many values (runs, pairs or seeds).
+        method: ``t`` or ``log t``.
     """
 
     mean: float
@@ -120,82 +116,6 @@ def summarise(frame: pd.DataFrame, by: str | Sequence[str], metrics: Sequence[st
     return table
 
 
-def clustered_bootstrap(
-    values: pd.Series, clusters: pd.Series,
-    statistic: Callable[[np.ndarray], Any] = np.mean,
-    *, draws: int = BOOTSTRAP_DRAWS, seed: int = BOOTSTRAP_SEED, level: float = LEVEL,
-) -> Estimate:  # fmt: skip
-    """Bootstrap interval that draws whole clusters (cells of the grid) with replacement.
-
-    Runs of one cell share everything but the seed, so they are not independent evidence. Values
-    that are not finite are left out. Uses its own generator; equal input gives equal intervals,
-    whatever the order of the rows and the names of the clusters. ``n`` is the number of clusters.
-
-    The plain percentile interval of k clusters is too short, by the factor √((k − 1)/k) and for
-    using the normal instead of the t distribution. The quantiles are therefore taken further out,
-    at Φ(−√(k/(k − 1)) · t), the *expanded percentile interval* of Hesterberg (2015, What teachers
-    should know about the bootstrap, section 5.3). Replicates of few clusters have no tails that
-    far out (of 6 clusters the interval would cover 92 %), so each end is at least as far from the
-    mean as in a t interval with the bootstrap's standard error: √(k/(k − 1)) · t times the
-    standard deviation of the replicates.
-    """
-    return _bootstrap(_clusters(values, clusters), statistic, draws, seed, level)[0]
-
-
-def _bootstrap(
-    groups: Sequence[np.ndarray], statistic: Callable[[np.ndarray], Any], draws: int, seed: int,
-    level: float = LEVEL,
-) -> tuple[Estimate, np.ndarray]:  # fmt: skip
-    """The estimate and the replicates that it comes from; none of these of less than two groups."""
-    k = len(groups)
-    centre = float(statistic(np.concatenate(groups))) if k else np.nan
-    if k < 2:
-        return Estimate(centre, np.nan, np.nan, k, "bootstrap"), np.empty(0)
-    replicates = _replicates(groups, statistic, draws, seed)
-    if np.ptp(replicates) <= ROUNDING * abs(centre):  # equal clusters: their means differ by that
-        return Estimate(centre, centre, centre, k, "bootstrap"), replicates
-    reach = np.sqrt(k / (k - 1)) * _t_quantile(k - 1, level)
-    tail = float(special.ndtr(-reach))
-    low, high = np.quantile(replicates, [tail, 1 - tail])
-    half = reach * replicates.std()
-    ends = float(min(low, centre - half)), float(max(high, centre + half))
-    return Estimate(centre, *ends, k, "bootstrap"), replicates
-
-
-def _clusters(values: pd.Series, clusters: pd.Series) -> list[np.ndarray]:
-    """The finite values of each cluster, in an order that depends on nothing but the values."""
-    finite = values[np.isfinite(values.to_numpy(float, na_value=np.nan))].astype(float)
-    grouped = finite.groupby(clusters.loc[finite.index], sort=False, dropna=False)
-    groups = [np.sort(group.to_numpy()) for _, group in grouped]
-    return sorted(groups, key=lambda group: group.tolist())
-
-
-def _replicates(
-    groups: Sequence[np.ndarray], statistic: Callable[[np.ndarray], Any], draws: int, seed: int
-) -> np.ndarray:
-    """The statistic of each bootstrap sample of the clusters."""
-    if statistic is np.mean:  # from sums: a thousand times faster than joining the clusters
-        return _means(tuple((float(group.sum()), len(group)) for group in groups), draws, seed)
-    chosen = _draws(len(groups), draws, seed)
-    return np.array([statistic(np.concatenate([groups[i] for i in drawn])) for drawn in chosen])
-
-
-@functools.lru_cache(maxsize=256)  # a figure, its table and its sentence ask for the same ones
-def _means(clusters: tuple[tuple[float, int], ...], draws: int, seed: int) -> np.ndarray:
-    """The mean of each bootstrap sample of clusters with these sums and counts; read-only."""
-    sums, counts = np.array(clusters).T
-    chosen = _draws(len(clusters), draws, seed)
-    means = np.asarray(sums[chosen].sum(axis=1) / counts[chosen].sum(axis=1))
-    means.flags.writeable = False
-    return means
-
-
-@functools.lru_cache(maxsize=4)
-def _draws(k: int, draws: int, seed: int) -> np.ndarray:
-    """Which of k clusters each bootstrap sample holds, shape ``(draws, k)``."""
-    return np.random.default_rng(seed).integers(k, size=(draws, k))
-
-
 def _t_quantile(degrees: int, level: float) -> float:
     """Upper end of the central ``level`` of Student's t distribution."""
     return float(special.stdtrit(degrees, (1 + level) / 2))  # stats.t.ppf takes fifty times as long
@@ -235,38 +155,6 @@ def t_evidence(values: ArrayLike) -> Evidence:
     return Evidence(
         estimate, lambda bound: p_beyond(mean - bound), lambda bound: p_beyond(bound - mean)
     )
-
-
-def bootstrap_evidence(
-    values: pd.Series, clusters: pd.Series, *,
-    draws: int = BOOTSTRAP_DRAWS, seed: int = BOOTSTRAP_SEED,
-) -> Evidence:  # fmt: skip
-    """``clustered_bootstrap`` of the mean with the p-values that its interval belongs to.
-
-    Each end of that interval is the further one of two, so each p-value is the larger one of two.
-    A bound that the share F of the replicates do not exceed lies −Φ⁻¹(F) standard errors below
-    the mean, another distance in standard errors is that to the mean itself; shortened by
-    √((k − 1)/k), both are looked up in Student's t distribution with k − 1 degrees of freedom.
-    """
-    estimate, replicates = _bootstrap(_clusters(values, clusters), np.mean, draws, seed)
-    k, centre = estimate.n, estimate.mean
-    if k < 2:
-        return Evidence(estimate, _unknown, _unknown)
-    if estimate.low == estimate.high:
-        return t_evidence([centre, centre])._replace(estimate=estimate)
-    replicates = np.sort(replicates)
-    return Evidence(
-        estimate,
-        lambda bound: _bootstrap_p(replicates, centre, bound, k),
-        lambda bound: _bootstrap_p(-replicates[::-1], -centre, -bound, k),
-    )
-
-
-def _bootstrap_p(replicates: np.ndarray, centre: float, bound: float, k: int) -> float:
-    """One-sided p-value of a mean at most ``bound``, from sorted replicates of k clusters."""
-    below = np.searchsorted(replicates, bound, side="right") / len(replicates)
-    z = max(float(special.ndtri(below)), (bound - centre) / float(replicates.std()))
-    return float(special.stdtr(k - 1, np.sqrt((k - 1) / k) * z))
 
 
 def _unknown(bound: float) -> float:

@@ -1,125 +1,131 @@
 """Simulations: intervals cover what they say, and verdicts are wrong no more often than promised.
 
-Seeds are fixed. Bounds allow for three standard deviations of what is simulated.
+A handful of the settings of ``benchmarks/verdicts.py``, whose functions decide whole arrays; that
+they decide as the project's own is tested first. Random numbers are the same each time; bounds
+allow for four standard deviations of what is simulated.
 """
 
 import math
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from study.analysis.intervals import Evidence, bootstrap_evidence, holm, t_evidence
-from study.analysis.verdicts import ALPHA, p_value, verdict
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-DRAWS = 1000  # of the bootstrap; enough for 95 %
-SMALLEST = 0.5
+import verdicts as simulation
 
+from study.analysis.claims import spent
+from study.analysis.intervals import t_interval
+from study.analysis.verdicts import ALPHA, DIRECTIONS, REFUTED, SUPPORTED
+from study.records.plan import StudyPlan
 
-def by_t(n: int, simulations: int, effect: float) -> Iterator[Evidence]:
-    """Differences of ``n`` pairs whose two sides share a seed that matters more than the noise."""
-    rng = np.random.default_rng(n)
-    seeds = 5 * rng.standard_normal((simulations, n))
-    treatment = seeds + effect + rng.standard_normal((simulations, n))
-    control = seeds + rng.standard_normal((simulations, n))
-    for difference in treatment - control:
-        yield t_evidence(difference)
+STUDIES = 10_000
+Part, EDGE = simulation.Part, simulation.EDGE
 
 
-def by_bootstrap(k: int, simulations: int, effect: float) -> Iterator[Evidence]:
-    """Five correlated differences of each of ``k`` cells."""
-    rng = np.random.default_rng(k)
-    clusters = pd.Series(np.repeat(np.arange(k), 5))
-    for _ in range(simulations):
-        cells = effect + rng.standard_normal(k)
-        values = np.repeat(cells, 5) + 0.3 * rng.standard_normal(5 * k)
-        yield bootstrap_evidence(pd.Series(values), clusters, draws=DRAWS)
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
 
 
-METHODS = {"t": (by_t, 4000), "bootstrap": (by_bootstrap, 1200)}
+def assert_at_most_alpha(wrong: float, studies: int = STUDIES) -> None:
+    assert wrong <= ALPHA + 4 * math.sqrt(ALPHA * (1 - ALPHA) / studies)
 
 
-@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("n", [6, 10, 20])
-def test_intervals_cover_the_true_effect(method: str, n: int):
-    simulate, simulations = METHODS[method]
-    estimates = [each.estimate for each in simulate(n, simulations, 1.0)]
+def test_intervals_cover_the_true_effect(n: int):
+    """Differences of pairs whose two sides share a seed that matters more than the noise."""
+    random = rng()
+    seeds = 5 * random.standard_normal((4000, n))
+    treatment = seeds + 1.0 + random.standard_normal((4000, n))
+    control = seeds + random.standard_normal((4000, n))
+    estimates = [t_interval(each) for each in treatment - control]
     covered = np.mean([estimate.low <= 1.0 <= estimate.high for estimate in estimates])
     assert 0.93 <= covered <= 0.97
 
 
-def alarms(found: Iterator[Evidence], direction: str) -> dict[str, float]:
-    """How often each verdict is given."""
-    given = [verdict(each.estimate, direction, SMALLEST) for each in found]
-    return {name: given.count(name) / len(given) for name in ("supported", "refuted")}
+def test_the_simulation_decides_as_the_project_does():
+    assert simulation.check(rng(), studies=4) == 150 * 2 * 4
 
 
-# Effects at the very edge of where the verdict is wrong.
-EDGES = [
-    ("greater", SMALLEST, "supported"), ("greater", 0.0, "refuted"),
-    ("less", -SMALLEST, "supported"), ("less", 0.0, "refuted"),
-    ("equal", SMALLEST, "supported"), ("equal", -SMALLEST, "refuted"),
-    ("at_most", SMALLEST, "supported"), ("at_most", SMALLEST, "refuted"),
-    ("at_least", -SMALLEST, "supported"), ("at_least", -SMALLEST, "refuted"),
-]  # fmt: skip
+def test_truth_of_a_claim_is_that_of_its_parts():
+    yes, no = Part("greater", 1.0, 2.0), Part("greater", 1.0, -2.0)
+    between, edge = Part("greater", 1.0, 0.0), Part("greater", 1.0, 1.0)
+    assert simulation.truth([yes, yes]) == SUPPORTED
+    assert simulation.truth([yes, between, no]) == REFUTED
+    for parts in ([yes, between], [edge], [Part("equal", 1.0, 1.0)]):
+        assert simulation.truth(parts) == "no_effect"
 
 
-@pytest.mark.parametrize(("direction", "effect", "wrong"), EDGES)
-def test_false_verdicts_from_pairs_are_as_rare_as_promised(
-    direction: str, effect: float, wrong: str
-):
-    simulations = 3000
-    bound = ALPHA / 2 + 3 * math.sqrt(ALPHA / 2 / simulations)
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_wrong_verdicts_on_a_claim_are_as_rare_as_promised(direction: str, count: int):
+    random = rng()
+    effects = (-1 - EDGE, -1.0, -1 + EDGE, 0.0, 0.5, 1 - EDGE, 1.0, 1 + EDGE)
     for n in (6, 20):
-        assert alarms(by_t(n, simulations, effect), direction)[wrong] <= bound
+        noises = [simulation.drawn(random, STUDIES, count, n, each) for each in (0.0, 0.9)]
+        for smallest in (0.02, 1.0, 3.0):
+            for effect in effects:
+                parts = (Part(direction, smallest, effect * smallest),) * count
+                for noise in noises:
+                    setting = simulation.Setting(parts, n)
+                    assert_at_most_alpha(simulation.rate_of_wrong(setting, noise))
 
 
-@pytest.mark.parametrize(("direction", "effect", "wrong"), EDGES[:2])
-def test_false_verdicts_from_clusters_are_as_rare_as_promised(
-    direction: str, effect: float, wrong: str
-):
-    simulations = 1000
-    bound = ALPHA / 2 + 3 * math.sqrt(ALPHA / 2 / simulations)
-    for k in (6, 12):
-        assert alarms(by_bootstrap(k, simulations, effect), direction)[wrong] <= bound
+@pytest.mark.parametrize("correlation", [0.0, 0.8])
+@pytest.mark.parametrize("name", simulation.MIXTURES)
+def test_any_wrong_verdict_in_a_family_is_as_rare_as_promised(name: str, correlation: float):
+    claims, studies = simulation.family(simulation.MIXTURES[name], 12), 4000
+    values = simulation.family_values(rng(), claims, studies, 10, correlation)
+    codes = simulation.verdicts_of(claims, simulation.summarised(values), ALPHA / len(claims))
+    assert_at_most_alpha(simulation.any_wrong(claims, codes), studies)
+    without = simulation.verdicts_of(claims, simulation.summarised(values), ALPHA)
+    if name == "all just outside the margin":
+        assert simulation.any_wrong(claims, without) > 0.1
 
 
-def test_a_true_effect_is_found():
-    assert alarms(by_t(10, 500, 4.0), "greater")["supported"] > 0.95
-    assert alarms(by_bootstrap(12, 200, 3.0), "greater")["supported"] > 0.95
+@pytest.mark.parametrize("name", ["all just outside the margin", "of everything"])
+def test_looks_do_not_make_wrong_verdicts_more_frequent(name: str):
+    looks = list(simulation.LOOKS)
+    levels = spent(StudyPlan("", "", "", "", looks=looks[1:]))
+    assert sum(levels) == pytest.approx(ALPHA)
+    claims, studies = simulation.family(simulation.MIXTURES[name], 6), 4000
+    values = simulation.family_values(rng(), claims, studies, looks[-1], 0.0)
+    codes, seeds = simulation.looked(claims, values, looks, levels)
+    assert_at_most_alpha(simulation.any_wrong(claims, codes), studies)
+    careless, _ = simulation.looked(claims, values, looks, [ALPHA] * 4)
+    assert simulation.any_wrong(claims, careless) > simulation.any_wrong(claims, codes)
+    assert set(np.unique(seeds)) <= set(looks)
 
 
-@pytest.mark.parametrize("direction", ["greater", "less", "equal", "at_most", "at_least"])
-@pytest.mark.parametrize("effect", [-1.0, 0.0, 0.6, 3.0])
-def test_p_values_and_intervals_say_the_same(direction: str, effect: float):
-    for found in by_t(8, 200, effect):
-        decided = verdict(found.estimate, direction, SMALLEST) != "inconclusive"
-        assert decided == (p_value(found, direction, SMALLEST) <= ALPHA)
-    for found in by_bootstrap(8, 30, effect):
-        decided = verdict(found.estimate, direction, SMALLEST) != "inconclusive"
-        p = p_value(found, direction, SMALLEST)
-        if abs(p - ALPHA) > 0.005:  # quantiles of finitely many draws
-            assert decided == (p <= ALPHA)
+def test_holm_would_be_wrong_too_often():
+    """Why all claims of a chapter have one level."""
+    holm, level = simulation.holm_is_wrong(rng(), 150_000, 0.8)
+    assert holm > 0.052
+    assert_at_most_alpha(level, 150_000)
 
 
-@pytest.mark.parametrize(
-    ("simulate", "families", "tests"), [(by_t, 1000, 20), (by_bootstrap, 200, 10)]
-)
-def test_any_false_verdict_in_a_table_is_as_rare_as_promised(
-    simulate: Callable[[int, int, float], Iterator[Evidence]], families: int, tests: int
-):
-    # No effect, and any effect matters: both verdicts are wrong, each at its edge.
-    found = simulate(10, families * tests, 0.0)
-    p = np.array([p_value(each, "greater", 0.0) for each in found]).reshape(families, tests)
-    alarm = np.mean([(holm(row) <= ALPHA).any() for row in p])
-    assert alarm <= ALPHA + 3 * math.sqrt(ALPHA / families)
-    assert (p <= ALPHA).any(axis=1).mean() > 0.3  # without the correction
+def power(part: simulation.Part, counts: Sequence[int], claims: int = 32) -> list[float]:
+    random = rng()
+    return [
+        simulation.right(
+            [(part,)],
+            simulation.verdicts_of(
+                [(part,)], simulation.drawn(random, 2000, 1, n, 0.0), ALPHA / claims
+            ),
+        )
+        for n in counts
+    ]
 
 
-def test_a_clear_effect_survives_the_correction_for_sixty_tests():
-    rng = np.random.default_rng(0)
-    values = pd.Series(np.repeat(10.0 + rng.standard_normal(10), 3))
-    clear = bootstrap_evidence(values, pd.Series(np.repeat(np.arange(10), 3)))
-    table = holm([p_value(clear, "greater", SMALLEST), *np.full(59, 0.5)])
-    assert 0 < table[0] < 0.01
+def test_clear_effects_and_clearly_none_are_found_among_many_claims():
+    assert power(Part("greater", 2.0, 4.0), [10])[0] > 0.9
+    assert power(Part("greater", 2.0, -4.0), [10])[0] > 0.9
+    assert power(Part("greater", 2.0, 0.0), [10])[0] > 0.85
+    assert power(Part("equal", 2.0, 0.0), [16])[0] > 0.95
+    for effect in (2.0, 0.5, -2.0):  # more seeds decide more, between 0 and the margin as well
+        few, some, many = power(Part("greater", 1.0, effect), [6, 16, 64])
+        assert few < some < many
+        assert many > 0.8

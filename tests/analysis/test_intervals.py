@@ -1,4 +1,4 @@
-"""Intervals: known small answers, coverage in simulation, pairs and clusters."""
+"""Intervals: known small answers, p-values that agree with them, pairs."""
 
 import numpy as np
 import pandas as pd
@@ -7,9 +7,6 @@ from scipy import stats
 
 from study.analysis.intervals import (
     Estimate,
-    Evidence,
-    bootstrap_evidence,
-    clustered_bootstrap,
     holm,
     log_t_interval,
     paired_difference,
@@ -139,55 +136,6 @@ def test_summarise_keeps_the_order_of_first_appearance_and_the_types_of_its_keys
     assert summarise(frame[:0], "init", ["a"]).empty
 
 
-def correlated(clusters: int, rng: np.random.Generator) -> tuple[pd.Series, pd.Series]:
-    """Five values of each cluster that differ little from each other."""
-    labels = np.arange(clusters).repeat(5)
-    values = rng.normal(size=clusters).repeat(5) + 0.1 * rng.normal(size=5 * clusters)
-    return pd.Series(values), pd.Series(labels)
-
-
-def test_bootstrap_is_deterministic_whatever_the_order_of_the_rows():
-    values, clusters = correlated(12, np.random.default_rng(0))
-    first = clustered_bootstrap(values, clusters)
-    order = np.random.default_rng(1).permutation(len(values))
-    assert clustered_bootstrap(values, clusters) == first
-    assert clustered_bootstrap(values[order], clusters[order]) == first
-    assert clustered_bootstrap(values, clusters, seed=1) != first
-
-
-def test_bootstrap_by_cluster_is_wider_than_by_value_where_clusters_are_correlated():
-    values, clusters = correlated(12, np.random.default_rng(0))
-    naive = clustered_bootstrap(values, pd.Series(np.arange(len(values))))
-    assert clustered_bootstrap(values, clusters).half_width > 1.5 * naive.half_width
-
-
-@pytest.mark.parametrize("k", [8, 24])
-def test_bootstrap_covers_the_true_mean_also_with_few_clusters(k):
-    rng = np.random.default_rng(k)
-    covered = []
-    for _ in range(600):
-        estimate = clustered_bootstrap(*correlated(k, rng), draws=1000)
-        covered.append(estimate.low <= 0 <= estimate.high)
-    assert 0.92 <= np.mean(covered) <= 0.98
-
-
-def test_bootstrap_of_another_statistic_agrees_with_the_fast_mean():
-    values, clusters = correlated(6, np.random.default_rng(3))
-    slow = clustered_bootstrap(values[:-2], clusters[:-2], lambda array: array.mean(), draws=300)
-    fast = clustered_bootstrap(values[:-2], clusters[:-2], draws=300)
-    assert slow[:3] == pytest.approx(fast[:3])
-
-
-def test_bootstrap_counts_clusters_and_leaves_out_what_is_not_finite():
-    values = pd.Series([1.0, np.nan, 3.0, np.nan])
-    estimate = clustered_bootstrap(values, pd.Series(["a", "a", "b", "c"]))
-    assert (estimate.mean, estimate.n, estimate.method) == (2.0, 2, "bootstrap")
-    one = clustered_bootstrap(values, pd.Series(["a"] * 4))
-    assert (one.mean, one.n) == (2.0, 1)
-    assert np.isnan(one.low)
-    assert clustered_bootstrap(values[1:2], pd.Series(["a"] * 4)).n == 0
-
-
 def test_p_values_of_the_t_test():
     values = [1.0, 2.0, 4.0, 5.0]
     evidence = t_evidence(values)
@@ -201,54 +149,14 @@ def test_p_value_at_an_end_of_the_interval_is_what_the_level_leaves():
     evidence = t_evidence([1.0, 2.0, 4.0, 5.0])
     assert evidence.p_greater(evidence.estimate.low) == pytest.approx(0.025)
     assert evidence.p_less(evidence.estimate.high) == pytest.approx(0.025)
-    values, clusters = correlated(12, np.random.default_rng(0))
-    bootstrap = bootstrap_evidence(values, clusters)
-    assert bootstrap.p_greater(bootstrap.estimate.low) == pytest.approx(0.025, rel=0.02)
-    assert bootstrap.p_less(bootstrap.estimate.high) == pytest.approx(0.025, rel=0.02)
-
-
-def test_p_values_of_the_bootstrap_fall_without_end_and_without_a_jump():
-    values, clusters = correlated(12, np.random.default_rng(0))
-    evidence = bootstrap_evidence(values, clusters)
-    centre = evidence.estimate.mean
-    bounds = np.linspace(0, 3, 400)
-    p = np.array([evidence.p_greater(centre - bound) for bound in bounds])
-    assert (np.diff(p) <= 0).all()
-    assert np.abs(np.diff(p)).max() < 0.02
-    assert 0 < p[-1] < 1e-5
-    mirrored = bootstrap_evidence(-values, clusters)
-    assert mirrored.p_less(-centre + 1) == pytest.approx(evidence.p_greater(centre - 1), rel=0.5)
-
-
-def test_bootstrap_evidence_is_that_of_the_clustered_bootstrap():
-    values, clusters = correlated(12, np.random.default_rng(0))
-    values[3] = np.nan
-    evidence = bootstrap_evidence(values, clusters)
-    assert evidence.estimate == clustered_bootstrap(values, clusters)
-    order = np.random.default_rng(1).permutation(len(values))
-    again = bootstrap_evidence(values[order], clusters[order])
-    assert again.estimate == evidence.estimate
-    assert again.p_greater(-0.5) == evidence.p_greater(-0.5)
-
-
-def test_names_of_clusters_do_not_change_the_bootstrap():
-    values, clusters = correlated(12, np.random.default_rng(0))
-    renamed = clusters.map(lambda cluster: f"cell {(7 * cluster) % 12}")
-    assert clustered_bootstrap(values, renamed) == clustered_bootstrap(values, clusters)
 
 
 def test_equal_values_leave_no_doubt_and_too_few_leave_all():
-    for evidence in (t_evidence([0.5] * 4), clustered_evidence([0.5] * 4, "aabc")):
-        assert evidence.estimate[:3] == (0.5, 0.5, 0.5)
-        assert (evidence.p_greater(0.4), evidence.p_greater(0.5), evidence.p_less(0.4)) == (0, 1, 1)
-    for evidence in (t_evidence([0.5]), t_evidence([]), clustered_evidence([0.5, 0.6], "aa")):
-        assert np.isnan([evidence.p_greater(0.4), evidence.p_less(0.4)]).all()
-    assert clustered_evidence([0.5, 0.6], "aa").estimate.mean == pytest.approx(0.55)
-    assert clustered_evidence([], "").estimate.n == 0
-
-
-def clustered_evidence(values: list[float], clusters: str) -> Evidence:
-    return bootstrap_evidence(pd.Series(values, dtype=float), pd.Series(list(clusters), dtype=str))
+    evidence = t_evidence([0.5] * 4)
+    assert evidence.estimate[:3] == (0.5, 0.5, 0.5)
+    assert (evidence.p_greater(0.4), evidence.p_greater(0.5), evidence.p_less(0.4)) == (0, 1, 1)
+    for few in (t_evidence([0.5]), t_evidence([])):
+        assert np.isnan([few.p_greater(0.4), few.p_less(0.4)]).all()
 
 
 def test_holm_on_a_known_table():

@@ -13,14 +13,13 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from scipy import stats
 
 from study.analysis.curves import gap_curves, gaps_at_equal_accuracy
-from study.analysis.effects import FACTORS
+from study.analysis.effects import FACTORS, over_seeds
 from study.analysis.figures import parts, style
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
 from study.analysis.intervals import (
     Estimate,
-    clustered_bootstrap,
     paired_difference,
     summarise,
     t_interval,
@@ -509,8 +508,8 @@ def table_equal_gaps(results: Results) -> pd.DataFrame:
              "difference": "difference"}  # fmt: skip
     table = summarise(gaps, CELL, list(names))
     if len(gaps):
-        clusters = gaps.groupby(CELL, sort=False).ngroup()
-        whole = {name: clustered_bootstrap(gaps[name], clusters) for name in names}
+        blocks = gaps.set_index([*CELL, "seed"])
+        whole = {name: over_seeds(blocks[name]) for name in names}
         last = pd.DataFrame([dict.fromkeys(CELL, ALL) | whole])
         table = pd.concat([table.astype(object), last.astype(object)], ignore_index=True)
     return table.rename(columns=names)

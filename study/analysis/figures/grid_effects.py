@@ -107,8 +107,7 @@ def table_main_effects(results: Results) -> pd.DataFrame:
             "effect on test accuracy": effects["effect"],
             "effect on gap": gaps["effect"],
             "pairs": effects["blocks"],
-            "cells": [effect.n for effect in effects["effect"]],
-            "interval": [effect.method for effect in effects["effect"]],
+            "seeds": [effect.n for effect in effects["effect"]],
         }
     )
 
@@ -130,7 +129,6 @@ def facts_main_effects(results: Results) -> dict[str, Any]:
         "largest_factor": NAMES[largest["factor"]],
         "largest_level": plain(largest["level"]),
         "against": plain(largest["against"]),
-        "cells": largest["effect"].n,
     }
     for name, rows in by_factor.items():
         ordered = sorted(rows, key=lambda row: row["effect"].mean)
@@ -272,13 +270,11 @@ def table_interactions(results: Results) -> pd.DataFrame:
             "difference": values["difference"],
             "interaction": values.get("interaction"),
             "pairs": values["blocks"],
-            "cells": values["difference"].n,
-            "interval": values["difference"].method,
+            "seeds": values["difference"].n,
         }
         for what, level, values in shown
     ]
-    columns = ["shown", "level", "off", "on", "difference", "interaction", "pairs", "cells",
-               "interval"]  # fmt: skip
+    columns = ["shown", "level", "off", "on", "difference", "interaction", "pairs", "seeds"]
     return pd.DataFrame(rows, columns=columns)
 
 
