@@ -13,8 +13,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from study.analysis.declarations import load_claims
+from study.edge.planning import plan_study
+from study.edge.running import check_all_data, take_stock
 from study.edge.schema import register
-from study.edge.sweep import check_all_data, plan_study, take_stock
 from study.paths import conf_folder
 from study.records.config import RunConfig
 from study.records.plan import StudyPlan

@@ -17,8 +17,8 @@ from study.analysis.frames import CONFIG_COLUMNS
 from study.analysis.intervals import Estimate
 from study.analysis.metrics import METRICS
 from study.analysis.verdicts import FEWEST
+from study.edge.planning import plan_study
 from study.edge.schema import register
-from study.edge.sweep import plan_study
 from study.paths import conf_folder
 from study.records.cells import COLUMNS, columns
 from study.report.sections import FIGURES, SECTIONS

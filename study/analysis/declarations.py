@@ -30,6 +30,7 @@ from study.records.cells import COLUMNS, SWITCHES, TEXTS
 COMPARISONS = ("difference", "ratio")
 UNITS = ("points", "percent", "number", "times")  # formats of the report's sentences
 OWN = "own"  # the chapter of a claim that does not name one
+OPEN = "open"  # no claim's id: ``claim=open`` asks for those that are inconclusive
 REDUCTIONS = ("range", "sd", "mean", "max", "min", "regret", "difference", "best", "worst")
 SPREADS = ("range", "sd", "regret", "difference")  # in points where the metric is a share
 SMALLEST = 0.01  # one accuracy point
@@ -288,6 +289,7 @@ def load_claim(
     own = root.get("id")
     own.check("the name of its file", own.value == path.stem, [path.stem])
     own.check("letters, digits, - and _, a letter first", matches(r"[A-Za-z][\w-]*", own.value))
+    own.check("another name: claim=open asks for the open claims", own.value != OPEN)
     section, figure = root.get("section"), root.get("figure")
     expected = "a section as text in quotes, e.g. '1.4.1', or G"
     section.check(expected, matches(r"\d+(\.\d+)*|G", section.value))

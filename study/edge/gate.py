@@ -10,10 +10,11 @@ from hydra.types import RunMode
 from rich.console import Console
 
 from study.analysis.declarations import Claim
+from study.edge.planning import plan_study
 from study.edge.pool import run_cells
 from study.edge.progress import StoreProgress
+from study.edge.running import check_all_data
 from study.edge.schema import register
-from study.edge.sweep import check_all_data, plan_study
 from study.errors import StudyError
 from study.gate.rules import EXPERIMENT
 from study.paths import conf_folder

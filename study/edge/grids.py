@@ -69,14 +69,30 @@ def expand(experiment: str, grid: Mapping[str, Any]) -> Grid:
     return Grid(experiment, cells, varying, list(grid.get("measure") or []))
 
 
+@dataclass
+class Narrowed:
+    """What the command line leaves of the grids.
+
+    Attributes:
+        grids: without those that have no cells left.
+        replaced: by key, the asked-for values that no cell had.
+        purely: the keys of ``replaced`` none of whose asked-for values any cell had.
+    """
+
+    grids: list[Grid]
+    replaced: dict[str, list[Any]] = field(default_factory=dict)
+    purely: set[str] = field(default_factory=set)
+
+
 def narrow(
     grids: list[Grid], wanted: Mapping[str, list[Any]], value: Callable[[Cell, str], Any]
-) -> list[Grid]:
+) -> Narrowed:
     """Restrict ``grids`` to what the command line asks for.
 
     For each key: values that some cell of the study has select those cells; a value that no cell
     has replaces the key, in the grids where it varies, or in all of them if it varies nowhere or
-    no asked-for value is known. A grid without cells is left out.
+    no asked-for value is known. A grid without cells is left out. Cells that are selected stay the
+    same objects.
 
     Args:
         wanted: values by key, typed as in the cells.
@@ -85,13 +101,17 @@ def narrow(
     Raises:
         ConfigError: nothing is left, or the keys contradict each other.
     """
+    found = Narrowed(grids)
     wanted = _one_length(wanted)
     # groups first: init.std is asked of the cells that init has left
     for key in sorted(wanted, key=lambda key: key not in GROUPS):
-        values = wanted[key]
+        grids, values = found.grids, wanted[key]
         known = [value(cell, key) for grid in grids for cell in grid.cells]
         listed = [item for item in values if item in known]
         added = [item for item in values if item not in known]
+        if added:
+            found.replaced[key] = added
+            found.purely |= set() if listed else {key}
         everywhere = not listed or not any(key in grid.axes for grid in grids)
         narrowed = []
         for grid in grids:
@@ -103,8 +123,33 @@ def narrow(
                 narrowed.append(Grid(grid.experiment, cells, grid.axes | {key}, grid.measure))
         if not narrowed:
             raise ConfigError(key, "a value that leaves something of the study", values)
-        grids = narrowed
-    return grids
+        found.grids = narrowed
+    return found
+
+
+def asked_of_all(
+    grids: Iterable[Grid], narrowed: Narrowed, value: Callable[[Cell, str], Any]
+) -> list[Grid]:
+    """The cells that ``grids`` would have if they declared what the command line replaced.
+
+    That is what a study with other settings is complete by: ``lr=0.1`` where all cells have 0.01.
+    Where levels of a grid would become one, so that nothing is left to compare, they stay; so do
+    cells in which the key means nothing.
+
+    Args:
+        narrowed: what ``narrow`` made of ``grids``.
+        value: as for ``narrow``.
+    """
+    found = list(grids)
+    for key in (key for key in narrowed.replaced if key in narrowed.purely):
+        values = narrowed.replaced[key]
+        for i, grid in enumerate(found):
+            meant = [cell for cell in grid.cells if value(cell, key) is not ABSENT]
+            others = [cell for cell in grid.cells if value(cell, key) is ABSENT]
+            cells = _replaced(meant, key, values)
+            if len(cells) == len(meant) * len(values):
+                found[i] = Grid(grid.experiment, others + cells, grid.axes, grid.measure)
+    return found
 
 
 def _one_length(wanted: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
@@ -120,16 +165,15 @@ def _one_length(wanted: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
 
 def _replaced(cells: list[Cell], key: str, values: list[Any]) -> list[Cell]:
     """``cells`` with ``key`` set to each of ``values``, without repeats."""
-    replaced: list[Cell] = []
+    replaced: dict[str, Cell] = {}
     for cell in cells:
         for value in values:
             changed = cell | {key: value}
             changed.pop(EXCLUSIVE.get(key, ""), None)
             if key in GROUPS:  # options of the old choice go with it
                 changed = {k: v for k, v in changed.items() if not k.startswith(f"{key}.")}
-            if changed not in replaced:
-                replaced.append(changed)
-    return replaced
+            replaced.setdefault(repr(sorted(changed.items())), changed)
+    return list(replaced.values())
 
 
 def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,6 +240,12 @@ class Composer:
         Raises:
             ConfigError: a value cannot be used.
         """
+        config = self.compose(cell, measure)
+        config.validate()
+        return config
+
+    def compose(self, cell: Cell, measure: Sequence[str] = ()) -> RunConfig:
+        """Like ``config``, but whether the values can be used is not looked at."""
         values = _copied(self._base)
         # groups first: init.std changes the option that init chose
         for key in sorted(cell, key=lambda key: key not in GROUPS):
@@ -206,9 +256,7 @@ class Composer:
                 if key in EXCLUSIVE and cell[key] is not None:
                     values[EXCLUSIVE[key]] = None
         values["measure"] = sorted({*values["measure"], *measure})
-        config = RunConfig.from_dict(values)
-        config.validate()
-        return config
+        return RunConfig.from_dict(values)
 
     def typed(self, key: str, value: Any) -> Any:
         """``value`` as the schema wants it, e.g. 0 as 0.0.

@@ -1,6 +1,8 @@
 """The typed schema of the whole configuration, registered with Hydra as ``schema``."""
 
+import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -38,7 +40,8 @@ class AppConfig(RunConfig):
 
     Attributes:
         study: preset of sizes for the experiments (``conf/study``).
-        claim: run only what this claim (``conf/claims``) compares; null for all.
+        claim: run only what this claim (``conf/claims``) compares; null for all. ``open``: run
+            further seeds for the claims that are inconclusive.
         store: folder of the run records.
         workers: worker processes, >= 1; null for one on each core.
         timeout: seconds one run may take, > 0; null for no limit.
@@ -67,12 +70,23 @@ def register() -> None:
     # Hydra copies its sources for every composition and for every group that --help lists, and
     # with them this one store, which hands out copies of what is in it anyway.
     ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
-    OmegaConf.register_new_resolver("seeds", lambda n: list(range(n)), replace=True)
+    OmegaConf.register_new_resolver("seeds", _seeds, replace=True)
     OmegaConf.register_new_resolver(
         "logspace",
         lambda start, stop, n: [float(f"{x:.6g}") for x in np.logspace(start, stop, n)],
         replace=True,
     )
+
+
+def _seeds(number: Any, *, _root_: DictConfig) -> Any:
+    """``${seeds:6}``: six seeds, from ``study.seeds_from`` of the same configuration on.
+
+    What is no number stays as it is: an error here would be a traceback; as an axis it is refused.
+    """
+    first = OmegaConf.select(_root_, "study.seeds_from", default=0)
+    if not (_integer(number, 0) and _integer(first, 0)):
+        return number
+    return list(range(first, first + number))
 
 
 def plain(config: Any, key: str, *, resolve: bool = True) -> Any:
@@ -103,6 +117,23 @@ def run_config(config: DictConfig) -> RunConfig:
     chosen = RunConfig.from_dict({key: plain(config, key) for key in RUN_KEYS})
     chosen.validate()
     return chosen
+
+
+def check_preset(study: Mapping[str, Any]) -> None:
+    """Raise ConfigError if a preset's numbers of seeds cannot be used."""
+    for key, least in (("seeds", 1), ("grid_seeds", 1), ("seeds_from", 0)):
+        if key in study and not _integer(study[key], least):
+            raise ConfigError(f"study.{key}", f"an integer >= {least}", study[key])
+    looks = study.get("looks", [])
+    fewest = study.get("seeds", 0)
+    sound = isinstance(looks, list) and all(_integer(look, 1) for look in looks)
+    if not (sound and all(a < b for a, b in itertools.pairwise([fewest, *looks]))):
+        expected = f"a list of ascending integers > study.seeds = {fewest}"
+        raise ConfigError("study.looks", expected, looks)
+
+
+def _integer(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def check_execution(config: DictConfig) -> None:

@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 from rich.console import Console
 
-from study.analysis.claims import judge
+from study.analysis.claims import Judgement, judge
 from study.analysis.declarations import Claim
 from study.analysis.figures.style import house_style, korean_font
 from study.analysis.frames import Results
@@ -56,6 +56,7 @@ def render_study(
     console: Console | None = None,
     language: str = "en",
     workers: int | None = None,
+    judgements: Sequence[Judgement] | None = None,
 ) -> Path:
     """Write the report of ``plan`` into ``<folder>/<plan.name>`` and return the page's path.
 
@@ -69,6 +70,7 @@ def render_study(
         folder: where reports go.
         console: shows the progress; None for silence.
         workers: processes that draw; None for one on each core.
+        judgements: of the claims, where they have been judged already.
 
     Raises:
         ConfigError: there is no such language.
@@ -80,7 +82,9 @@ def render_study(
     if not results.records:
         raise StoreError(f"{plan.name}: no run is stored, there is nothing to report")
     pages = page_names(language)
-    report = make_report(results, claims, tuple(pages), console=console, workers=workers)
+    report = make_report(
+        results, claims, tuple(pages), console=console, workers=workers, judgements=judgements
+    )
     target = Path(folder) / plan.name
     content = {name: render_page(report, load_text(each), pages) for each, name in pages.items()}
     content |= files.machine_readable(report)
@@ -110,10 +114,11 @@ def make_report(
     *,
     console: Console | None = None,
     workers: int | None = None,
+    judgements: Sequence[Judgement] | None = None,
 ) -> Report:
     """Draw the figures and judge the claims."""
     with drawing(results, languages, workers=workers, console=console) as drawings:
-        judgements = judge(claims, results)
+        judgements = judge(claims, results) if judgements is None else judgements
         return Report(results, drawings(), judgements, claims, load_registry())
 
 

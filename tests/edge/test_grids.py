@@ -107,7 +107,7 @@ def grids() -> list[Grid]:
 
 def narrowed(grids: list[Grid], composer: Composer, **wanted: list[Any]) -> Any:
     keys = {key.replace("__", "."): values for key, values in wanted.items()}
-    return cells(narrow(grids, keys, composer.value))
+    return cells(narrow(grids, keys, composer.value).grids)
 
 
 def test_listed_values_select(grids: list[Grid], composer: Composer) -> None:

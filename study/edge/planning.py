@@ -1,0 +1,414 @@
+"""Planning: from the command line to the cells of a study, and to what of it they leave out."""
+
+import hashlib
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from study import data
+from study.analysis.declarations import OPEN, Claim, selects
+from study.edge.grids import Composer, Grid, Narrowed, Option, asked_of_all, expand, narrow
+from study.edge.schema import RUN_KEYS, AppConfig, check_preset, plain
+from study.errors import ConfigError, StudyError
+from study.paths import conf_folder
+from study.records.cells import columns
+from study.records.config import RunConfig, hydra_string
+from study.records.plan import NAME_BYTES, StudyPlan, check_name, pack_rows
+
+# Keys that name several things of their own, not values of a run's key.
+LISTS = ("experiment", "claim")
+# How many seeds and which: a study with more of them is the same one.
+SEEDS = ("study.seeds", "study.grid_seeds", "study.seeds_from", "study.looks")
+GRIDS = "hydra.sweeper.grids"
+
+
+def claim_folders(config: DictConfig) -> list[Path]:
+    """``claims`` in the study's own configuration, and in each that the command line adds."""
+    sources = (Path(each.path) for each in config.hydra.runtime.config_sources if each.path)
+    added = [source / "claims" for source in sources if (source / "claims").is_dir()]
+    own = conf_folder().resolve() / "claims"
+    return [own, *(folder for folder in added if folder.resolve() != own)]
+
+
+def asked_claims(arguments: Sequence[str], config_loader: Any) -> tuple[list[str], bool]:
+    """The claims that ``claim=…`` names, and whether it asks for the open ones."""
+    parsed = OverridesParser.create(config_loader=config_loader).parse_overrides(list(arguments))
+    names: list[str] = []
+    for override in parsed:
+        if override.key_or_group == "claim":
+            values = _values(override)
+            names = [str(value) for value in values if value is not None]
+    return [name for name in names if name != OPEN], OPEN in names
+
+
+def plan_study(
+    config: DictConfig,
+    arguments: Sequence[str],
+    grids: Mapping[str, Any],
+    config_loader: Any,
+    claims: Sequence[Claim] = (),
+) -> tuple[dict[str, RunConfig], StudyPlan]:
+    """The cells of the selected experiments, each once, by address; and the plan of the study.
+
+    Args:
+        claims: those that ``claim=…`` can name; only the cells that they compare are left.
+
+    Raises:
+        ConfigError: a value cannot be used, or nothing is left to run.
+    """
+    preset = plain(config, "study")
+    check_preset(preset)
+    parsed = OverridesParser.create(config_loader=config_loader).parse_overrides(list(arguments))
+    default = _without_narrowing(config, parsed, config_loader)
+    base = {key: plain(default, key) for key in RUN_KEYS}
+    _identify(base["data"])
+
+    def load_options(options: Sequence[Option]) -> list[dict[str, Any]]:
+        # Without the main configuration, each at a place of its own, they are all composed at
+        # once; what they refer to is looked up in the main configuration afterwards.
+        words = [f"+{group}@n{i}={name}" for i, (group, name) in enumerate(options)]
+        folders = ",".join(hydra_string(folder) for folder in config.hydra.searchpath)
+        words.append(f"hydra.searchpath=[{folders}]")
+        try:
+            composed = config_loader.load_configuration(None, words, run_mode=RunMode.RUN)
+        except MissingConfigException as error:
+            group, _, name = (error.missing_cfg_file or "").rpartition("/")
+            raise ConfigError(group, "one of the choices", name, error.options) from None
+        return [
+            plain(OmegaConf.create({**base, group: composed[f"n{i}"]}), group)
+            for i, (group, _) in enumerate(options)
+        ]
+
+    composer = Composer(base, load_options)
+    asked = _asked(parsed, composer)
+    names = [name for name in asked.lists.get("claim", []) if name != OPEN]
+    chosen_claims = _chosen(claims, names)
+    experiments = asked.lists.get("experiment", [])
+    if chosen_claims and not any(words.startswith("experiment") for words in asked.selection):
+        parts = (part for claim in chosen_claims for part in claim.parts.values())
+        experiments = list(dict.fromkeys(part.experiment for part in parts))
+    if experiments:  # experiment=a,b like experiment=[a,b]
+        known = config_loader.get_group_options("experiment")
+        for name in set(experiments) - set(known):
+            raise ConfigError("experiment", "one of the choices", name, known)
+        chosen = [f"experiment=[{','.join(experiments)}]", *_settings(parsed)]
+        grids = config_loader.load_sweep_config(config, chosen).hydra.sweeper.grids
+    if not grids:
+        raise ConfigError("experiment", "at least one experiment", [])
+    expanded = [_expand(name, plain(grids, name), composer) for name in grids]
+    composer.load(cell for grid in expanded for cell in grid.cells)
+    narrowed = narrow(expanded, asked.wanted, composer.value)
+    composer.load(cell for grid in narrowed.grids for cell in grid.cells)
+    chosen_cells = _Chosen()
+    for grid in narrowed.grids:
+        _choose(chosen_cells, grid, composer, chosen_claims)
+    if not chosen_cells.configs:
+        raise ConfigError("claim", "a claim about cells of the study", ",".join(names))
+    named = base["data"]["label"] or _data_name(base["data"])
+    plan = StudyPlan(
+        name=config.report.name or study_name(named, preset["name"], asked.selection),
+        command=shlex.join(["python", "-m", "study", "-m", *_without_open(arguments, names)]),
+        data=named,
+        preset=preset["name"],
+        selection=asked.selection,
+        experiments=chosen_cells.addresses,
+        looks=list(preset.get("looks", [])),
+        seeds_from=preset.get("seeds_from", 0),
+    )
+    declared = _Declared(config, parsed, experiments, expanded, composer, config_loader)
+    _compare(plan, chosen_cells, narrowed, declared, composer, asked.words)
+    return chosen_cells.configs, plan
+
+
+# --- what the command line asks for -------------------------------------------------------------
+
+
+@dataclass
+class _Asked:
+    """What the command line asks for.
+
+    Attributes:
+        wanted: values by key of a run.
+        words: by the same key, the override.
+        selection: the overrides that make the study another one.
+        lists: the names of the claims, and those of the experiments where they are given as a
+            sweep.
+    """
+
+    wanted: dict[str, list[Any]] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
+    selection: list[str] = field(default_factory=list)
+    lists: dict[str, list[str]] = field(default_factory=dict)
+
+
+def _asked(parsed: Sequence[Override], composer: Composer) -> _Asked:
+    asked = _Asked()
+    for override in parsed:
+        key, top = override.key_or_group, override.key_or_group.split(".")[0]
+        words = override.input_line or key
+        narrows = _narrows(override)
+        if override.is_sweep_override() and not narrows and key not in LISTS:
+            known = top in AppConfig.__dataclass_fields__ or top == "hydra"
+            expected = "one value, not a list" if known else "a key of the configuration"
+            raise ConfigError(key, expected, words)
+        if narrows and override.is_delete():
+            raise ConfigError(key, "a value", words)
+        if narrows:
+            asked.wanted[key] = [composer.typed(key, value) for value in _values(override)]
+            asked.words[key] = words
+        elif override.is_sweep_override() or (key == "claim" and override.value() is not None):
+            asked.lists[key] = [str(value) for value in _values(override)]
+        if key == "claim" and OPEN in asked.lists.get(key, ()):
+            # with further seeds it is the same study
+            named = [name for name in asked.lists[key] if name != OPEN]
+            words = f"claim={','.join(named)}" if named else ""
+        if words and (narrows or key in LISTS or key.startswith("study.")):
+            asked.selection.append(words)
+    return asked
+
+
+def _narrows(override: Override) -> bool:
+    """Whether ``override`` says which cells are wanted, not what all of them have in common."""
+    top = override.key_or_group.split(".")[0]
+    return top in RUN_KEYS and top not in ("data", "measure")
+
+
+def _without_narrowing(
+    config: DictConfig, parsed: Sequence[Override], config_loader: Any
+) -> DictConfig:
+    """The configuration as it is for a cell that says nothing of the keys asked for.
+
+    ``lr=0.5`` asks for cells; in the configuration it would make one of every cell without lr.
+    """
+    if not any(_narrows(override) and not override.is_sweep_override() for override in parsed):
+        return config
+    words = ["experiment=[]", *_settings(parsed)]
+    found: DictConfig = config_loader.load_sweep_config(config, words)
+    return found
+
+
+def _settings(parsed: Sequence[Override]) -> list[str]:
+    """The overrides that all cells have in common, e.g. ``study=quick``."""
+    return [
+        str(override.input_line)
+        for override in parsed
+        if not (_narrows(override) or override.is_sweep_override())
+        and override.key_or_group not in LISTS
+    ]
+
+
+def _without_open(arguments: Sequence[str], claims: Sequence[str]) -> list[str]:
+    """The command line without ``claim=open``; the plan of a study with further seeds adds it."""
+    kept = []
+    for word in arguments:
+        key, _, value = word.partition("=")
+        if key.lstrip("+") == "claim" and OPEN in value.split(","):
+            kept += [f"claim={','.join(claims)}"] if claims else []
+        else:
+            kept.append(word)
+    return kept
+
+
+def _chosen(claims: Sequence[Claim], names: Sequence[str]) -> list[Claim]:
+    """The claims called ``names``."""
+    by_id = {claim.id: claim for claim in claims}
+    for name in names:
+        if name not in by_id:
+            raise ConfigError("claim", "one of the choices", name, [*by_id, OPEN])
+    return [by_id[name] for name in names]
+
+
+def _values(override: Override) -> list[Any]:
+    if not override.is_sweep_override():
+        return [override.value()]
+    if not override.is_discrete_sweep():
+        raise ConfigError(override.key_or_group, "a list of values", override.input_line)
+    # Hydra's quoted strings as strings
+    return [getattr(value, "text", value) for value in override.sweep_iterator()]
+
+
+# --- cells --------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Chosen:
+    """The cells of the study.
+
+    Attributes:
+        configs: by address.
+        addresses: by experiment, in the order of its grid.
+        places: by experiment, the address of each of its cells by the identity of the cell.
+    """
+
+    configs: dict[str, RunConfig] = field(default_factory=dict)
+    addresses: dict[str, list[str]] = field(default_factory=dict)
+    places: dict[str, dict[int, str]] = field(default_factory=dict)
+
+
+def _choose(chosen: _Chosen, grid: Grid, composer: Composer, claims: Sequence[Claim]) -> None:
+    """Add the cells of ``grid`` that ``claims`` compare; all where there are none."""
+    own = chosen.addresses[grid.experiment] = []
+    places = chosen.places[grid.experiment] = {}
+    for cell in grid.cells:
+        try:
+            run_config = composer.config(cell, grid.measure)
+        except ConfigError as error:
+            raise StudyError(f"experiment {grid.experiment}: {error}") from None
+        if claims:
+            row = columns(run_config.to_dict())
+            if not any(selects(claim, grid.experiment, row) for claim in claims):
+                continue
+        address = run_config.address
+        same = chosen.configs.setdefault(address, run_config)
+        # a cell that two experiments want is run once, with the measurements of both
+        same.measure = sorted({*same.measure, *run_config.measure})
+        own.append(address)
+        places[id(cell)] = address
+
+
+def _expand(experiment: str, grid: Mapping[str, Any], composer: Composer) -> Grid:
+    """The cells of one experiment, their values typed and their options loaded."""
+    expanded = expand(experiment, grid)
+    try:
+        expanded.cells = [
+            {key: composer.typed(key, value) for key, value in cell.items()}
+            for cell in expanded.cells
+        ]
+    except ConfigError as error:
+        raise StudyError(f"experiment {experiment}: {error}") from None
+    return expanded
+
+
+# --- what the study leaves out of what is declared, and what it adds --------------------------
+
+
+class _Declared:
+    """The cells that the experiments declare under the preset, without any narrowing.
+
+    Attributes:
+        here: their grids as they are; those that the command line itself has changed
+            (``hydra.sweeper.grids…``) as they were.
+        before: the same without what changes the preset's sizes (``study.…``), other than the
+            numbers of seeds.
+        words: the overrides that ``before`` is without.
+    """
+
+    def __init__(
+        self,
+        config: DictConfig,
+        parsed: Sequence[Override],
+        experiments: Sequence[str],
+        expanded: list[Grid],
+        composer: Composer,
+        config_loader: Any,
+    ) -> None:
+        overridden = [str(words) for words in config.hydra.overrides.hydra]
+        changed = [words for words in overridden if words.lstrip("+~").startswith(GRIDS)]
+        sizes = [each for each in parsed if _changes_sizes(each)]
+        self.words = [*(str(each.input_line) for each in sizes), *changed]
+        self.here = self.before = expanded
+        if not self.words:
+            return
+        words = [words for words in overridden if words not in changed]
+        words += [str(e.input_line) for e in parsed if e.key_or_group == "experiment"]
+        if experiments:
+            words = [each for each in words if not each.startswith("experiment=")]
+            words.append(f"experiment=[{','.join(experiments)}]")
+        others = [w for w in _settings(parsed) if w not in self.words and w not in words]
+        name = config.hydra.job.config_name
+        before = config_loader.load_configuration(name, words + others, run_mode=RunMode.RUN)
+        grids = before.hydra.sweeper.grids
+        self.before = [_expand(each, plain(grids, each), composer) for each in grids]
+        composer.load(cell for grid in self.before for cell in grid.cells)
+        if changed:
+            self.here = self.before
+
+
+def _changes_sizes(override: Override) -> bool:
+    key = override.key_or_group.lstrip("+~")
+    return key.startswith("study.") and key not in SEEDS
+
+
+def _compare(
+    plan: StudyPlan,
+    chosen: _Chosen,
+    narrowed: Narrowed,
+    declared: _Declared,
+    composer: Composer,
+    words: Mapping[str, str],
+) -> None:
+    """Fill in what ``plan`` leaves out and what it adds; a cell that was selected costs nothing.
+
+    Args:
+        words: the override of each key of a run.
+    """
+    here = [grid for grid in declared.here if grid.experiment in plan.experiments]
+    for grid in asked_of_all(here, narrowed, composer.value):
+        own, places = set(plan.experiments[grid.experiment]), chosen.places[grid.experiment]
+        others = (composer.compose(cell) for cell in grid.cells if id(cell) not in places)
+        rows = [columns(each.to_dict()) for each in others if each.address not in own]
+        if rows:
+            plan.left_out[grid.experiment] = pack_rows(rows)
+    before = {grid.experiment: grid.cells for grid in declared.before}
+    for experiment, places in chosen.places.items():
+        cells = before.get(experiment, [])
+        if set(places).issubset(map(id, cells)):
+            continue
+        known = {places.get(id(cell)) or composer.compose(cell).address for cell in cells}
+        added = [a for a in dict.fromkeys(plan.experiments[experiment]) if a not in known]
+        if added:
+            plan.added[experiment] = added
+    if plan.added:
+        new = {key: ",".join(map(str, values)) for key, values in narrowed.replaced.items()}
+        plan.settings = [
+            words[key] if key in narrowed.purely else f"{key}={values}"
+            for key, values in new.items()
+        ] + declared.words
+
+
+# --- names --------------------------------------------------------------------------------------
+
+
+def _identify(dataset: dict[str, Any]) -> None:
+    """Give a data set that is not known in advance its identity, the checksum of its files.
+
+    Raises:
+        ConfigError, DataError: it cannot be found or read.
+    """
+    if dataset["name"] == "idx" and dataset["checksum"] is None:
+        dataset["checksum"] = data.checksum("idx", root=dataset["root"])
+
+
+def _data_name(dataset: Mapping[str, Any]) -> str:
+    """What a data set is called that has no label."""
+    name = str(dataset["name"])
+    return name if dataset["checksum"] is None else f"{name}-{dataset['checksum'][:6]}"
+
+
+def study_name(dataset: str, preset: str, selection: Iterable[str]) -> str:
+    """``<data>-<preset>``, followed by what makes the study another one, fit for a folder.
+
+    Where that had to be shortened or put into other characters, a digest of it is added, so that
+    two studies never have the same name.
+    """
+    parts = [dataset, preset]
+    parts += [words.removeprefix("experiment=") for words in selection]
+    exact = "-".join(parts)
+    name = re.sub(r"[^\w.,=+-]+", "-", exact.replace("[", "").replace("]", "")).strip("-. ")
+    digest = hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:6]
+    room = NAME_BYTES // 2
+    if len(name.encode()) > room:
+        name = name.encode()[:room].decode("utf-8", "ignore").strip("-. ") + f"-{digest}"
+    elif name != exact.replace("[", "").replace("]", ""):
+        name = f"{name}-{digest}"
+    check_name(name)
+    return name
