@@ -120,6 +120,8 @@ def check_data(config: RunConfig) -> None:
 
 def batch_size(config: RunConfig, num_train: int) -> int:
     """Samples per update of a training set of ``num_train``."""
+    if config.batchnorm and num_train < 2:
+        raise ConfigError("batchnorm", "false with a single training sample", True)
     if config.batch_size == FULL_BATCH:
         return num_train
     size = int(config.batch_size)
@@ -140,6 +142,9 @@ def build_network(config: RunConfig, dataset: Dataset) -> tuple[Network, RngStre
         batchnorm=config.batchnorm,
         dropout=config.dropout,
         streams=streams,
+        batchnorm_eps=config.batchnorm_eps,
+        batchnorm_momentum=config.batchnorm_momentum,
+        dropout_scaling=config.dropout_scaling,
         dtype=np.dtype(config.dtype),
     )
     return network, streams

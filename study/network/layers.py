@@ -214,11 +214,46 @@ class BatchNorm(Layer):
         return grad_in
 
 
-class Dropout(Layer):
-    """Inverted dropout (lecture 1.4.2; Srivastava et al. 2014): evaluation is the identity.
+class Scale(Layer):
+    """y = factor · x: what dropout does on average, where its masks are not scaled.
 
-    In training each unit is dropped with probability ``rate`` and the kept ones are divided by
-    the probability of keeping, so that the expected output is the input.
+    Args:
+        width: number of features.
+        dtype: precision of all arrays.
+        factor: any number.
+    """
+
+    def __init__(self, width: int, dtype: Any, factor: float) -> None:
+        super().__init__()
+        self.factor = np.asarray(factor, dtype)
+        self.out = Rows(width, dtype)
+        self.grad_in = Rows(width, dtype)
+
+    def forward(self, x: Array, *, training: bool) -> Array:
+        """Return factor · x, in training and in evaluation."""
+        return np.multiply(x, self.factor, out=self.out(len(x)))
+
+    def backward(self, grad_out: Array) -> Array:
+        """∂L/∂x = factor · g."""
+        return np.multiply(grad_out, self.factor, out=self.grad_in(len(grad_out)))
+
+
+class Dropout(Layer):
+    """Dropout (lecture 1.4.2; Srivastava et al. 2014), inverted or as the paper has it.
+
+    In training each unit is dropped with probability ``rate``. The next layer must get in
+    evaluation what it gets in training on average; one of the two is scaled for that:
+
+    ==============  ==========================  ====================  ========================
+    ``scaling``     a kept unit, in training    in evaluation         source
+    ==============  ==========================  ====================  ========================
+    ``training``    x / (1 − rate)              x                     *inverted* dropout
+    ``evaluation``  x                           (1 − rate) · x        the paper, figure 2; the
+                                                                      lecture's textbook
+    ==============  ==========================  ====================  ========================
+
+    The two are not the same training: with ``evaluation`` every layer above sees values, and
+    every weight gradients, that are 1 − rate times as large.
 
     A mask costs one 16-bit number per unit: the probability is a multiple of 1/65536, and the
     scale uses that exact probability (0.2 becomes 0.2 − 3·10⁻⁶).
@@ -228,23 +263,35 @@ class Dropout(Layer):
         dtype: precision of all arrays.
         rate: probability of dropping, in [0, 1).
         rng: the stream of the masks.
+        scaling: ``training`` or ``evaluation``.
     """
 
     LEVELS: ClassVar[int] = 2**16
 
-    def __init__(self, width: int, dtype: Any, *, rate: float, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        width: int,
+        dtype: Any,
+        *,
+        rate: float,
+        rng: np.random.Generator,
+        scaling: str = "training",
+    ) -> None:
         super().__init__()
         self.rate = rate
         threshold = min(round(rate * self.LEVELS), self.LEVELS - 1)
+        keep = 1 - threshold / self.LEVELS
         self._threshold = np.asarray(threshold, np.uint16)
-        self._scale = np.asarray(1 / (1 - threshold / self.LEVELS), dtype)
+        self._scale = np.asarray(1 / keep, dtype) if scaling == "training" else None
+        # what stands in for the masks where nothing is dropped; None for the identity
+        self.average = Scale(width, dtype, keep) if scaling == "evaluation" else None
         self._rng = rng
         self._mask = Rows(width, dtype)
         self.out = Rows(width, dtype)
         self.grad_in = Rows(width, dtype)
 
     def sample_mask(self, rows: int, rng: np.random.Generator | None = None) -> Array:
-        """Draw a new mask of shape ``(rows, width)``: 0 (dropped) or 1/(1 − rate) (kept).
+        """Draw a new mask of shape ``(rows, width)``: 0 (dropped), or 1/(1 − rate) or 1 (kept).
 
         A measurement passes its own ``rng``, which leaves the masks of training as they would be.
         """
@@ -252,12 +299,15 @@ class Dropout(Layer):
         words = (rng or self._rng).bit_generator.random_raw(-(-mask.size // 4))
         numbers: Array = np.ndarray(mask.shape, np.uint16, buffer=words)
         np.greater_equal(numbers, self._threshold, out=mask)
-        mask *= self._scale
+        if self._scale is not None:
+            mask *= self._scale
         return mask
 
     def forward(self, x: Array, *, training: bool) -> Array:
-        """Return x times a new mask in training, x itself in evaluation."""
+        """Return x times a new mask in training, x times the masks' mean in evaluation."""
         if not training:
+            if self.average is not None:
+                return self.average.forward(x, training=False)
             return x
         return np.multiply(x, self.sample_mask(len(x)), out=self.out(len(x)))
 

@@ -84,6 +84,9 @@ class Network:
         batchnorm: bool,
         dropout: float,
         streams: RngStreams,
+        batchnorm_eps: float = 1e-5,
+        batchnorm_momentum: float = 0.1,
+        dropout_scaling: str = "training",
         dtype: Any = np.float32,
     ) -> "Network":
         """Build a network with fresh weights; the output layer uses the same initial scheme.
@@ -97,6 +100,8 @@ class Network:
             batchnorm: whether a BatchNorm stands before each activation.
             dropout: probability of dropping a hidden unit, in [0, 1); 0 leaves the layer out.
             streams: ``init`` draws the weights, ``dropout`` the masks.
+            batchnorm_eps, batchnorm_momentum: ``eps`` and ``momentum`` of each BatchNorm.
+            dropout_scaling: ``scaling`` of each Dropout.
             dtype: float32 or float64. Weights are drawn in float64 and rounded once.
         """
         blocks: list[list[Layer]] = []
@@ -107,11 +112,21 @@ class Network:
             normalised = batchnorm and not is_output
             block: list[Layer] = [Affine(weight, bias=not normalised, first=not blocks)]
             if normalised:
-                block.append(BatchNorm(width, dtype))
+                block.append(
+                    BatchNorm(width, dtype, eps=batchnorm_eps, momentum=batchnorm_momentum)
+                )
             if not is_output:
                 block.append(activation(width, dtype))
                 if dropout > 0:
-                    block.append(Dropout(width, dtype, rate=dropout, rng=streams.dropout))
+                    block.append(
+                        Dropout(
+                            width,
+                            dtype,
+                            rate=dropout,
+                            rng=streams.dropout,
+                            scaling=dropout_scaling,
+                        )
+                    )
             blocks.append(block)
             fan_in = width
         return cls(blocks)
@@ -157,12 +172,17 @@ class Network:
         return float((self.predict(x).argmax(axis=1) == labels).mean())
 
     def without_dropout(self) -> "Network":
-        """An independent copy that drops nothing, for measurements that must not train it."""
+        """An independent copy that drops nothing, for measurements that must not train it.
+
+        In evaluation it computes what this network does: where the masks are not scaled, their
+        mean stands in for them, in training too.
+        """
+        blocks = [
+            [layer.average if isinstance(layer, Dropout) else layer for layer in block]
+            for block in self.blocks
+        ]
         return Network(
-            [
-                [copy.deepcopy(layer) for layer in block if not isinstance(layer, Dropout)]
-                for block in self.blocks
-            ]
+            [[copy.deepcopy(layer) for layer in block if layer is not None] for block in blocks]
         )
 
     def state(self) -> Iterator[Array]:

@@ -67,21 +67,21 @@ def trace(network: Network, samples: Samples) -> list[HiddenLayer]:
     loss.forward(x, samples.labels)
     grad: Array | None = loss.backward()
     gradients: list[Floats] = []
-    for block in reversed(copy.blocks):
+    for layer in reversed(copy.layers):
         assert grad is not None
-        gradients.insert(0, grad.astype(np.float64))  # the blocks below use the buffer again
-        for layer in reversed(block):
-            assert grad is not None
-            grad = layer.backward(grad)
+        if isinstance(layer, Activation):
+            gradients.insert(0, grad.astype(np.float64))  # the layers below use the buffer again
+        grad = layer.backward(grad)
     hidden = []
     for block, output, gradient in zip(copy.blocks[:-1], outputs, gradients, strict=False):
-        function = block[-1]
+        place = 2 if isinstance(block[1], BatchNorm) else 1
+        function = block[place]
         assert isinstance(function, Activation)
         hidden.append(
             HiddenLayer(
                 preactivation=output[0],
-                normalised=output[-2],
-                activation=output[-1],
+                normalised=output[place - 1],
+                activation=output[place],
                 gradient=gradient,
                 weight_gradient=block[0].grads["weight"].astype(np.float64),
                 function=function,

@@ -77,12 +77,22 @@ class History:
 def minibatches(rng: np.random.Generator, n: int, batch_size: int) -> Iterator[NDArray[np.int64]]:
     """Row indices of mini-batches without end: each epoch is a new permutation of ``n`` samples.
 
-    The last batch of an epoch holds what is left, so that each sample is seen once per epoch.
+    The last batch of an epoch holds what is left, so that each sample is seen once per epoch. A
+    single sample that is left joins the batch before it (101 rows of 301 samples): alone it has
+    no variance, batch norm would make β of it, whatever it is, and train on that.
     """
+    last = (batches_per_epoch(n, batch_size) - 1) * batch_size
     while True:
         order = rng.permutation(n)
-        for start in range(0, n, batch_size):
+        for start in range(0, last, batch_size):
             yield order[start : start + batch_size]
+        yield order[last:]
+
+
+def batches_per_epoch(n: int, batch_size: int) -> int:
+    """How many ``minibatches`` there are of ``n`` samples."""
+    full, left = divmod(n, batch_size)
+    return max(full + (left > 1), 1)
 
 
 def evaluate(network: Network, samples: Samples) -> tuple[float, float]:
@@ -99,7 +109,8 @@ class Trainer:
         network: trained in place.
         optimizer: updates it.
         train: training samples.
-        batch_size: samples per update, in [1, n]; n is full-batch gradient descent.
+        batch_size: samples per update, in [1, n]; n is full-batch gradient descent. See
+            ``minibatches`` for the last batch of an epoch.
         rng: the stream of the mini-batch order.
     """
 
@@ -116,7 +127,7 @@ class Trainer:
         self.optimizer = optimizer
         self.train = train
         self.batch_size = batch_size
-        self.steps_per_epoch = math.ceil(len(train.labels) / batch_size)
+        self.steps_per_epoch = batches_per_epoch(len(train.labels), batch_size)
         self._batches = minibatches(rng, len(train.labels), batch_size)
         self._images = Rows(train.images.shape[1], train.images.dtype)
         self._loss = SoftmaxCrossEntropy(network.num_classes, network.dtype)
@@ -188,8 +199,10 @@ class Trainer:
 
     def _batch_rows(self, step: int) -> int:
         """Samples in the mini-batch of ``step``."""
-        n = len(self.train.labels)
-        return min(self.batch_size, n - step % self.steps_per_epoch * self.batch_size)
+        place = step % self.steps_per_epoch
+        if place < self.steps_per_epoch - 1:
+            return self.batch_size
+        return len(self.train.labels) - place * self.batch_size
 
 
 def evaluation_schedule(

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 from study.errors import ConfigError
 from study.network.probes import PROBES
 
@@ -137,12 +139,14 @@ class RunConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
         """Build from plain containers, as stored in a record; keys left out get their defaults.
 
+        Those that came later get the value that every run had before: the record may be older.
+
         Raises:
             ConfigError: an unknown key, or a value where a section is expected.
         """
         _known(cls, values)
         sections: dict[str, type[Any]] = {"data": DataConfig, "evaluation": EvaluationConfig}
-        arguments = dict(values)
+        arguments = _BEFORE | dict(values)
         for key in sections.keys() & arguments.keys():
             _check(key, "a section of keys and values", values[key], isinstance(values[key], dict))
             _known(sections[key], values[key], f"{key}.")
@@ -223,16 +227,22 @@ class RunConfig:
         for key, on in (("batchnorm", self.batchnorm), ("dropout", self.dropout)):
             if on and not self.hidden:
                 raise ConfigError("hidden", f"at least one hidden layer, because {key} is on", [])
+        limits = np.finfo(self.dtype)
+        if not float(limits.tiny) <= self.batchnorm_eps <= float(limits.max):
+            raise ConfigError("batchnorm_eps", f"a number in {self.dtype}", self.batchnorm_eps)
+        self._validate_batches()
         if "voting" in self.measure and not self.dropout:
             raise ConfigError("measure", "no 'voting' where dropout = 0", list(self.measure))
-        if (
-            self.train_size is not None
-            and isinstance(self.batch_size, int)
-            and self.batch_size > self.train_size
-        ):
-            raise ConfigError(
-                "batch_size", f"at most train_size = {self.train_size}", self.batch_size
-            )
+
+    def _validate_batches(self) -> None:
+        size, batch = self.train_size, self.batch_size
+        if size is not None and isinstance(batch, int) and batch > size:
+            raise ConfigError("batch_size", f"at most train_size = {size}", batch)
+        for key, value in (("train_size", size), ("batch_size", batch)):
+            if self.batchnorm and value == 1:
+                raise ConfigError(
+                    key, "at least 2, because batchnorm is on: one has no variance", 1
+                )
 
     @property
     def address(self) -> str:
@@ -246,12 +256,15 @@ class RunConfig:
         del content["measure"], content["data"]["root"]
         if self.data.checksum is None:
             del content["data"]["checksum"]
-        effective = self.effective()
-        for key, before in _BEFORE.items():
-            if effective[key] in (None, before):
-                del content[key]
+        for key in self.as_before():
+            del content[key]
         text = json.dumps(_canonical(content), sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    def as_before(self) -> list[str]:
+        """The options that came later and leave the run as it was before there was a choice."""
+        effective = self.effective()
+        return [key for key, before in _BEFORE.items() if effective[key] in (None, before)]
 
     def effective(self) -> dict[str, Any]:
         """The options that came later, None where another setting leaves them without effect."""

@@ -100,8 +100,11 @@ class RunSummary:
             record.check()
         except ValueError as error:
             raise RecordError(f"not a record of this study: {error}") from None
-        if record.run_config.address != record.address:
+        config = record.run_config
+        if config.address != record.address:
             raise RecordError(f"the configuration does not lead to the address {record.address}")
+        if record.config.keys() != RunConfig.__dataclass_fields__.keys():  # an older record
+            record.config = config.to_dict()
         return record
 
     def check(self) -> None:
@@ -131,6 +134,10 @@ class RunRecord(RunSummary):
         content = _encode(vars(self))
         for key in ("timing", "provenance", "error"):
             del content[key]
+        for key in self.run_config.as_before():  # as of a run from before there was a choice
+            content["config"].pop(key, None)
+        if self.run_config.data.checksum is None:
+            content["config"]["data"].pop("checksum", None)
         return _digest(json.dumps(content, sort_keys=True, allow_nan=False))
 
     def to_json(self) -> str:

@@ -58,7 +58,10 @@ def make_batch() -> MakeBatch:
 
 @pytest.fixture
 def make_network() -> MakeNetwork:
-    """A small float64 network of any kind; ``perturb`` moves biases, γ and β off 0 and 1."""
+    """A small float64 network of any kind; ``perturb`` moves biases, γ and β off 0 and 1.
+
+    ``options`` are further ones of ``Network.build``.
+    """
 
     def make(
         hidden: Sequence[int] = (18, 16, 14),
@@ -73,6 +76,7 @@ def make_network() -> MakeNetwork:
         streams: RngStreams | None = None,
         dtype: Any = np.float64,
         perturb: bool = False,
+        **options: Any,
     ) -> Network:
         network = Network.build(
             num_features=features,
@@ -84,6 +88,7 @@ def make_network() -> MakeNetwork:
             dropout=dropout,
             streams=streams or RngStreams.from_seed(seed),
             dtype=dtype,
+            **options,
         )
         if perturb:
             others = network.parameters[network.num_weights :]

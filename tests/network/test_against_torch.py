@@ -9,6 +9,8 @@ How the conventions map:
   inside the root, momentum 0.1.
 - Inverted dropout is a product with a mask that holds 0 or 1/(1 − rate); PyTorch is given the
   masks that the network's own stream draws, from a second generator with the same seed.
+- Dropout scaled in evaluation: there PyTorch is given the masks' 0 and 1 in training, and
+  multiplies by the probability of keeping in evaluation.
 - Decay on weight matrices only: two parameter groups. PyTorch adds λ w to the gradient before
   the momentum, and its velocity starts as the first gradient, both as here.
 - ``cross_entropy`` averages over the batch, as here.
@@ -41,8 +43,9 @@ def assert_equal_to_torch(ours, theirs, what):
 class TorchTwin:
     """The same network written with PyTorch's functions, layer by layer from ours."""
 
-    def __init__(self, torch, network, mask_rng):
+    def __init__(self, torch, network, mask_rng, scaling="training"):
         self.torch = torch
+        self.scaling = scaling
         self.layers = network.layers
         self.tensors = {
             (index, name): torch.tensor(array, requires_grad=True)
@@ -76,10 +79,15 @@ class TorchTwin:
                     self.tensors[index, "gamma"],
                     self.tensors[index, "beta"],
                     training=training,
+                    momentum=float(layer.momentum),
+                    eps=float(layer.eps),
                 )
             elif isinstance(layer, Dropout):
                 if training:
-                    x = x * torch.tensor(self.masks[index].sample_mask(len(x)))
+                    mask = torch.tensor(self.masks[index].sample_mask(len(x)))
+                    x = x * (mask if self.scaling == "training" else mask > 0)
+                elif self.scaling == "evaluation":
+                    x = x * (1 - round(layer.rate * Dropout.LEVELS) / Dropout.LEVELS)
             else:
                 x = {Sigmoid: torch.sigmoid, Tanh: torch.tanh, ReLU: torch.relu}[type(layer)](x)
         return x
@@ -112,16 +120,40 @@ def with_widths(layers):
 def test_every_number_of_twenty_steps_equals_pytorch(
     torch, make_network, make_batch, activation, batchnorm, dropout, momentum, weight_decay
 ):
-    """Logits, loss, all gradients, running statistics and weights; batches of 100, 100 and 50."""
-    seed = 11
     network = make_network(
-        activation=activation, batchnorm=batchnorm, dropout=dropout, seed=seed, perturb=True
+        activation=activation, batchnorm=batchnorm, dropout=dropout, seed=11, perturb=True
     )
-    twin = TorchTwin(torch, network, RngStreams.from_seed(seed).dropout)
+    twin = TorchTwin(torch, network, RngStreams.from_seed(11).dropout)
     settings = {"lr": 0.1, "momentum": momentum, "weight_decay": weight_decay}
+    compare_twenty_steps(network, twin, settings, make_batch(250))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"batchnorm": True, "batchnorm_eps": 1e-6},
+        {"batchnorm": True, "batchnorm_eps": 0.5, "batchnorm_momentum": 1.0},
+        {"batchnorm": True, "batchnorm_momentum": 0.003},
+        {"dropout": 0.2, "dropout_scaling": "evaluation"},
+        {"dropout": 0.7, "dropout_scaling": "evaluation", "batchnorm": True},
+    ],
+    ids=lambda options: ", ".join(f"{key} {value}" for key, value in options.items()),
+)
+def test_batchnorm_and_dropout_with_other_constants_equal_pytorch(
+    torch, make_network, make_batch, options
+):
+    network = make_network(**options, seed=11, perturb=True)
+    scaling = options.get("dropout_scaling", "training")
+    twin = TorchTwin(torch, network, RngStreams.from_seed(11).dropout, scaling)
+    settings = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}
+    compare_twenty_steps(network, twin, settings, make_batch(250))
+
+
+def compare_twenty_steps(network, twin, settings, samples):
+    """Logits, loss, all gradients, running statistics and weights; batches of 100, 100 and 50."""
+    torch = twin.torch
     optimizer, torch_optimizer = SGD(network, **settings), twin.optimizer(**settings)
     loss = SoftmaxCrossEntropy(10, np.float64)
-    samples = make_batch(250)
     batches = minibatches(np.random.default_rng(0), 250, 100)
     for step in range(STEPS):
         rows = next(batches)

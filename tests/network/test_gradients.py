@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from study.network.activations import Activation, ReLU, Sigmoid, Tanh
-from study.network.layers import Affine, BatchNorm, Dropout
+from study.network.layers import Affine, BatchNorm, Dropout, Scale
 from study.network.losses import SoftmaxCrossEntropy
 from study.network.network import Network
 from study.network.optimizer import SGD
@@ -19,6 +19,7 @@ from study.network.probes import trace
 from study.network.streams import RngStreams
 
 H = 1e-6
+DROPOUTS = [(0.0, "training"), (0.3, "training"), (0.3, "evaluation")]
 
 
 def central_differences(function, array, indices=None):
@@ -59,6 +60,10 @@ LAYERS = {
     "affine without bias": lambda: Affine(np.full((5, 4), 0.3), bias=False),
     "batch norm": lambda: BatchNorm(5, np.float64, eps=1e-3),
     "dropout": lambda: Dropout(5, np.float64, rate=0.4, rng=RngStreams.from_seed(0).dropout),
+    "dropout scaled in evaluation": lambda: Dropout(
+        5, np.float64, rate=0.4, rng=RngStreams.from_seed(0).dropout, scaling="evaluation"
+    ),
+    "scale": lambda: Scale(5, np.float64, 0.6),
     "sigmoid": lambda: Sigmoid(5, np.float64),
     "tanh": lambda: Tanh(5, np.float64),
     "relu": lambda: ReLU(5, np.float64),
@@ -112,11 +117,11 @@ def test_loss_gradient_equals_central_differences():
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize(("dropout", "scaling"), DROPOUTS)
 @pytest.mark.parametrize("batchnorm", [False, True])
 @pytest.mark.parametrize("activation", [Sigmoid, Tanh, ReLU, Sine])
 def test_update_follows_the_gradient_of_the_loss_with_decay(
-    make_network, make_batch, activation, batchnorm, dropout, weight_decay
+    make_network, make_batch, activation, batchnorm, dropout, scaling, weight_decay
 ):
     """One step of SGD with lr = 1 against ∂/∂p (L + λ/2 Σ w²), w the weight matrices only.
 
@@ -126,7 +131,9 @@ def test_update_follows_the_gradient_of_the_loss_with_decay(
     network = make_network(
         activation=activation,
         batchnorm=batchnorm,
+        batchnorm_eps=1e-3,
         dropout=dropout,
+        dropout_scaling=scaling,
         streams=streams,
         perturb=True,
     )
@@ -178,15 +185,19 @@ def test_momentum_accumulates_the_decayed_gradient(make_network, make_batch, wei
         np.testing.assert_allclose(network.parameters, before - 0.1 * velocity, rtol=1e-12)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize(("dropout", "scaling"), DROPOUTS)
 @pytest.mark.parametrize("batchnorm", [False, True])
 @pytest.mark.parametrize("activation", [Sigmoid, Tanh, ReLU])
 def test_trace_gradients_equal_central_differences(
-    make_network, make_batch, activation, batchnorm, dropout
+    make_network, make_batch, activation, batchnorm, dropout, scaling
 ):
     """∂L/∂activation by moving one hidden value and running only the layers above it."""
     network = make_network(
-        activation=activation, batchnorm=batchnorm, dropout=dropout, perturb=True
+        activation=activation,
+        batchnorm=batchnorm,
+        dropout=dropout,
+        dropout_scaling=scaling,
+        perturb=True,
     )
     batch = make_batch(60)
     layers = trace(network, batch)
@@ -198,7 +209,8 @@ def test_trace_gradients_equal_central_differences(
 
         def above(hidden=hidden, depth=depth):
             x = hidden
-            for part in itertools.chain.from_iterable(copy.blocks[depth + 1 :]):
+            average = [part for part in copy.blocks[depth] if isinstance(part, Scale)]
+            for part in itertools.chain(average, *copy.blocks[depth + 1 :]):
                 x = part.forward(x, training=True)
             return loss.forward(x, batch.labels)
 

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from study.network.layers import Affine, BatchNorm, Dropout, Rows, constant
+from study.network.layers import Affine, BatchNorm, Dropout, Rows, Scale, constant
 from study.network.streams import RngStreams
 
 
-def dropout(width, rate, *, seed=0, dtype=np.float64):
-    return Dropout(width, dtype, rate=rate, rng=RngStreams.from_seed(seed).dropout)
+def dropout(width, rate, *, seed=0, dtype=np.float64, scaling="training"):
+    rng = RngStreams.from_seed(seed).dropout
+    return Dropout(width, dtype, rate=rate, rng=rng, scaling=scaling)
 
 
 class TestBuffers:
@@ -130,6 +131,14 @@ class TestBatchNorm:
         )
 
 
+class TestScale:
+    def test_output_and_gradient_are_the_factor_times_what_comes_in(self):
+        layer, x = Scale(3, np.float64, 0.25), np.arange(6.0).reshape(2, 3)
+        for training in (True, False):
+            np.testing.assert_array_equal(layer.forward(x, training=training), x / 4)
+        np.testing.assert_array_equal(layer.backward(2 * x), x / 2)
+
+
 class TestDropout:
     @pytest.mark.parametrize("rate", [0.05, 0.2, 0.5, 0.9])
     def test_dropped_share_is_the_rate(self, rate):
@@ -185,6 +194,40 @@ class TestDropout:
         layer, x = dropout(6, 0.5), np.random.default_rng(0).standard_normal((5, 6))
         assert layer.forward(x, training=False) is x
         untouched = dropout(6, 0.5).sample_mask(5)
+        np.testing.assert_array_equal(layer.sample_mask(5), untouched)
+
+    @pytest.mark.parametrize("rate", [0.05, 0.2, 0.5, 0.9])
+    def test_scaled_in_evaluation_it_gives_there_what_training_gives_on_average(self, rate):
+        layer = dropout(1000, rate, scaling="evaluation")
+        x = np.random.default_rng(0).standard_normal((1, 1000)).repeat(500, axis=0)
+        evaluated = layer.forward(x, training=False).copy()
+        np.testing.assert_allclose(evaluated, (1 - rate) * x, rtol=1e-4)
+        mean_out = np.mean([layer.forward(x, training=True).mean(axis=0) for _ in range(4)], axis=0)
+        standard_error = np.abs(x[0]) * np.sqrt(rate * (1 - rate) / 2000)
+        assert (np.abs(mean_out - evaluated[0]) < 5.5 * standard_error).all()
+
+    def test_both_kinds_drop_the_same_units_and_differ_by_a_factor(self):
+        x = np.random.default_rng(0).standard_normal((20, 30))
+        inverted, plain = dropout(30, 0.3), dropout(30, 0.3, scaling="evaluation")
+        one = inverted.forward(x, training=True).copy()
+        other = plain.forward(x, training=True).copy()
+        assert set(np.unique(other / x)) == {0.0, 1.0}
+        keep = plain.forward(np.ones((1, 30)), training=False)[0, 0]
+        np.testing.assert_allclose(one * keep, other, rtol=1e-12)
+        grads = [layer.backward(x).copy() for layer in (inverted, plain)]
+        np.testing.assert_allclose(grads[0] * keep, grads[1], rtol=1e-12)
+
+    def test_scaled_in_evaluation_the_factor_is_the_probability_that_is_drawn(self):
+        layer = dropout(4, 0.2, scaling="evaluation")
+        threshold = round(0.2 * Dropout.LEVELS)
+        factor = layer.forward(np.ones((1, 4)), training=False)
+        np.testing.assert_array_equal(factor, 1 - threshold / Dropout.LEVELS)
+
+    def test_scaled_in_evaluation_it_leaves_its_input_and_the_stream_alone(self):
+        layer, x = dropout(6, 0.5, scaling="evaluation"), np.ones((5, 6))
+        layer.forward(x, training=False)
+        np.testing.assert_array_equal(x, 1)
+        untouched = dropout(6, 0.5, scaling="evaluation").sample_mask(5)
         np.testing.assert_array_equal(layer.sample_mask(5), untouched)
 
     def test_a_measurements_own_stream_leaves_the_training_stream_alone(self):

@@ -129,10 +129,14 @@ def test_evaluation_changes_neither_the_network_nor_the_dropout_stream(make_netw
     assert str(streams.dropout.bit_generator.state) == str(masks)
 
 
+@pytest.mark.parametrize("scaling", ["training", "evaluation"])
 @pytest.mark.parametrize("batchnorm", [False, True])
-def test_evaluation_between_steps_leaves_no_trace_in_training(make_network, make_batch, batchnorm):
+def test_evaluation_between_steps_leaves_no_trace_in_training(
+    make_network, make_batch, batchnorm, scaling
+):
     """Buffers are shared between training and evaluation, with other numbers of rows."""
-    plain, disturbed = (make_network(batchnorm=batchnorm, dropout=0.3) for _ in range(2))
+    options = {"batchnorm": batchnorm, "dropout": 0.3, "dropout_scaling": scaling}
+    plain, disturbed = (make_network(**options) for _ in range(2))
     optimizers = [SGD(network, lr=0.1) for network in (plain, disturbed)]
     for step, rows in enumerate([100, 100, 30, 100, 1, 100]):
         batch = make_batch(rows, seed=step)
@@ -171,8 +175,30 @@ def test_gradient_buffers_are_two_by_width_and_no_layer_writes_what_it_reads(
     assert len({id(layer.grad_in) for layer in network.layers if layer.grad_in.width == 18}) == 2
 
 
-def test_copy_without_dropout_is_independent(make_network, make_batch):
-    network = make_network(batchnorm=True, dropout=0.4, perturb=True)
+def test_constants_reach_every_layer(make_network):
+    network = make_network(
+        batchnorm=True, batchnorm_eps=0.25, batchnorm_momentum=0.5,
+        dropout=0.3, dropout_scaling="evaluation",
+    )  # fmt: skip
+    norms = [layer for layer in network.layers if isinstance(layer, BatchNorm)]
+    assert [(norm.eps, norm.momentum) for norm in norms] == [(0.25, 0.5)] * 3
+    dropouts = [layer for layer in network.layers if isinstance(layer, Dropout)]
+    assert [set(np.unique(layer.sample_mask(9))) for layer in dropouts] == [{0.0, 1.0}] * 3
+
+
+@pytest.mark.parametrize("scaling", ["training", "evaluation"])
+def test_dropout_leaves_the_mean_of_a_linear_networks_logits(make_network, make_batch, scaling):
+    """Of a network with one hidden layer of ReLU: after the masks nothing is curved."""
+    network = make_network((400,), dropout=0.4, dropout_scaling=scaling)
+    images = make_batch(5).images
+    draws = np.array([network.forward(images, training=True).copy() for _ in range(4000)])
+    standard_error = draws.std(axis=0) / np.sqrt(len(draws))
+    assert (np.abs(draws.mean(axis=0) - network.predict(images)) < 5 * standard_error).all()
+
+
+@pytest.mark.parametrize("scaling", ["training", "evaluation"])
+def test_copy_without_dropout_is_independent(make_network, make_batch, scaling):
+    network = make_network(batchnorm=True, dropout=0.4, dropout_scaling=scaling, perturb=True)
     train_step(network, make_batch())
     before = snapshot(network)
     copy = network.without_dropout()

@@ -169,6 +169,23 @@ class TestTrace:
             x = layer.activation
         assert len(layers) == 3
 
+    @pytest.mark.parametrize("batchnorm", [False, True])
+    def test_where_dropout_is_scaled_in_evaluation_layers_see_the_mean_of_its_masks(
+        self, make_network, make_batch, batchnorm
+    ):
+        network = make_network(
+            batchnorm=batchnorm, dropout=0.5, dropout_scaling="evaluation", perturb=True
+        )
+        batch, layers = make_batch(70), trace(network, make_batch(70))
+        x = batch.images
+        for layer, block in zip(layers, network.blocks, strict=False):
+            affine = block[0].params
+            z = x @ affine["weight"] + affine.get("bias", 0)
+            np.testing.assert_allclose(layer.preactivation, z, rtol=1e-10, atol=1e-13)
+            np.testing.assert_array_equal(layer.activation, np.maximum(layer.normalised, 0))
+            x = layer.activation / 2
+        assert len(layers) == 3
+
     def test_a_network_without_hidden_layers_has_nothing_to_trace(self, make_network, make_batch):
         assert trace(make_network(()), make_batch()) == []
 
@@ -237,16 +254,19 @@ class TestLayerStatistics:
         assert "activation_mean" not in row
 
 
+@pytest.mark.parametrize("scaling", ["training", "evaluation"])
 @pytest.mark.parametrize("batchnorm", [False, True])
 @pytest.mark.parametrize("name", ["layer_statistics", *PROBES])
 def test_measuring_leaves_the_network_and_its_streams_bit_identical(
-    make_network, make_batch, probe_input, name, batchnorm
+    make_network, make_batch, probe_input, name, batchnorm, scaling
 ):
     """Two networks train alike, one of them measured in between."""
     results = []
     for measured in (False, True):
         streams = RngStreams.from_seed(0)
-        network = make_network(batchnorm=batchnorm, dropout=0.3, streams=streams)
+        network = make_network(
+            batchnorm=batchnorm, dropout=0.3, dropout_scaling=scaling, streams=streams
+        )
         train(network, make_batch())
         if measured and name == "layer_statistics":
             layer_statistics(network, make_batch(33))
@@ -467,6 +487,24 @@ class TestVoting:
         majority = votes / np.arange(1, 101) > 0.5
         np.testing.assert_array_equal(measured["ensemble"], majority.astype(float))
 
+    def test_thinned_networks_are_not_scaled_where_evaluation_is(self, by_hand):
+        """Logits (2 (h₁ + h₂), 1): kept units count 1, in the full network 1/2 each."""
+        network, given = by_hand
+        dropout = Dropout(
+            2, np.float64, rate=0.5, rng=RngStreams.from_seed(3).dropout, scaling="evaluation"
+        )
+        network.layers[2] = dropout
+        network.affines[-1].params["weight"][:, 0] = 2.0
+        measured = voting(network, given, voters=2000)
+        share = measured["single"].mean()  # right with one unit (2 > 1) or two kept
+        assert share == pytest.approx(0.75, abs=5 * np.sqrt(0.75 * 0.25 / 2000))
+        assert measured["full"] == 1.0  # 2 (1/2 + 1/2) > 1
+        network.affines[-1].params["bias"][:] = [0.0, 3.0]
+        measured = voting(network, given, voters=2000)
+        share = measured["single"].mean()  # only both kept are enough: 4 > 3
+        assert share == pytest.approx(0.25, abs=5 * np.sqrt(0.75 * 0.25 / 2000))
+        assert measured["full"] == 0.0  # 2 < 3
+
     def test_masks_are_those_of_the_first_thinned_network(self, by_hand):
         network, given = by_hand
         measured = voting(network, given, voters=1)
@@ -510,6 +548,17 @@ class TestNormalisation:
         assert max(normalisation(network, given)["variance_error"]) < 1e-12
         first = trace(network, given.sample)[0]
         assert first.normalised.var(axis=0).max() < 0.999
+
+    @pytest.mark.parametrize("eps", [1e-6, 0.5])
+    def test_epsilon_is_that_of_the_network(self, make_network, probe_input, eps):
+        network = make_network(batchnorm=True, batchnorm_eps=eps)
+        given = probe_input()
+        assert max(normalisation(network, given)["variance_error"]) < 1e-12
+        traced = trace(network, given.sample)[0]
+        variance = traced.preactivation.var(axis=0)
+        np.testing.assert_allclose(
+            traced.normalised.var(axis=0), variance / (variance + eps), rtol=1e-10
+        )
 
     def test_without_batchnorm_there_is_nothing_to_measure(self, make_network, probe_input):
         measured = normalisation(make_network(), probe_input())

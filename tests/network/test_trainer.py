@@ -13,7 +13,13 @@ from study.network.activations import ReLU, Sigmoid
 from study.network.losses import cross_entropy
 from study.network.optimizer import SGD
 from study.network.streams import RngStreams
-from study.network.trainer import Trainer, evaluate, evaluation_schedule, minibatches
+from study.network.trainer import (
+    Trainer,
+    batches_per_epoch,
+    evaluate,
+    evaluation_schedule,
+    minibatches,
+)
 
 
 @pytest.fixture
@@ -45,13 +51,32 @@ class TestMinibatches:
     def test_each_epoch_visits_each_sample_once(self, n, batch_size, seed):
         batches = minibatches(np.random.default_rng(seed), n, batch_size)
         for _ in range(3):
-            epoch = list(itertools.islice(batches, math.ceil(n / batch_size)))
+            epoch = list(itertools.islice(batches, batches_per_epoch(n, batch_size)))
             assert sorted(np.concatenate(epoch)) == list(range(n))
             assert [len(batch) for batch in epoch[:-1]] == [batch_size] * (len(epoch) - 1)
+            if n > 1 and batch_size > 1:
+                assert 2 <= len(epoch[-1]) <= batch_size + 1
+                assert (len(epoch[-1]) == batch_size + 1) == (n % batch_size == 1)
 
     def test_the_last_batch_holds_what_is_left(self):
         batches = minibatches(np.random.default_rng(0), 250, 100)
         assert [len(next(batches)) for _ in range(6)] == [100, 100, 50, 100, 100, 50]
+
+    @pytest.mark.parametrize(
+        ("n", "batch_size", "lengths"),
+        [
+            (301, 100, [100, 100, 101]),
+            (302, 100, [100, 100, 100, 2]),
+            (101, 100, [101]),
+            (3, 2, [3]),
+            (3, 1, [1, 1, 1]),
+            (1, 1, [1]),
+        ],
+    )
+    def test_a_single_sample_that_is_left_joins_the_batch_before_it(self, n, batch_size, lengths):
+        batches = minibatches(np.random.default_rng(0), n, batch_size)
+        assert [len(next(batches)) for _ in range(2 * len(lengths))] == lengths * 2
+        assert batches_per_epoch(n, batch_size) == len(lengths)
 
     def test_epochs_have_different_orders(self):
         batches = minibatches(np.random.default_rng(0), 100, 100)
@@ -94,6 +119,17 @@ class TestFit:
         assert [point.epoch for point in history.points] == pytest.approx([0, 1 / 3, 1, 5 / 3])
         assert history.seconds_at == sorted(history.seconds_at)
         assert history.seconds_at[-1] == history.training_seconds
+
+    def test_samples_are_counted_where_the_last_batch_has_one_row_more(
+        self, make_trainer, make_batch
+    ):
+        trainer = make_trainer(train=make_batch(301))  # steps of 100, 100, 101
+        history = trainer.fit(
+            [0, 2, 3, 4, 6], train_sample=trainer.train, test_sample=trainer.train
+        )
+        assert trainer.steps_per_epoch == 3
+        assert [point.samples_seen for point in history.points] == [0, 200, 301, 401, 602]
+        assert [point.epoch for point in history.points] == pytest.approx([0, 2 / 3, 1, 4 / 3, 2])
 
     def test_batch_loss_is_the_mean_since_the_point_before(self, make_trainer):
         by_hand = make_trainer()
@@ -147,6 +183,20 @@ class TestFit:
             logits = trainer.network.predict(trainer.train.images[rows])
             expected = cross_entropy(logits, trainer.train.labels[rows]).mean()
             assert trainer.step() == pytest.approx(expected, rel=1e-12)
+
+    def test_one_sample_more_than_whole_batches_does_not_spoil_batchnorm(
+        self, make_trainer, make_batch
+    ):
+        """Alone in a batch it is mapped to β: logits that no other input has."""
+        accuracies = {}
+        for n in (300, 301):
+            train, test = make_batch(n), make_batch(1000, seed=1)
+            trainer = make_trainer(train=train, hidden=(50,) * 3, batchnorm=True, lr=0.05)
+            for _ in range(20 * trainer.steps_per_epoch):
+                trainer.step()
+            accuracies[n] = (evaluate(trainer.network, s)[1] for s in (train, test))
+        for one, other in zip(accuracies[300], accuracies[301], strict=True):
+            assert other == pytest.approx(one, abs=0.03)
 
     @pytest.mark.parametrize("n", [201, 202])
     def test_a_last_batch_of_one_or_two_rows_is_no_trouble_to_batchnorm(

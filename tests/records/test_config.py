@@ -44,7 +44,25 @@ BAD = [
     ("hidden", [100, 0], ">= 1"),
     ("hidden", [10.5], ">= 1"),
     ("hidden", 100, "list"),
+    ("train_subset", "last", "random, first"),
+    ("train_subset", None, "random, first"),
+    ("valid_size", -1, ">= 0"),
+    ("valid_size", 1.5, "integer"),
+    ("valid_size", None, "integer"),
+    ("valid_size", True, "integer"),
     ("batchnorm", "yes", "true or false"),
+    ("batchnorm_eps", 0, "> 0"),
+    ("batchnorm_eps", -1e-5, "> 0"),
+    ("batchnorm_eps", NAN, "> 0"),
+    ("batchnorm_eps", INF, "finite"),
+    ("batchnorm_eps", "small", "finite"),
+    ("batchnorm_eps", 1e-60, "float32"),
+    ("batchnorm_eps", 1e60, "float32"),
+    ("batchnorm_momentum", 0, "(0, 1]"),
+    ("batchnorm_momentum", 1.1, "(0, 1]"),
+    ("batchnorm_momentum", NAN, "(0, 1]"),
+    ("dropout_scaling", "both", "training, evaluation"),
+    ("dropout_scaling", True, "training, evaluation"),
     ("dropout", 1, "[0, 1)"),
     ("dropout", 1.0, "[0, 1)"),
     ("dropout", -0.1, "[0, 1)"),
@@ -115,6 +133,20 @@ def test_a_batch_is_at_most_the_training_set() -> None:
     config(batch_size="full", train_size=5).validate()
     with pytest.raises(ConfigError, match="batch_size: expected at most train_size = 300, got 301"):
         config(batch_size=301, train_size=300).validate()
+
+
+def test_batchnorm_needs_two_samples_to_normalise() -> None:
+    config(batchnorm=True, batch_size=2).validate()
+    config(batchnorm=True, train_size=2, batch_size="full").validate()
+    config(batch_size=1).validate()
+    with pytest.raises(ConfigError, match="batch_size: expected at least 2, because batchnorm"):
+        config(batchnorm=True, batch_size=1).validate()
+    with pytest.raises(ConfigError, match="train_size: expected at least 2, because batchnorm"):
+        config(batchnorm=True, train_size=1, batch_size="full").validate()
+
+
+def test_double_precision_holds_a_smaller_epsilon() -> None:
+    config(batchnorm=True, batchnorm_eps=1e-60, dtype="float64").validate()
 
 
 def test_voting_needs_dropout() -> None:
@@ -203,6 +235,7 @@ CHANGES: dict[str, Any] = {
     "seed": 1,
     "data": DataConfig(name="mnist"),
     "train_size": 300,
+    "valid_size": 100,
     "hidden": [100] * 4,
     "init": HE | {"scale": 1.0},
     "activation": RELU | {"name": "other"},
@@ -217,10 +250,48 @@ CHANGES: dict[str, Any] = {
     "dtype": "float64",
     "evaluation": EvaluationConfig(points=7),
 }
+# Keys that change a run only where another setting lets them, with that setting.
+DEPENDENT: list[tuple[str, Any, dict[str, Any]]] = [
+    ("train_subset", "first", {"train_size": 200}),
+    ("batchnorm_eps", 1e-6, {"batchnorm": True}),
+    ("batchnorm_momentum", 0.2, {"batchnorm": True}),
+    ("dropout_scaling", "evaluation", {"dropout": 0.5}),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "setting"), DEPENDENT, ids=lambda item: str(item)[:20])
+def test_what_has_no_effect_is_not_in_the_address(
+    key: str, value: Any, setting: dict[str, Any]
+) -> None:
+    assert config(**{key: value}).address == config().address
+    assert config(**{key: value}).effective()[key] is None
+    assert config(**setting, **{key: value}).address != config(**setting).address
+    assert config(**setting, **{key: value}).effective()[key] == value
+
+
+def test_keys_that_came_later_are_not_in_the_address_of_what_was_there_before() -> None:
+    stored = config(train_size=300, batchnorm=True, dropout=0.2, train_subset="first")
+    assert stored.address == "ac7daeb6e6e2caa733fa"
+    values = stored.to_dict()
+    for key in stored.as_before():
+        del values[key]
+    del values["data"]["checksum"]
+    assert {key for key, *_ in DEPENDENT} | {
+        "valid_size"
+    } == stored.to_dict().keys() - values.keys()
+    assert RunConfig.from_dict(values) == stored
+
+
+def test_the_checksum_of_a_data_set_is_in_the_address() -> None:
+    sets = [DataConfig("idx", "/a", checksum=value) for value in (None, "1", "2")]
+    assert len({config(data=data).address for data in sets}) == 3
+    elsewhere = DataConfig("idx", "/b", checksum="1")
+    assert config(data=elsewhere).address == config(data=sets[1]).address
 
 
 def test_every_other_field_changes_the_address() -> None:
-    assert {item.name for item in fields(RunConfig)} == set(CHANGES) | {"measure"}
+    dependent = {key for key, *_ in DEPENDENT}
+    assert {item.name for item in fields(RunConfig)} == set(CHANGES) | {"measure"} | dependent
     addresses = [config(**{key: value}).address for key, value in CHANGES.items()]
     addresses += [
         config(evaluation=EvaluationConfig(**{key: value})).address
@@ -280,11 +351,16 @@ NORMAL = {"name": "normal", "_target_": "study.network.initializers.RandomNormal
 EVERY = config(
     seed=3,
     train_size=300,
+    train_subset="first",
+    valid_size=50,
     hidden=[20, 10],
     init=NORMAL,
     activation={"name": "tanh", "_target_": "study.network.activations.Tanh"},
     batchnorm=True,
+    batchnorm_eps=1e-06,
+    batchnorm_momentum=0.2,
     dropout=0.1,
+    dropout_scaling="evaluation",
     weight_decay=1e-05,
     lr=0.1 + 0.2,
     momentum=0.9,
@@ -299,7 +375,13 @@ EVERY = config(
 
 @pytest.mark.parametrize(
     "given",
-    [EVERY, config(), config(hidden=[]), config(data=DataConfig("idx", "/a b", "my set"))],
+    [
+        EVERY,
+        config(),
+        config(hidden=[]),
+        config(data=DataConfig("idx", "/a b", "my set")),
+        *(config(data=DataConfig("idx", "/a", checksum=start + "0" * 60)) for start in "012e"),
+    ],
 )
 def test_the_command_line_repeats_the_run(given: RunConfig, composed: Any) -> None:
     again = composed(overrides(given))
