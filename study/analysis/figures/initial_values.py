@@ -10,14 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.analysis.figures import style
-from study.analysis.figures.activations import ACTIVATIONS, INITS, NAMES, probed
+from study.analysis.figures.activations import ACTIVATIONS, INITS, MARKERS, NAMES, probed
 from study.analysis.figures.parts import end_labels
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results, count_diverged
 from study.analysis.intervals import log_t_interval, t_interval
-
-MARKERS = dict(zip(INITS, "os^vDX", strict=True))
 
 
 # 1.2.4-d: training loss by scheme
