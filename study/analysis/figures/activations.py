@@ -279,7 +279,10 @@ def _draw_ratios(
     """First layer relative to last, against the width: a panel for each kind of gradient."""
     table = ratios(results)
     widths = sorted(table["width"].unique())
-    left, right = place.subgridspec(1, 2).subplots(sharex=True, sharey=True)
+    places = place.subgridspec(1, 2)
+    left = figure.add_subplot(places[0, 0])
+    right = figure.add_subplot(places[0, 1], sharex=left, sharey=left)
+    right.tick_params(labelleft=False)
     for axes, name in zip((left, right), GRADIENTS, strict=True):
         style.logarithmic(axes)
         for reference, line in ((1, "-"), (VANISHED, ":")):
@@ -374,15 +377,16 @@ def _facts_widths(table: pd.DataFrame) -> dict[str, Any]:
     for prefix, kind in zip(("", "weights_"), GRADIENTS, strict=True):
         for init, name in list(NAMES.items())[:3]:
             own = table[(table["init"] == init) & (table["gradient"] == kind)]
-            wide = np.log(own.pivot_table(index="seed", columns="width", values="ratio").dropna())
+            wide = own.pivot_table(index="seed", columns="width", values="ratio").dropna()
             logs = np.log(wide.columns.to_numpy(float))
-            slopes = [np.polyfit(logs, row, 1)[0] for row in wide.to_numpy() if len(row) > 1]
+            heights = np.log(wide.to_numpy(float))  # seed × width
+            slopes = [np.polyfit(logs, row, 1)[0] for row in heights if len(row) > 1]
             means = [log_t_interval(own[own["width"] == width]["ratio"]) for width in widths]
             facts |= {
                 f"{prefix}{name}_narrowest": means[0],
                 f"{prefix}{name}_widest": means[-1],
                 f"{prefix}{name}_exponent": t_interval(slopes),
-                f"{prefix}{name}_unit": log_t_interval(np.exp((wide - logs).mean(axis=1))),
+                f"{prefix}{name}_unit": log_t_interval(np.exp((heights - logs).mean(axis=1))),
                 f"{prefix}{name}_vanished": sum(mean.mean < VANISHED for mean in means),
             }
     return facts

@@ -17,7 +17,6 @@ from study.analysis.figures.style import Translate
 from study.analysis.frames import Results, count_diverged
 from study.analysis.intervals import log_t_interval, t_interval
 
-
 # 1.2.4-d: training loss by scheme
 
 
