@@ -381,13 +381,16 @@ def _facts_widths(table: pd.DataFrame) -> dict[str, Any]:
             logs = np.log(wide.columns.to_numpy(float))
             heights = np.log(wide.to_numpy(float))  # seed × width
             slopes = [np.polyfit(logs, row, 1)[0] for row in heights if len(row) > 1]
+            units = [np.exp(np.mean(row - logs)) for row in heights]
             means = [log_t_interval(own[own["width"] == width]["ratio"]) for width in widths]
             facts |= {
                 f"{prefix}{name}_narrowest": means[0],
                 f"{prefix}{name}_widest": means[-1],
                 f"{prefix}{name}_exponent": t_interval(slopes),
-                f"{prefix}{name}_unit": log_t_interval(np.exp((heights - logs).mean(axis=1))),
-                f"{prefix}{name}_vanished": sum(mean.mean < VANISHED for mean in means),
+                f"{prefix}{name}_unit": log_t_interval(units),
+                f"{prefix}{name}_vanished": (
+                    sum(mean.mean < VANISHED for mean in means) if len(own) else np.nan
+                ),
             }
     return facts
 
