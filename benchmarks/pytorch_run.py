@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from study.network.streams import RngStreams
+from study.network.trainer import batches_per_epoch
 from study.records.config import RunConfig
-from study.run import batch_size, build_network, load_data, schedule
+from study.run import batch_size, build_network, choose_samples, load_data, schedule
 
 ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
 
@@ -43,7 +44,7 @@ def train(config: RunConfig) -> float:
     torch.set_num_threads(1)
     torch.manual_seed(config.seed)
     dataset = load_data(config)
-    train_set = dataset.train.first(config.train_size)
+    train_set, _ = choose_samples(config, dataset)
     network, _ = build_network(config, dataset)
     model = build(config, [affine.params["weight"] for affine in network.affines])
     # copies: the data set's own arrays are read-only, which PyTorch warns of
@@ -68,15 +69,16 @@ def train(config: RunConfig) -> float:
 
     rng = RngStreams.from_seed(config.seed).batches
     size = batch_size(config, len(labels))
-    steps_per_epoch = math.ceil(len(labels) / size)
+    steps_per_epoch = batches_per_epoch(len(labels), size)
     order = torch.empty(0)
     step = 0
     for target in schedule(config, steps_per_epoch):
         while step < target:
             if step % steps_per_epoch == 0:
                 order = torch.from_numpy(rng.permutation(len(labels)))
-            start = step % steps_per_epoch * size
-            rows = order[start : start + size]
+            place = step % steps_per_epoch
+            stop = (place + 1) * size if place < steps_per_epoch - 1 else len(labels)
+            rows = order[place * size : stop]
             optimizer.zero_grad()
             loss = criterion(model(images[rows]), labels[rows])
             if not math.isfinite(loss.item()):

@@ -13,6 +13,7 @@ from threadpoolctl import ThreadpoolController
 
 from study import data
 from study.data import Dataset, Split
+from study.data.subsets import stratified
 from study.errors import ConfigError, StudyError
 from study.network.network import Network
 from study.network.optimizer import SGD
@@ -21,7 +22,7 @@ from study.network.streams import RngStreams
 from study.network.trainer import History, Point, Trainer, evaluate, evaluation_schedule
 from study.records.config import FULL_BATCH, RunConfig, build
 from study.records.provenance import provenance
-from study.records.record import METRICS, RunRecord
+from study.records.record import METRICS, VALIDATION, RunRecord
 
 # Which test samples the learning curve and the probes see: the same in every run.
 SAMPLE_SEED = 0
@@ -40,8 +41,9 @@ def run(config: RunConfig) -> RunRecord:
     config.validate()
     with _one_blas_thread():
         dataset = load_data(config)
-        train = _in_precision(dataset.train.first(config.train_size), config.dtype)
-        test = _in_precision(dataset.test, config.dtype)
+        chosen, held_out = choose_samples(config, dataset)
+        train, test = (_in_precision(split, config.dtype) for split in (chosen, dataset.test))
+        valid = None if held_out is None else _in_precision(held_out, config.dtype)
         network, streams = build_network(config, dataset)
         trainer = Trainer(
             network,
@@ -60,12 +62,13 @@ def run(config: RunConfig) -> RunRecord:
             schedule(config, trainer.steps_per_epoch),
             train_sample=train.first(min(config.evaluation.train_samples, len(train.labels))),
             test_sample=test_sample,
+            valid_sample=valid and valid.first(min(config.evaluation.test_samples, len(valid))),
         )
         _keep_history(record, history)
         evaluation_seconds = history.evaluation_seconds
         if record.status == "completed":
             clock_final = time.perf_counter()
-            _keep_final(record, network, train, test)
+            _keep_final(record, network, train, test, valid)
             evaluation_seconds += time.perf_counter() - clock_final
             if history.points[-1].step:
                 probe_seconds += _measure(record, "end", network, config, probe_input)
@@ -113,9 +116,47 @@ def load_data(config: RunConfig) -> Dataset:
 
 def check_data(config: RunConfig) -> None:
     """Raise an error if the data set is missing or too small for ``config``."""
-    dataset = load_data(config)
-    train = dataset.train.first(config.train_size)
-    batch_size(config, len(train.labels))
+    batch_size(config, training_size(config, len(load_data(config).train)))
+
+
+def training_size(config: RunConfig, total: int) -> int:
+    """How many of ``total`` samples of the training files ``config`` trains on.
+
+    Raises:
+        ConfigError: it wants more than there are.
+    """
+    held_out, size = config.valid_size, config.train_size
+    if held_out >= total:
+        raise ConfigError("valid_size", f"an integer in [0, {total - 1}]", held_out)
+    rest = total - held_out
+    if size is None:
+        return rest
+    if size > rest:
+        without = f", the {total} without those of valid_size" if held_out else ""
+        raise ConfigError("train_size", f"an integer in [1, {rest}]{without}", size)
+    return size
+
+
+def choose_samples(config: RunConfig, dataset: Dataset) -> tuple[Split, Split | None]:
+    """The training samples of a run and its validation samples, None where it wants none.
+
+    Validation samples come from the training files, never from the test's. They depend on the
+    seed and on ``valid_size`` alone, so that all cells with one seed are chosen by the same ones;
+    training samples are drawn from the rest, the same ones for each cell of their number.
+
+    Raises:
+        ConfigError: the data set is too small.
+    """
+    every = dataset.train
+    size = training_size(config, len(every))
+    drawn = config.train_size is not None and config.train_subset == "random"
+    if not config.valid_size and not drawn:
+        return every.first(config.train_size), None
+    streams = RngStreams.from_seed(config.seed)
+    held_out = stratified(every.labels, config.valid_size, streams.validation)
+    rest = np.delete(np.arange(len(every)), held_out)
+    rows = rest[stratified(every.labels[rest], size, streams.subset)] if drawn else rest[:size]
+    return every.take(rows), every.take(held_out) if config.valid_size else None
 
 
 def batch_size(config: RunConfig, num_train: int) -> int:
@@ -206,17 +247,23 @@ def _measure(
 def _keep_history(record: RunRecord, history: History) -> None:
     record.status = history.status
     record.diverged_at = history.diverged_at
-    record.history = {
-        item.name: [getattr(point, item.name) for point in history.points] for item in fields(Point)
-    }
+    names = [item.name for item in fields(Point)]
+    if not record.config["valid_size"]:
+        names = [name for name in names if name not in VALIDATION]
+    record.history = {name: [getattr(point, name) for point in history.points] for name in names}
     record.timing["at"] = history.seconds_at
 
 
-def _keep_final(record: RunRecord, network: Network, train: Split, test: Split) -> None:
+def _keep_final(
+    record: RunRecord, network: Network, train: Split, test: Split, valid: Split | None
+) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
-        values = (*evaluate(network, train), *evaluate(network, test))
+        values = [*evaluate(network, train), *evaluate(network, test)]
+        if valid is not None:
+            values += evaluate(network, valid)
     if all(math.isfinite(value) for value in values):
-        record.final = dict(zip(METRICS, values, strict=True))
+        names = METRICS if valid is None else (*METRICS, *VALIDATION)
+        record.final = dict(zip(names, values, strict=True))
     else:  # the learning curve's samples were finite to the end, others are not
         record.status, record.diverged_at = "diverged", int(record.history["step"][-1])
 

@@ -16,9 +16,9 @@ from study.errors import ConfigError
 from study.network.probes import PROBES
 from study.network.trainer import Point
 from study.records.config import DataConfig, EvaluationConfig, RunConfig
-from study.records.record import METRICS, RunRecord
+from study.records.record import METRICS, VALIDATION, RunRecord
 from study.records.store import RunStore
-from study.run import check_data, run, run_safely
+from study.run import check_data, choose_samples, load_data, run, run_safely
 
 SCHEMES: dict[str, dict[str, Any]] = {
     "he": {"_target_": "study.network.initializers.VarianceScaling", "scale": 2.0},
@@ -94,6 +94,10 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunConfig], list[list[
         {"lr": 0.1},
         {"measure": ["minibatch_noise"]},
         {"dtype": "float64"},
+        {"train_subset": "first"},
+        {"valid_size": 100},
+        {"batchnorm": True, "batchnorm_eps": 1e-3},
+        {"dropout": 0.5, "dropout_scaling": "evaluation"},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -118,7 +122,7 @@ def test_a_record_holds_what_it_says() -> None:
     assert found.address == given.address
     assert found.run_config == given
     assert (found.status, found.diverged_at, found.error) == ("completed", None, None)
-    assert set(found.history) == set(Point.__dataclass_fields__)
+    assert set(found.history) == set(Point.__dataclass_fields__) - set(VALIDATION)
     assert {len(column) for column in found.history.values()} == {4}
     assert found.history["step"] == [0, 3, 6, 9]
     assert found.history["epoch"] == [0, 1, 2, 3]
@@ -209,6 +213,111 @@ def test_real_images_give_the_same_bits_too() -> None:
     assert run(given).result_digest() == run(given).result_digest()
 
 
+# -- which samples
+
+
+MNIST = {"data": DataConfig("mnist5k")}
+
+
+def rows_of(images: Any, among: Any) -> list[int]:
+    """Where each of ``images`` stands in ``among``, which has none twice."""
+    places = {image.tobytes(): row for row, image in enumerate(among)}
+    assert len(places) == len(among)
+    return [places[image.tobytes()] for image in images]
+
+
+def samples(**changes: Any) -> tuple[list[int], list[int]]:
+    """Rows of the training files that are trained on, and that are held out."""
+    given = config(**MNIST | changes)
+    dataset = load_data(given)
+    train, valid = choose_samples(given, dataset)
+    every = dataset.train.images
+    return rows_of(train.images, every), [] if valid is None else rows_of(valid.images, every)
+
+
+def test_the_first_samples_are_the_same_for_every_seed() -> None:
+    for seed in (0, 1):
+        assert samples(train_subset="first", seed=seed) == (list(range(300)), [])
+        assert samples(train_size=None, seed=seed) == (list(range(4000)), [])
+
+
+def test_each_seed_draws_its_own_samples_and_draws_them_again() -> None:
+    (one, _), (same, _), (other, _) = (samples(seed=seed) for seed in (0, 0, 1))
+    assert one == same
+    assert len(set(one)) == 300
+    assert len(set(one) & set(other)) < 60  # by chance 300² / 4000
+    assert one != sorted(one)
+
+
+def test_every_class_has_its_share_of_a_random_subset() -> None:
+    given = config(**MNIST, train_size=305, valid_size=101)
+    dataset = load_data(given)
+    train, valid = choose_samples(given, dataset)
+    assert valid is not None
+    shares = np.bincount(dataset.train.labels) / len(dataset.train)
+    for split in (train, valid):
+        assert (np.abs(np.bincount(split.labels) - shares * len(split)) < 1).all()
+        runs = 1 + np.count_nonzero(np.diff(split.labels))
+        assert runs > 0.8 * len(split)  # not class by class
+
+
+@pytest.mark.parametrize("subset", ["random", "first"])
+@pytest.mark.parametrize("size", [300, 3900, None])
+def test_validation_samples_are_never_trained_on_and_depend_on_the_seed_alone(
+    subset: str, size: int | None
+) -> None:
+    options = {"train_subset": subset, "train_size": size, "valid_size": 100}
+    train, valid = samples(**options)
+    assert len(valid) == len(set(valid)) == 100
+    assert not set(train) & set(valid)
+    assert len(train) == len(set(train)) == (size or 3900)
+    assert valid == samples(valid_size=100, train_size=20, init="constant", batch_size=10)[1]
+    assert valid != samples(**options, seed=1)[1]
+    if subset == "first" or size is None:
+        assert train == sorted(train)
+
+
+def test_validation_samples_are_measured_on_the_curve_and_in_the_end() -> None:
+    given = config(valid_size=150, evaluation=EvaluationConfig(points=3, test_samples=100))
+    found = run(given)
+    assert set(found.final) == {*METRICS, *VALIDATION}
+    assert set(found.history) == set(Point.__dataclass_fields__)
+    assert all(math.isfinite(value) for name in VALIDATION for value in found.history[name])
+    assert found.history["valid_accuracy"][-1] * 100 == pytest.approx(
+        round(found.history["valid_accuracy"][-1] * 100)
+    )
+    assert found.final["valid_accuracy"] * 150 == pytest.approx(
+        round(found.final["valid_accuracy"] * 150)
+    )
+    assert RunRecord.from_json(found.to_json()).result_digest() == found.result_digest()
+    all_of_them = run(replace(given, evaluation=EvaluationConfig(points=3, test_samples=1000)))
+    for name in VALIDATION:
+        assert all_of_them.history[name][-1] == all_of_them.final[name] == found.final[name]
+
+
+def test_validating_does_not_change_the_training() -> None:
+    """The first 300 samples are the same ones as long as none of them is held out."""
+    given = config(**MNIST, dropout=0.2, train_subset="first", train_size=5, batch_size=5)
+    held_out = samples(valid_size=100, train_subset="first", train_size=5)
+    assert held_out[0] == list(range(5))
+    plain, validated = run(given), run(replace(given, valid_size=100))
+    assert plain.history == {k: v for k, v in validated.history.items() if k not in VALIDATION}
+    assert plain.layers == validated.layers
+
+
+def test_a_diverged_run_has_no_validation_result() -> None:
+    found = run(config(lr=1e12, num_epochs=20, valid_size=100))
+    assert found.status == "diverged"
+    assert all(math.isnan(value) for value in found.final.values())
+
+
+def test_one_sample_more_than_whole_batches_does_not_spoil_batchnorm() -> None:
+    options = MNIST | {"batchnorm": True, "hidden": [100] * 5, "num_epochs": 20}
+    finals = [run(config(**options, train_size=n)).final for n in (300, 301)]
+    for metric in ("train_accuracy", "test_accuracy"):
+        assert finals[1][metric] == pytest.approx(finals[0][metric], abs=0.05)
+
+
 # -- runs that fail
 
 
@@ -219,6 +328,15 @@ def test_a_wrong_configuration_raises() -> None:
         run(config(train_size=1001))
     with pytest.raises(ConfigError, match="batch_size: expected at most the 1000 training"):
         check_data(config(train_size=None, batch_size=1001))
+    for act in (run, check_data):
+        with pytest.raises(
+            ConfigError, match=r"train_size: expected an integer in \[1, 900\], the"
+        ):
+            act(config(train_size=901, valid_size=100))
+        with pytest.raises(ConfigError, match=r"valid_size: expected an integer in \[0, 999\]"):
+            act(config(train_size=None, valid_size=1000))
+        with pytest.raises(ConfigError, match="batchnorm: expected false with a single"):
+            act(config(train_size=None, valid_size=999, batch_size="full", batchnorm=True))
 
 
 def test_a_failed_run_leaves_a_record_with_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from study.analysis.frames import CONFIG_COLUMNS, Results, config_row
+from study.network.trainer import batches_per_epoch
 from study.records.config import FULL_BATCH
 from study.records.record import RunSummary
 
@@ -46,11 +47,14 @@ def planned_length(record: RunSummary) -> dict[str, float]:
     Seconds are those of its own steps, as many as were planned.
     """
     config = record.config
-    size = config["train_size"] or record.provenance.get("data", {}).get("train_samples")
-    if not size:
+    size = config["train_size"]
+    if size is None:
+        files = record.provenance.get("data", {}).get("train_samples", math.nan)
+        size = files - config.get("valid_size", 0)
+    if not size > 0:
         return dict.fromkeys(AXES, math.nan)
     batch = size if config["batch_size"] == FULL_BATCH else min(int(config["batch_size"]), size)
-    per_epoch = math.ceil(size / batch)
+    per_epoch = batches_per_epoch(size, batch)
     steps = config["num_steps"]
     steps = config["num_epochs"] * per_epoch if steps is None else steps
     done = steps if record.diverged_at is None else record.diverged_at

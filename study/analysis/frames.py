@@ -17,7 +17,7 @@ are the same whatever the records, also for none at all:
 columns                                                      dtype
 ===========================================================  ==================================
 ``seed``, ``width``, ``depth``, ``step``, ``samples_seen``,  ``int64``
-``layer``
+``layer``, ``valid_samples``
 ``train_size``, ``num_epochs``, ``num_steps``,               ``Int64`` (nullable: ``pd.NA``
 ``diverged_at``                                              where it does not apply)
 ``batchnorm``, ``hidden``                                    ``bool``
@@ -28,7 +28,8 @@ every other number                                           ``float64``, NaN wh
 ===========================================================  ==================================
 
 Statistics of activations and gradients are NaN for the output layer. Metrics of a run that
-diverged or failed are NaN; ``count_diverged`` says what to count them as.
+diverged or failed are NaN; ``count_diverged`` says what to count them as. ``valid_loss`` and
+``valid_accuracy`` are NaN without validation samples (``valid_samples`` = 0).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -44,7 +45,7 @@ from study.records import columns as table_columns
 from study.records.columns import to_table
 from study.records.config import columns
 from study.records.plan import StudyPlan
-from study.records.record import METRICS, RunRecord, RunSummary
+from study.records.record import METRICS, VALIDATION, RunRecord, RunSummary
 from study.records.runs import Runs
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ CONFIG_COLUMNS = (
 )  # fmt: skip
 SECONDS = ("total", "setup", "training", "evaluation", "probes")
 RUN_COLUMNS = (
-    "status", "diverged_at", *METRICS, "chance", *(f"{part}_seconds" for part in SECONDS), "gap",
+    "status", "diverged_at", *METRICS, *VALIDATION, "valid_samples", "chance",
+    *(f"{part}_seconds" for part in SECONDS), "gap",
 )  # fmt: skip
 POINT_COLUMNS = tuple(item.name for item in fields(Point))
 WEIGHT_STATISTICS = ("weight_norm", "weight_mean_square", "weight_max", "weight_kurtosis")
@@ -77,7 +79,9 @@ _DEEP = int(pd.__version__.partition(".")[0]) < 3
 _NAMES = ("address", "data", "init", "activation", "batch_size", "status", "moment")
 _DTYPES: dict[str, Any] = (
     dict.fromkeys(_NAMES, "str")
-    | dict.fromkeys(("seed", "width", "depth", "step", "samples_seen", "layer"), "int64")
+    | dict.fromkeys(
+        ("seed", "width", "depth", "step", "samples_seen", "layer", "valid_samples"), "int64"
+    )
     | dict.fromkeys(("train_size", "num_epochs", "num_steps", "diverged_at"), "Int64")
     | dict.fromkeys(("batchnorm", "hidden"), "bool")
 )
@@ -93,7 +97,8 @@ def runs_frame(records: Iterable[RunSummary]) -> pd.DataFrame:
     rows = []
     for record in records:
         row = config_row(record) | {"status": record.status, "diverged_at": record.diverged_at}
-        row |= {metric: record.final.get(metric) for metric in METRICS}
+        row |= {metric: record.final.get(metric) for metric in (*METRICS, *VALIDATION)}
+        row["valid_samples"] = record.config.get("valid_size", 0)
         row["chance"] = 1 / record.provenance.get("data", {}).get("num_classes", 10)
         row |= {f"{part}_seconds": record.timing.get(part) for part in SECONDS}
         rows.append(row)
@@ -165,15 +170,17 @@ def _column(name: str, values: Sequence[Any]) -> Any:
 
 
 def count_diverged(runs: pd.DataFrame) -> pd.DataFrame:
-    """Drop failed runs and count diverged ones at chance accuracy, train and test, with gap 0.
+    """Drop failed runs and count diverged ones at chance accuracy, with gap 0.
 
     A run whose loss is not finite is an outcome: a classifier that guesses. ``runs`` itself keeps
-    its NaNs.
+    its NaNs. ``valid_accuracy`` stays NaN where there are no validation samples.
     """
     counted = runs[runs["status"] != "failed"].copy()
     diverged = counted["status"] == "diverged"
     for column in ("train_accuracy", "test_accuracy"):
         counted.loc[diverged, column] = counted.loc[diverged, "chance"]
+    validated = diverged & (counted["valid_samples"] > 0)
+    counted.loc[validated, "valid_accuracy"] = counted.loc[validated, "chance"]
     counted.loc[diverged, "gap"] = 0.0
     return counted
 

@@ -27,8 +27,10 @@ from study.analysis.frames import (
     count_diverged,
 )
 from study.network.trainer import Point
-from study.records.record import METRICS as FINAL_METRICS
+from study.records.record import METRICS as SPLIT_METRICS
+from study.records.record import VALIDATION
 
+FINAL_METRICS = (*SPLIT_METRICS, *VALIDATION)
 COLUMNS = [*CONFIG_COLUMNS, "status", "value"]
 CELL = [name for name in CONFIG_COLUMNS if name not in ("address", "seed")]
 REQUIRED = object()

@@ -46,6 +46,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, rows: NDArray[np.int64]) -> "Split":
+        """A copy of the samples ``rows``, in that order."""
+        return _split(self.images[rows], self.labels[rows])
+
     def first(self, n: int | None) -> "Split":
         """The first ``n`` samples, as views; all of them for None.
 

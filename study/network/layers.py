@@ -225,7 +225,7 @@ class Scale(Layer):
 
     def __init__(self, width: int, dtype: Any, factor: float) -> None:
         super().__init__()
-        self.factor = np.asarray(factor, dtype)
+        self.factor: Array = np.asarray(factor, dtype)
         self.out = Rows(width, dtype)
         self.grad_in = Rows(width, dtype)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-STREAMS = ("init", "batches", "dropout", "probe")
+STREAMS = ("init", "batches", "dropout", "probe", "subset", "validation")
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,16 @@ class RngStreams:
         batches: mini-batch order.
         dropout: dropout masks.
         probe: everything that measures the network without training it.
+        subset: which training samples are used.
+        validation: which training samples are held out.
     """
 
     init: np.random.Generator
     batches: np.random.Generator
     dropout: np.random.Generator
     probe: np.random.Generator
+    subset: np.random.Generator
+    validation: np.random.Generator
 
     @classmethod
     def from_seed(cls, seed: int) -> "RngStreams":

@@ -1,5 +1,6 @@
 """The training loop: mini-batches in, a learning curve out."""
 
+import itertools
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,7 @@ class Point:
         batch_loss: mean loss of the mini-batches since the previous point, each before its update.
         train_loss, train_accuracy: on (a part of) the training samples; accuracy in [0, 1].
         test_loss, test_accuracy: on (a part of) the test samples.
+        valid_loss, valid_accuracy: on (a part of) the validation samples; NaN without any.
     """
 
     step: int
@@ -52,6 +54,8 @@ class Point:
     train_accuracy: float
     test_loss: float
     test_accuracy: float
+    valid_loss: float = math.nan
+    valid_accuracy: float = math.nan
 
 
 @dataclass
@@ -153,17 +157,24 @@ class Trainer:
         return images, self.train.labels[rows]
 
     def fit(
-        self, evaluation_steps: Sequence[int], *, train_sample: Samples, test_sample: Samples
+        self,
+        evaluation_steps: Sequence[int],
+        *,
+        train_sample: Samples,
+        test_sample: Samples,
+        valid_sample: Samples | None = None,
     ) -> History:
         """Train up to the last of ``evaluation_steps`` and evaluate at each of them.
 
         Args:
             evaluation_steps: increasing; 0 evaluates the untrained network.
-            train_sample, test_sample: what the learning curve is evaluated on.
+            train_sample, test_sample, valid_sample: what the learning curve is evaluated on; None
+                for no validation.
 
         A loss that is not finite, of a mini-batch or at an evaluation, ends the run as *diverged*.
         """
         history = History()
+        evaluated = [train_sample, test_sample, *([] if valid_sample is None else [valid_sample])]
         step = samples_seen = 0
         # Overflow on the way to divergence is an outcome that the loss reports.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -186,13 +197,13 @@ class Trainer:
                     step / self.steps_per_epoch,
                     samples_seen,
                     math.fsum(batch_losses) / len(batch_losses) if batch_losses else math.nan,
-                    *evaluate(self.network, train_sample),
-                    *evaluate(self.network, test_sample),
+                    *itertools.chain(*(evaluate(self.network, each) for each in evaluated)),
                 )
                 history.evaluation_seconds += time.perf_counter() - started
                 history.points.append(point)
                 history.seconds_at.append(history.training_seconds)
-                if not (math.isfinite(point.train_loss) and math.isfinite(point.test_loss)):
+                losses = (point.train_loss, point.test_loss, point.valid_loss)
+                if not all(map(math.isfinite, losses[: len(evaluated)])):
                     history.status, history.diverged_at = "diverged", step
                     return history
         return history

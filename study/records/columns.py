@@ -21,9 +21,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from study.network.trainer import Point
-from study.records.record import RunRecord
+from study.records.record import VALIDATION, RunRecord
 
 POINTS = tuple(f"points.{item.name}" for item in fields(Point))
+# what older tables, and the runs that came from them, do not have
+LATER = tuple(f"points.{name}" for name in VALIDATION)
 SECONDS = "points.seconds"
 LAYERS = "layers."
 MOMENT = "layers.moment"
@@ -95,14 +97,16 @@ def fits(record: RunRecord) -> bool:
 def check_table(table: pa.Table) -> None:
     """Raise ValueError unless ``table`` has columns as ``to_table`` makes them."""
     further = [name for name in table.column_names if name.startswith(LAYERS)]
-    for group in ((*POINTS, SECONDS), (MOMENT, *NUMBERED, *further)):
+    required = (*(name for name in POINTS if name not in LATER), SECONDS)
+    later = [name for name in LATER if name in table.column_names]
+    for group in ((*required, *later), (MOMENT, *NUMBERED, *further)):
         entries = _lengths(table, group[0])
         for name in group:
             column, kind = _joined(table, name), pa.string() if name == MOMENT else pa.float64()
             if column.type != pa.list_(kind):
                 raise ValueError(f"{name} is not made of lists of {kind}")
             there = column.is_valid().to_numpy(zero_copy_only=False)
-            if not there.all() and name in (*POINTS, SECONDS, MOMENT, *NUMBERED):
+            if not there.all() and name in (*required, MOMENT, *NUMBERED):
                 raise ValueError(f"{name} has gaps")
             if not np.array_equal(_lengths(table, name)[there], entries[there]):
                 raise ValueError(f"{name}: its length differs from that of {group[0]}")

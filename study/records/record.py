@@ -24,6 +24,8 @@ _FLOAT, _ARRAY = {"float"}, {"dtype", "shape", "base64"}
 _RESERVED = (_FLOAT, _ARRAY)
 _HEAD, _TAIL = '{{"checksum": "{}", "record": ', "}"
 METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+# of runs that hold out validation samples: in ``final`` and in ``history``
+VALIDATION = ("valid_loss", "valid_accuracy")
 
 
 class RecordError(StoreError):
@@ -50,8 +52,8 @@ class RunSummary:
             ``failed`` (says why in ``error``).
         diverged_at: the step whose loss was not finite.
         error: of a failed run: the message where the user can put it right, else the traceback.
-        final: metrics after the last step on *all* training and test samples; NaN where the run
-            diverged or failed.
+        final: metrics after the last step on *all* training and test samples, and, where there
+            are any, on all validation samples; NaN where the run diverged or failed.
         timing: seconds: ``total``, ``setup``, ``training``, ``evaluation``, ``probes``; in a
             whole record also ``at``, the training seconds up to each point of the history.
         provenance: see ``provenance.provenance``; ``started`` is UTC in ISO form; ``data`` says
@@ -117,7 +119,8 @@ class RunRecord(RunSummary):
     """Everything that is known of one run.
 
     Attributes:
-        history: the learning curve, a column for each field of ``trainer.Point``.
+        history: the learning curve, a column for each field of ``trainer.Point``; those of
+            ``VALIDATION`` only where there are validation samples.
         layers: ``init`` and ``end``, each a row for each layer (``probes.layer_statistics``).
         measurements: ``init`` and ``end``, each the results of the probes asked for.
     """

@@ -180,6 +180,24 @@ def test_diverged_runs_stay_unknown_in_the_frame_and_count_at_chance():
     assert runs.loc[1, list(METRICS)].isna().all()  # the frame that was given is as it was
 
 
+def test_validation_results_are_columns_and_unknown_without_validation_samples():
+    found = record(0, valid_size=50)
+    found.final |= {"valid_accuracy": 0.65, "valid_loss": 1.5}
+    lost = record(1, status="diverged", valid_size=50)
+    without = [record(2), record(3, status="diverged")]
+    for one in without:
+        for name in ("valid_loss", "valid_accuracy"):
+            del one.history[name]
+    runs = runs_frame([found, lost, *without])
+    assert runs["valid_samples"].tolist() == [50, 50, 0, 0]
+    np.testing.assert_array_equal(runs["valid_accuracy"], [0.65, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(runs["valid_loss"], [1.5, np.nan, np.nan, np.nan])
+    counted = count_diverged(runs)
+    np.testing.assert_array_equal(counted["valid_accuracy"], [0.65, 0.25, np.nan, np.nan])
+    points = points_frame([found, without[0]])
+    np.testing.assert_array_equal(points["valid_accuracy"], [0, 1, 2, np.nan, np.nan, np.nan])
+
+
 def test_width_and_depth_come_from_the_hidden_layers():
     assert config_row(record(hidden=[30, 20]))["width"] == 30
     assert config_row(record(hidden=[30, 20]))["depth"] == 2

@@ -65,6 +65,14 @@ def test_final_metrics_count_diverged_runs_at_chance():
     assert values("total_seconds", done) == [2.0]
 
 
+def test_validation_metrics_are_those_of_runs_that_hold_samples_out():
+    found, lost = make.run(0, valid_size=50), make.run(1, valid_size=50, status="diverged")
+    found.final |= {"valid_accuracy": 0.65, "valid_loss": 1.5}
+    without = make.run(2, status="diverged")
+    assert values("valid_accuracy", found, lost, without) == [0.65, 0.1, near(math.nan)]
+    assert values("valid_loss", found, lost, without) == [1.5, near(math.nan), near(math.nan)]
+
+
 def test_rank_is_the_share_of_cells_that_are_better_with_the_same_seed():
     cells = {0.01: 0.9, 0.02: 0.8, 0.03: 0.8, 0.04: 0.1}
     records = [make.run(s, lr=lr, test=a + 0.01 * s) for s in (0, 1) for lr, a in cells.items()]

@@ -19,6 +19,13 @@ def test_streams_are_named_in_the_order_of_their_spawn_keys():
     assert tuple(item.name for item in fields(RngStreams)) == STREAMS
 
 
+def test_streams_that_came_later_leave_the_others_as_they_were():
+    sequences = (np.random.SeedSequence(7, spawn_key=(index,)) for index in range(4))
+    before = [np.random.Generator(np.random.SFC64(sequence)) for sequence in sequences]
+    for one, other in zip(before, generators(RngStreams.from_seed(7)), strict=False):
+        assert draws(one) == draws(other)
+
+
 def test_the_same_seed_gives_the_same_streams():
     for one, other in zip(
         generators(RngStreams.from_seed(3)), generators(RngStreams.from_seed(3)), strict=True

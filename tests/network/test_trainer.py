@@ -147,6 +147,18 @@ class TestFit:
         assert (point.train_loss, point.train_accuracy) == evaluate(trainer.network, part)
         assert (point.test_loss, point.test_accuracy) == evaluate(trainer.network, other)
 
+    def test_validation_samples_are_evaluated_where_there_are_any(self, make_trainer):
+        trainer = make_trainer()
+        part, other, held_out = (trainer.train.first(n) for n in (60, 80, 90))
+        samples = {"train_sample": part, "test_sample": other}
+        (without,) = trainer.fit([0], **samples).points
+        assert math.isnan(without.valid_loss)
+        assert math.isnan(without.valid_accuracy)
+        (point,) = trainer.fit([0], **samples, valid_sample=held_out).points
+        assert (point.train_loss, point.train_accuracy) == evaluate(trainer.network, part)
+        assert (point.test_loss, point.test_accuracy) == evaluate(trainer.network, other)
+        assert (point.valid_loss, point.valid_accuracy) == evaluate(trainer.network, held_out)
+
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_the_same_seed_gives_the_same_bits_and_another_seed_others(self, make_trainer, dtype):
         results = []
@@ -243,19 +255,21 @@ class TestDivergence:
         assert math.isnan(trainer.step())
         np.testing.assert_array_equal(trainer.network.parameters, before)
 
-    @pytest.mark.parametrize("which", ["train_sample", "test_sample"])
+    @pytest.mark.parametrize("which", ["train_sample", "test_sample", "valid_sample"])
     def test_an_evaluation_that_is_not_finite_ends_the_run_and_keeps_its_point(
         self, make_trainer, make_batch, which
     ):
         trainer = make_trainer()
         broken = make_batch(4)
         broken.images[:] = 1e308
-        samples = {"train_sample": trainer.train, "test_sample": trainer.train, which: broken}
+        names = ("train_sample", "test_sample", "valid_sample")
+        samples = dict.fromkeys(names, trainer.train) | {which: broken}
         history = trainer.fit([2, 4], **samples)
         assert (history.status, history.diverged_at) == ("diverged", 2)
         assert [point.step for point in history.points] == [2]
-        losses = (history.points[0].train_loss, history.points[0].test_loss)
-        assert sum(math.isfinite(loss) for loss in losses) == 1
+        point = history.points[0]
+        losses = (point.train_loss, point.test_loss, point.valid_loss)
+        assert sum(math.isfinite(loss) for loss in losses) == 2
 
     def test_a_large_finite_loss_is_no_divergence(self, make_trainer, make_batch):
         train = make_batch(250)

@@ -148,6 +148,28 @@ def test_frames_are_the_same_before_and_after(full: RunStore) -> None:
             assert all(same(list(a), list(b)) for a, b in zip(one, other, strict=True))
 
 
+def test_segments_from_before_validation_are_read_beside_later_ones(
+    full: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stored_frames(full.load().runs)
+    later = ["points.valid_loss", "points.valid_accuracy"]
+    with monkeypatch.context() as patch:
+        patch.setattr("study.records.segment.to_table", lambda *given: to_table(*given).drop(later))
+        assert compact(full, many=1) == RUNS
+    assert_same(full, runs())
+    full.write(whole(RUNS))
+    compact(full, many=1)
+    assert len(segments(full)) == 2
+    runs_now, points, layers = stored_frames(RunStore(full.folder).load().runs)
+    old = points["seed"] < RUNS
+    assert points.loc[old, "valid_loss"].isna().all()
+    assert points.loc[~old, "valid_loss"].tolist()[:1] == [0.5 * RUNS]
+    known = [name for name in points.columns if not name.startswith("valid_")]
+    pd.testing.assert_frame_equal(points.loc[old, known].reset_index(drop=True), before[1][known])
+    assert len(runs_now) == RUNS + 1
+    assert len(layers) > 0
+
+
 def test_what_cannot_stand_is_left_where_it_is(full: RunStore) -> None:
     failed = whole(70, status="failed", error="boom")
     full.write(failed)

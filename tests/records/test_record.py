@@ -113,6 +113,19 @@ def test_keys_that_could_not_be_read_back_are_refused_when_written(value: Any) -
         record(measurements={"end": {"a": value}}).to_json()
 
 
+def test_a_record_from_before_the_later_keys_is_read_as_if_it_had_them() -> None:
+    given = config(train_size=300, batchnorm=True, train_subset="first")
+    values = given.to_dict()
+    for key in given.as_before():
+        del values[key]
+    del values["data"]["checksum"]
+    old = record(given, config=values)
+    again = RunRecord.from_json(old.to_json())
+    assert again.config == given.to_dict()
+    assert again.address == given.address
+    assert again.result_digest() == old.result_digest() == record(given).result_digest()
+
+
 # -- the digest of the result
 
 
