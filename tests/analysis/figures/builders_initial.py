@@ -54,7 +54,7 @@ def record(
         diverged_at=diverged_at,
         error="Traceback" if status == "failed" else None,
         history={name: (history or {}).get(name, [0.0] * points) for name in columns},
-        final={metric: (final or {}).get(metric, np.nan) for metric in metrics},
+        final=dict.fromkeys(metrics, np.nan) | (final or {}),
         layers=layers or {},
         measurements=measurements or {},
         timing={"total": 1.0, "at": seconds or [0.0] * points},
