@@ -222,12 +222,10 @@ def _mark_levels(axes: Axes, curves: pd.DataFrame, tr: Translate) -> None:
     for side, name in SIDES.items():
         own = curves[curves["batchnorm"] == side].groupby("epoch")["train_accuracy"].mean()
         for level in LEVELS:
-            epochs = epochs_to(curves, level, side)
-            if not _all_reach(epochs):
+            when = _mark_level(axes, curves, level, side)
+            if when is None:
                 continue
-            when = float(epochs.mean())
             at = (when, float(np.interp(when, own.index, own)))
-            axes.plot(*at, "o", color=style.colour(name), markersize=5)
             axes.annotate(
                 f"{level:.0%}: {tr('epoch')} {when:.3g}", at, xytext=(7, -3),
                 textcoords="offset points", va="top", color=style.colour(name),
@@ -534,9 +532,293 @@ def facts_equal_gaps(results: Results) -> dict[str, Any]:
     }
 
 
+# --- 1.3.1-d: what the learning rate does to the speed ------------------------------------------
+
+RATES = "batchnorm_rates"
+CELL_OF_RATES = ["init_std", "lr"]
+RATES_LEVEL = 0.8
+
+
+def draw_rates(results: Results, tr: Translate) -> Figure:
+    """Training accuracy by epoch, a row for each initial scale and a column for each rate.
+
+    A dot: when the runs of a side reach ``RATES_LEVEL`` on average, where all of them do.
+    """
+    curves = parts.accuracy_curves(results, RATES)
+    runs = parts.final_runs(results, RATES)
+    scales = sorted(runs["init_std"].unique(), reverse=True)
+    rates = sorted(runs["lr"].unique())
+    figure, grid = style.new_figure(
+        max(len(scales), 1), max(len(rates), 1), height=1.5 + 1.7 * max(len(scales), 1),
+        width=style.PHONE, sharex=True, sharey=True,
+    )  # fmt: skip
+    if runs.empty:
+        style.empty(grid[0, 0], tr("no finished run"))
+        return figure
+    end = curves["epoch"].max()
+    for row, scale in zip(grid, scales, strict=True):
+        row[0].set_ylabel(f"std {scale:.2g}")
+        for axes, rate in zip(row, rates, strict=True):
+            own, cell = (f[(f["init_std"] == scale) & (f["lr"] == rate)] for f in (curves, runs))
+            axes.axhline(RATES_LEVEL, color="0.5", linewidth=0.9, linestyle=":")
+            for side, name in SIDES.items():
+                mine = own[own["batchnorm"] == side]
+                style.curve(axes, mine, "epoch", "train_accuracy", name=name)
+                _mark_level(axes, own, RATES_LEVEL, side)
+                lost = cell[cell["batchnorm"] == side]
+                parts.diverged_note(axes, lost, tr, 0.52, 0.34 if side else 0.22, name, short=True)
+    for axes, rate in zip(grid[0], rates, strict=True):
+        axes.set_title(f"{rate:g}")
+    style.percent(grid[0, 0], limits=(0, 1.04))
+    grid[0, 0].set(xlim=(0, max(end, 1)), yticks=[0, 0.5, RATES_LEVEL, 1])
+    grid[0, 0].xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, integer=True))
+    notes = [tr("epoch"), tr("above: learning rate; left: standard deviation of the weights")]
+    if (runs["status"] == "diverged").any():
+        notes.append(f"✕  {tr('runs diverged')}")
+    figure.supxlabel("\n".join(notes), fontsize=9.5)
+    figure.supylabel(tr("training accuracy"), fontsize=10)
+    _side_legend(figure, tr)
+    return figure
+
+
+def _mark_level(axes: Axes, curves: pd.DataFrame, level: float, side: bool) -> float | None:
+    """A dot on the mean curve of a side when its runs reach ``level``, if all do; the epoch."""
+    epochs = epochs_to(curves, level, side)
+    if not _all_reach(epochs):
+        return None
+    own = curves[curves["batchnorm"] == side].groupby("epoch")["train_accuracy"].mean()
+    when = float(epochs.mean())
+    height = float(np.interp(when, own.index, own))
+    axes.plot(when, height, "o", color=style.colour(SIDES[side]), markersize=5)
+    return when
+
+
+def _side_legend(figure: Figure, tr: Translate) -> None:
+    handles = [
+        mpl.lines.Line2D([], [], color=style.colour(name), linestyle=style.line_style(name))
+        for name in SIDES.values()
+    ]
+    figure.legend(handles, [tr(name) for name in NAMES.values()], loc="outside upper center",
+                  ncols=2, fontsize=10)  # fmt: skip
+
+
+def by_rate(results: Results) -> pd.DataFrame:
+    """A row for each initial scale and learning rate of figure 1.3.1-d.
+
+    Columns: ``scale``, ``lr``; of each side (``off``, ``on``) ``epochs`` to ``RATES_LEVEL`` (by
+    seed; infinite where a run never gets there), ``accuracy`` (the final one on training samples)
+    and ``diverged``; ``seeds`` with runs of both sides; ``faster``: the side that gets there first
+    with every seed, or ``neither``.
+    """
+    curves = parts.accuracy_curves(results, RATES)
+    runs = parts.final_runs(results, RATES)
+    rows = []
+    for (scale, rate), cell in runs.groupby(CELL_OF_RATES):
+        own = curves[(curves["init_std"] == scale) & (curves["lr"] == rate)]
+        row: dict[str, Any] = {"scale": scale, "lr": rate}
+        epochs = {}
+        for side, name in SIDES.items():
+            mine = cell[cell["batchnorm"] == side]
+            epochs[name] = epochs_to(own, RATES_LEVEL, side).reindex(sorted(mine["seed"]))
+            epochs[name] = epochs[name].fillna(math.inf)
+            row |= {f"epochs_{name}": epochs[name],
+                    f"accuracy_{name}": t_interval(mine["train_accuracy"]),
+                    f"diverged_{name}": int((mine["status"] == "diverged").sum())}  # fmt: skip
+        off, on = epochs["off"].align(epochs["on"], join="inner")
+        first = {"on": on < off, "off": off < on}
+        won = [name for name, each in first.items() if len(each) and each.all()]
+        rows.append(row | {"seeds": len(on), "faster": won[0] if won else "neither"})
+    columns = ["scale", "lr", *(f"{what}_{name}" for name in SIDES.values()
+               for what in ("epochs", "accuracy", "diverged")), "seeds", "faster"]  # fmt: skip
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values(["scale", "lr"], ascending=[False, True], ignore_index=True)
+
+
+FASTER = {"on": "with batch norm", "off": "without batch norm", "neither": "neither"}
+
+
+def table_rates(results: Results) -> pd.DataFrame:
+    """Epochs to the level and final training accuracy of both sides by scale and rate.
+
+    The mean number of epochs is of the runs that get there; ``reached`` says how many of all.
+    """
+    level = f"epochs to {_level(RATES_LEVEL)}"
+    rows = []
+    for cell in by_rate(results).to_dict("records"):
+        row: dict[str, Any] = {"scale": cell["scale"], "learning rate": cell["lr"]}
+        for name, word in (("off", "without"), ("on", "with")):
+            epochs = cell[f"epochs_{name}"]
+            there = epochs[np.isfinite(epochs)]
+            row |= {f"{level} {word}": t_interval(there),
+                    f"reached {word}": f"{len(there)}/{len(epochs)}"}  # fmt: skip
+        for name, word in (("off", "without"), ("on", "with")):
+            row[f"final accuracy {word}"] = cell[f"accuracy_{name}"]
+        for name, word in (("off", "without"), ("on", "with")):
+            row[f"diverged {word}"] = f"{cell[f'diverged_{name}']}/{len(cell[f'epochs_{name}'])}"
+        rows.append(row | {"faster": FASTER[cell["faster"]]})
+    columns = ["scale", "learning rate", f"{level} without", "reached without", f"{level} with",
+               "reached with", "final accuracy without", "final accuracy with",
+               "diverged without", "diverged with", "faster"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def facts_rates(results: Results) -> dict[str, Any]:
+    """At how many scales each side is faster, by learning rate, and where runs diverge.
+
+    ``case``: ``always``, ``never`` or ``sometimes`` batch norm is the faster one. ``with`` and
+    ``without`` list rates and scales (``0.01: 1/3``): words that need no translation.
+    """
+    table = by_rate(results)
+    table = table[table["seeds"] > 0]
+    if table.empty:
+        return {"case": "missing"}
+    by_side = {name: table["faster"] == name for name in ("on", "off")}
+    wins = int(by_side["on"].sum())
+    return {
+        "case": "always" if wins == len(table) else "sometimes" if wins else "never",
+        "cells": len(table),
+        "scales": int(table["scale"].nunique()),
+        "rates": int(table["lr"].nunique()),
+        "level": _level(RATES_LEVEL),
+        "faster_with": wins,
+        "faster_without": int(by_side["off"].sum()),
+        "with": _rate_counts(table, by_side["on"]),
+        "without": _rate_counts(table, by_side["off"]),
+        "lost_with": int((table["diverged_on"] > 0).sum()),
+        "lost_without": int((table["diverged_off"] > 0).sum()),
+    }
+
+
+def _rate_counts(table: pd.DataFrame, chosen: pd.Series) -> str:
+    """At how many of the scales, by learning rate: ``0.01: 1/3, 0.1: 3/3``."""
+    counts = chosen.groupby(table["lr"]).agg(["sum", "size"])
+    return ", ".join(f"{lr:g}: {won}/{n}" for lr, won, n in counts.itertuples())
+
+
+# --- 1.3.1-e: over-fitting of networks that have learned ----------------------------------------
+
+TRAINED = "batchnorm_trained"
+MEASURES = {
+    "train_accuracy": "training accuracy", "test_accuracy": "test accuracy", "gap": "gap",
+}  # fmt: skip
+EQUAL = "gap at equal training accuracy"
+
+
+def draw_trained(results: Results, tr: Translate) -> Figure:
+    """Final accuracies and gap with and without batch norm, at each learning rate."""
+    runs = parts.final_runs(results, TRAINED)
+    figure, grid = style.new_figure(1, 3, height=4.2, width=style.PHONE)
+    if runs.empty:
+        for axes in grid[0, 1:]:
+            axes.remove()
+        style.empty(grid[0, 0], tr("no finished run"))
+        return figure
+    rates = sorted(runs["lr"].unique())
+    for axes, (metric, title) in zip(grid[0], MEASURES.items(), strict=True):
+        for side, name in SIDES.items():
+            for place, rate in enumerate(rates):
+                own = runs[(runs["lr"] == rate) & (runs["batchnorm"] == side)]
+                if len(own):
+                    _draw_group(axes, place + (0.2 if side else -0.2), own[metric], name)
+        axes.set_title(tr(title))
+        axes.set_xlim(-0.6, len(rates) - 0.4)
+        axes.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates])
+        axes.grid(visible=False, axis="x")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}".replace("-", "−"))
+        low, high = axes.get_ylim()
+        axes.set_ylim(low - 0.12 * (high - low), high + 0.12 * (high - low))
+    grid[0, 0].set_ylabel("%")
+    grid[0, 2].set_ylabel(tr("points"))
+    notes = [tr("learning rate"), tr("dots: single runs")]
+    lost = runs[runs["status"] == "diverged"]
+    if len(lost):
+        notes.append(f"✕ {len(lost)}/{len(runs)} {tr('diverged')}")
+    figure.supxlabel("\n".join(notes), fontsize=9.5)
+    markers = [
+        mpl.lines.Line2D([], [], color=style.colour(name), marker=shape, linestyle="none")
+        for name, shape in GROUPS.items()
+    ]
+    figure.legend(markers, [tr(name) for name in NAMES.values()], loc="outside upper center",
+                  ncols=2, fontsize=10)  # fmt: skip
+    return figure
+
+
+GROUPS = {"off": "s", "on": "o"}  # markers of the two sides
+
+
+def _draw_group(axes: Axes, place: float, values: pd.Series, name: str) -> None:
+    """Single runs as faint dots; the mean with its interval beside them, and its number above."""
+    colour, estimate = style.colour(name), t_interval(values)
+    axes.plot(np.full(len(values), place - 0.1), values, ".", color=colour, alpha=0.45)
+    half = np.nan_to_num(estimate.half_width)
+    axes.errorbar(place + 0.05, estimate.mean, half, color=colour, marker=GROUPS[name],
+                  markersize=6, capsize=3, elinewidth=1.2)  # fmt: skip
+    top = max(estimate.mean + half, values.max())
+    axes.annotate(f"{100 * estimate.mean:.1f}".replace("-", "−"), (place, top), xytext=(0, 4),
+                  textcoords="offset points", ha="center", fontsize=9, color=colour)  # fmt: skip
+
+
+def trained_gaps(results: Results) -> pd.DataFrame:
+    """Gaps of both sides at the highest training accuracy that both reach, by rate and seed."""
+    rows = []
+    for (rate, seed), runs in gap_curves(results, TRAINED).groupby(["lr", "seed"]):
+        sides = {bool(row["batchnorm"]): row["value"] for row in runs.to_dict("records")}
+        if len(sides) == 2:
+            off, on = sides[False], sides[True]
+            gaps = gaps_at_equal_accuracy(off, on)
+            rows.append([rate, seed, min(off.accuracy.max(), on.accuracy.max()), *gaps])
+    return pd.DataFrame(rows, columns=["lr", "seed", "level", "without", "with"])
+
+
+def table_trained(results: Results) -> pd.DataFrame:
+    """Accuracies and gap of both sides at each rate; the difference is paired by seed."""
+    columns = ["learning rate", "measure", NAMES[False], NAMES[True], "difference",
+               "diverged without", "diverged with"]  # fmt: skip
+    runs, gaps = parts.final_runs(results, TRAINED), trained_gaps(results)
+    rows: list[list[object]] = []
+    for rate, cell in runs.groupby("lr"):
+        sides = [cell[cell["batchnorm"] == side] for side in SIDES]
+        lost = [f"{int((side['status'] == 'diverged').sum())}/{len(side)}" for side in sides]
+        for metric, name in MEASURES.items():
+            difference = paired_difference(cell, metric, "batchnorm", True, False)
+            rows.append([rate, name, *(t_interval(side[metric]) for side in sides), difference,
+                         *lost])  # fmt: skip
+        equal = gaps[gaps["lr"] == rate]
+        shift = t_interval(equal["with"] - equal["without"])
+        rows.append([rate, EQUAL, t_interval(equal["without"]), t_interval(equal["with"]), shift,
+                     *lost])  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def facts_trained(results: Results) -> dict[str, Any]:
+    """What batch norm changes of networks that have learned, at the lowest and the highest rate.
+
+    ``case``: ``measured``, or ``one`` where there is one rate only (the facts of the highest).
+    """
+    runs = parts.final_runs(results, TRAINED)
+    pairs = runs.groupby("lr")["batchnorm"].nunique()
+    rates = sorted(pairs.index[pairs == 2])
+    if not rates:
+        return {"case": "missing"}
+    table = table_trained(results).set_index(["learning rate", "measure"])
+    facts: dict[str, Any] = {"case": "measured" if len(rates) > 1 else "one"}
+    for end, rate in (("low", rates[0]), ("high", rates[-1])):
+        facts[f"{end}_rate"] = f"{rate:g}"
+        for metric, name in (*MEASURES.items(), ("equal", EQUAL)):
+            row, short = table.loc[(rate, name)], metric.removesuffix("_accuracy")
+            facts |= {
+                f"{end}_{short}_without": row[NAMES[False]],
+                f"{end}_{short}_with": row[NAMES[True]],
+                f"{end}_{short}_change": row["difference"],
+            }
+    return facts
+
+
 FIGURES = (
     FigureSpec("1.3-a", ("batchnorm",), draw_placement, table_placement, facts_placement),
     FigureSpec("1.3.1-a", ("batchnorm",), draw_speed, table_speed, facts_speed),
     FigureSpec("1.3.1-b", ("batchnorm_scales",), draw_scales, table_scales, facts_scales),
     FigureSpec("1.3.1-c", ("grid",), draw_equal_gaps, table_equal_gaps, facts_equal_gaps),
+    FigureSpec("1.3.1-d", (RATES,), draw_rates, table_rates, facts_rates),
+    FigureSpec("1.3.1-e", (TRAINED,), draw_trained, table_trained, facts_trained),
 )

@@ -212,7 +212,7 @@ def draw_rates(results: Results, tr: Translate) -> Figure:
                 _draw_cells(axes, cells, metric, init)
         grid[0, column].set_title(tr(activation))
         grid[1, column].set_xlabel(tr("learning rate"))
-        _rate_ticks(grid[:, column], sorted(mine["lr"].unique()))
+        _rate_ticks(list(grid[:, column]), sorted(mine["lr"].unique()))
     for axes in grid[0]:
         style.percent(axes)
     for axes in grid[1]:
