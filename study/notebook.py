@@ -20,6 +20,7 @@ from study.errors import StoreError
 from study.paths import conf_folder
 from study.records.record import RunRecord
 from study.records.store import RunStore
+from study.run import identify
 from study.run import run as run_one
 
 
@@ -52,7 +53,7 @@ def run(*overrides: str, store: str | Path | None = None) -> RunRecord:
     register()
     with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
         config = run_config(hydra.compose("config", ["experiment=[]", *overrides]))
-    record = run_one(config)
+    record = run_one(identify(config))
     if store is not None:
         RunStore(store).write(record)
     return record

@@ -4,7 +4,7 @@ import functools
 import math
 import time
 import traceback
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 from study import data
 from study.data import Dataset, Split
 from study.data.subsets import stratified
-from study.errors import ConfigError, StudyError
+from study.errors import ConfigError, DataError, StudyError
 from study.network.network import Network
 from study.network.optimizer import SGD
 from study.network.probes import PROBES, ProbeInput, layer_statistics
@@ -109,9 +109,41 @@ def failed(config: RunConfig, error: str, seconds: float) -> RunRecord:
     )
 
 
+def identify(config: RunConfig) -> RunConfig:
+    """``config`` with the checksum of its files, where nothing else says which data they are.
+
+    Any folder can be ``idx``: without the checksum two of them would share addresses. Call it
+    before anything is planned or run.
+
+    Raises:
+        ConfigError, DataError: the files cannot be used, or are not those of the checksum given.
+    """
+    if config.data.name != "idx":
+        return config
+    found = data.checksum(config.data.name, root=config.data.root)
+    _check_identity(config, found)
+    return replace(config, data=replace(config.data, checksum=found))
+
+
 def load_data(config: RunConfig) -> Dataset:
-    """The data set of ``config``; the Gaussian probe draws its inputs from the run's seed."""
-    return data.load(config.data.name, root=config.data.root, seed=config.seed)
+    """The data set of ``config``; the Gaussian probe draws its inputs from the run's seed.
+
+    Raises:
+        ConfigError, DataError: it cannot be used, or is not that of ``data.checksum``.
+    """
+    dataset = data.load(config.data.name, root=config.data.root, seed=config.seed)
+    _check_identity(config, dataset.checksum)
+    return dataset
+
+
+def _check_identity(config: RunConfig, found: str) -> None:
+    expected = config.data.checksum
+    if expected not in (None, found):
+        where = f" in {config.data.root}" if config.data.root else ""
+        raise DataError(
+            f"data.checksum: expected the data set {expected}, found {found}{where}. Point "
+            "data.root to the files that the run was made with, or leave data.checksum out."
+        )
 
 
 def check_data(config: RunConfig) -> None:

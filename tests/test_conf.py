@@ -79,7 +79,7 @@ def test_every_file_of_a_group_is_known_here() -> None:
 
 @pytest.mark.parametrize(("group", "name"), OPTIONS)
 def test_every_option_composes_under_the_name_of_its_file(group: str, name: str) -> None:
-    more = ["data.root=x", "data.label=x"] if name == "idx" else []
+    more = ["data.root=x"] if name == "idx" else []
     config = compose(f"{group}={name}", *more)
     assert config[group].name == name
     run_config(config)

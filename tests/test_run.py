@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 from study import run as run_module
+from study.data import idx
 from study.edge.pool import run_cells
-from study.errors import ConfigError
+from study.errors import ConfigError, DataError
 from study.network.probes import PROBES
 from study.network.trainer import Point
 from study.records.config import DataConfig, EvaluationConfig, RunConfig
 from study.records.record import METRICS, VALIDATION, RunRecord
 from study.records.store import RunStore
-from study.run import check_data, choose_samples, load_data, run, run_safely
+from study.run import check_data, choose_samples, identify, load_data, run, run_safely
 
 SCHEMES: dict[str, dict[str, Any]] = {
     "he": {"_target_": "study.network.initializers.VarianceScaling", "scale": 2.0},
@@ -316,6 +317,66 @@ def test_one_sample_more_than_whole_batches_does_not_spoil_batchnorm() -> None:
     finals = [run(config(**options, train_size=n)).final for n in (300, 301)]
     for metric in ("train_accuracy", "test_accuracy"):
         assert finals[1][metric] == pytest.approx(finals[0][metric], abs=0.05)
+
+
+# -- whose data
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> list[Path]:
+    """Two folders with different sets of 60 training and 20 test images each."""
+    for seed, name in enumerate("ab"):
+        rng = np.random.default_rng(seed)
+        (tmp_path / name).mkdir()
+        for role in idx.ROLES:
+            shape, top = ((5, 4), 256) if role.endswith("images") else ((), 3)
+            n = 60 if role.startswith("train") else 20
+            array = rng.integers(top, size=(n, *shape), dtype=np.uint8)
+            (tmp_path / name / idx.file_name(role)).write_bytes(idx.encode(array))
+    return [tmp_path / "a", tmp_path / "b"]
+
+
+def of_folder(folder: Path, **changes: Any) -> RunConfig:
+    data = DataConfig("idx", str(folder), **changes)
+    return config(data=data, train_size=40, batch_size=10, measure=[])
+
+
+def test_two_folders_have_two_addresses_and_results(folders: list[Path], tmp_path: Path) -> None:
+    one, other = (identify(of_folder(folder)) for folder in folders)
+    assert one.address != other.address
+    assert one.data.checksum == load_data(one).checksum
+    copied = tmp_path / "copied"
+    folders[0].rename(copied)
+    assert identify(of_folder(copied)).address == one.address  # where the files lie is no matter
+    assert run(other).provenance["data"]["checksum"] == other.data.checksum
+
+
+def test_a_label_stays_in_the_address(folders: list[Path]) -> None:
+    addresses = {identify(of_folder(folders[0], label=label)).address for label in (None, "a", "b")}
+    assert len(addresses) == 3
+
+
+def test_a_data_set_that_is_known_by_its_name_needs_no_checksum() -> None:
+    for name in ("gaussian", "mnist5k"):
+        given = config(data=DataConfig(name))
+        assert identify(given) is given
+
+
+@pytest.mark.parametrize("act", [identify, check_data, run])
+def test_other_files_than_those_of_the_checksum_are_refused(
+    folders: list[Path], act: Callable[[RunConfig], Any]
+) -> None:
+    given = of_folder(folders[1], checksum=identify(of_folder(folders[0])).data.checksum)
+    with pytest.raises(DataError, match=r"data\.checksum: expected the data set .* found .*/b\."):
+        act(given)
+
+
+def test_the_checksum_of_any_data_set_is_looked_at() -> None:
+    good = load_data(config()).checksum
+    assert run(config(data=DataConfig("gaussian", checksum=good))).status == "completed"
+    failed = run_safely(config(data=DataConfig("gaussian", checksum="0")))
+    assert failed.error is not None
+    assert failed.error.startswith("data.checksum: expected the data set 0, found ")
 
 
 # -- runs that fail

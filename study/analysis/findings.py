@@ -162,7 +162,7 @@ def examine(part: Part, measured: Measured, upto: int | None = None) -> Tested:
         return _unjudged(part, verdicts.MISSING, count=absent)
     rows = pairing.selected(part, frame)
     if not all(len(own) for own in rows.values()):
-        return _unjudged(part, verdicts.MISSING, count=0)
+        return _unjudged(part, verdicts.NO_CELLS)
     addresses = {name: tuple(own["address"]) for name, own in rows.items()}
     if (
         len(rows) > 1

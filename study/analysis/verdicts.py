@@ -43,10 +43,10 @@ ALPHA = 0.05
 FEWEST = 6  # seeds, for any verdict
 
 # Why a claim is not judged, the first that holds ...
-(NOT_RUN, LEFT_OUT, OTHER_CELLS, MISSING, FEW_SEEDS, SAME_CELLS, MERGED, NO_VALUE, NOT_POSITIVE,
- NEITHER_LEARNS, NEITHER_REACHES) = NOT_JUDGED_REASONS = (
-    "not_run", "left_out", "other_cells", "missing", "few_seeds", "same_cells", "merged",
-    "no_value", "not_positive", "neither_learns", "neither_reaches",
+(NOT_RUN, LEFT_OUT, OTHER_CELLS, MISSING, NO_CELLS, FEW_SEEDS, SAME_CELLS, MERGED, NO_VALUE,
+ NOT_POSITIVE, NEITHER_LEARNS, NEITHER_REACHES) = NOT_JUDGED_REASONS = (
+    "not_run", "left_out", "other_cells", "missing", "no_cells", "few_seeds", "same_cells",
+    "merged", "no_value", "not_positive", "neither_learns", "neither_reaches",
 )  # fmt: skip
 # ... and why one that is judged stays open.
 INTERVAL, CORRECTED = OPEN_REASONS = ("interval", "correction")

@@ -22,7 +22,7 @@ from study.records.config import RunConfig, label
 from study.records.record import RunRecord
 from study.records.reuse import NEW, inspect, keep_measurements
 from study.records.store import RunStore
-from study.run import check_data, run_safely
+from study.run import check_data, identify, run_safely
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -41,6 +41,8 @@ def execute(config: DictConfig) -> str | None:
                 "claim", "null in a single run; with -m, the name of a claim", config.claim
             )
         chosen = run_config(config)
+        if alone:  # a sweep has done it for its jobs
+            chosen = identify(chosen)
         store = RunStore(config.store)
         if alone and _show_stored(store, chosen):
             return None

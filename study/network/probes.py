@@ -26,6 +26,7 @@ ROUNDING = 1e-12  # deviation relative to the largest value below which float64 
 HISTOGRAM_BINS = 30
 PREACTIVATION_RANGE = (-6.0, 6.0)
 WEIGHT_RANGE = (-0.5, 0.5)
+DRAWS = 2000  # mini-batches of each size
 
 
 @dataclass
@@ -307,11 +308,12 @@ def loss_by_size(network: Network, given: ProbeInput) -> Measurement:
 def minibatch_noise(network: Network, given: ProbeInput) -> Measurement:
     """Mini-batch loss and gradient against those of all training samples (figure 1.1-b).
 
-    For each batch size: 500 losses of batches drawn without replacement, and for 50 of them the
-    cosine between the batch's gradient and the full gradient.
+    For each batch size: 2,000 losses of batches drawn without replacement, and for 50 of them the
+    cosine between the batch's gradient and the full gradient. The mean of 2,000 batches of 100 is
+    off by some 0.7 % of the loss from chance alone, a third of what claim M2 calls a bias.
 
     Returns:
-        ``batch_sizes`` (s,), ``losses`` (s, 500), ``cosines`` (s, 50), ``full_loss``, ``sigma``
+        ``batch_sizes`` (s,), ``losses`` (s, 2,000), ``cosines`` (s, 50), ``full_loss``, ``sigma``
         (standard deviation of a single sample's loss) and ``population`` (N).
     """
     copy = network.without_dropout()
@@ -322,7 +324,7 @@ def minibatch_noise(network: Network, given: ProbeInput) -> Measurement:
     sizes = [size for size in (1, 10, 100, 1000) if size <= total]
     batch_losses, cosines = [], []
     for size in sizes:
-        draws = [given.rng.choice(total, size, replace=False) for _ in range(500)]
+        draws = [given.rng.choice(total, size, replace=False) for _ in range(DRAWS)]
         batch_losses.append([single[rows].mean() for rows in draws])
         cosines.append(
             [_cosine(_gradient(copy, images[rows], labels[rows]), full_gradient)

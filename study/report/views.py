@@ -184,9 +184,12 @@ def _data_words(results: Results) -> list[str]:
     data = next((data for data in sets if data["name"] != "gaussian"), None)
     if data is None:
         return [f"data={results.plan.data}"]
-    if data["label"] is None:
-        return [f"data={data['name']}"]
-    return [f"data={data['name']}", "data.root=…", f"data.label={data['label']}"]
+    words = [f"data={data['name']}"]
+    if data["name"] == "idx":
+        words.append("data.root=…")
+    if data["label"] is not None:
+        words.append(f"data.label={data['label']}")
+    return words
 
 
 def describe_settings(

@@ -9,10 +9,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from starter import PATIENCE, wait_until
 from starting import Command
 
+from study.data import idx
 from study.records.config import overrides
 from study.records.plan import read_plan
 from study.records.store import RunStore
@@ -73,6 +75,33 @@ def test_one_run_prints_its_result_and_where_its_record_is(command: Command) -> 
     once_more = command(*TINY, "init=xavier", "activation=tanh", "seed=3")
     assert "run again: failed before" in once_more.stderr
     assert command.records()[address].result_digest() == record.result_digest()
+
+
+def test_two_folders_of_data_have_two_records_and_other_files_are_refused(
+    command: Command,
+) -> None:
+    rng = np.random.default_rng(0)
+    for folder in ("a", "b"):
+        (command.folder / folder).mkdir()
+        for role in idx.ROLES:
+            shape, top = ((20, 4, 4), 256) if role.endswith("images") else ((20,), 3)
+            content = idx.encode(rng.integers(top, size=shape, dtype=np.uint8))
+            (command.folder / folder / idx.file_name(role)).write_bytes(content)
+    words = ("data=idx", "hidden=[5]", "num_epochs=1", "batch_size=10")
+    for folder in ("a", "b", "a"):
+        done = command(*words, f"data.root={folder}")
+        assert done.returncode == 0, done.stderr
+    assert "already stored" in done.stdout
+    one, other = command.records().values()
+    assert one.address != other.address
+    repeated = overrides(one.run_config)
+    assert "already stored" in command(*repeated).stdout
+    root = one.config["data"]["root"]
+    (command.folder / root).rename(command.folder / "gone")
+    (command.folder / other.config["data"]["root"]).rename(command.folder / root)
+    refused = command(*repeated)
+    assert refused.returncode == 1
+    assert re.match(r"data\.checksum: expected the data set \w+, found", refused.stderr)
 
 
 def test_a_diverged_run_is_a_result(command: Command) -> None:

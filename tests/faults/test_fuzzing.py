@@ -88,6 +88,11 @@ def mostly(valid: st.SearchStrategy[Any], other: st.SearchStrategy[Any] = odd) -
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "seed": mostly(st.integers(0, 3)),
     "train_size": mostly(st.sampled_from([20, 1000, None, 1, 1001])),
+    "train_subset": mostly(st.sampled_from(["random", "first"])),
+    "valid_size": mostly(st.sampled_from([0, 1, 100, 999, 1000])),
+    "batchnorm_eps": mostly(st.sampled_from([1e-5, 1e-6, 1e-30, 1e30])),
+    "batchnorm_momentum": mostly(st.floats(0, 1)),
+    "dropout_scaling": mostly(st.sampled_from(["training", "evaluation"])),
     "hidden": mostly(st.lists(st.integers(1, 9), max_size=3), odd | st.lists(odd, max_size=2)),
     "init": mostly(st.just(HE), initializers.map(lambda choice: {"name": "mine"} | choice)) | odd,
     "activation": mostly(activations.map(lambda choice: {"name": "mine"} | choice)),
@@ -113,6 +118,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         name=st.just("gaussian") | st.sampled_from(["idx", "mnist", "x"]) | odd,
         root=st.none() | st.sampled_from(["../x", "/nowhere", "\0", "~nobody/x", ""]) | odd,
         label=st.none() | odd,
+        checksum=st.none() | st.just("0") | odd,
     ),
 }
 FIRST = {

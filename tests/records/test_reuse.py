@@ -57,6 +57,14 @@ def test_the_reason_is_given(store: RunStore, changes: dict[str, Any], reason: s
     assert inspect(store, GAUSSIAN)[0] == reason
 
 
+def test_a_checksum_in_the_configuration_keeps_a_record_that_stands(store: RunStore) -> None:
+    checksum = data.checksum("gaussian", seed=GAUSSIAN.seed)
+    given = config(data=DataConfig("gaussian", checksum=checksum), measure=["histograms"])
+    store.write(stored(given))
+    assert inspect(store, given)[0] is None
+    assert inspect(store, GAUSSIAN)[0] == "new"
+
+
 def test_a_damaged_record_is_run_again(store: RunStore) -> None:
     path = store.write(stored())
     path.write_text(path.read_text()[:-9])
