@@ -4,7 +4,7 @@ They are raised before any work starts and shown without a traceback; everything
 wrong is a bug and keeps its traceback.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 
 class StudyError(Exception):
@@ -39,6 +39,30 @@ class ConfigError(StudyError, ValueError):
 
 class DataError(StudyError):
     """A data set that is missing, damaged or not what its name says."""
+
+
+class MergedCellsError(StudyError):
+    """Runs that differ in more than what is shown apart: their mean is that of no one thing.
+
+    Args:
+        experiment: whose runs.
+        differing: their values in the columns that nothing takes apart.
+        overrides: what keeps one value of each, as typed on the command line.
+    """
+
+    def __init__(
+        self, experiment: str, differing: Mapping[str, Sequence[object]], overrides: Sequence[str]
+    ) -> None:
+        listed = "; ".join(
+            f"{column} ({', '.join(map(str, values))})" for column, values in differing.items()
+        )
+        advice = f": choose one value, e.g. {' '.join(overrides)}" if overrides else ""
+        super().__init__(f"experiment {experiment}: its runs differ in {listed}, too{advice}")
+        self.experiment, self.differing, self.overrides = experiment, differing, overrides
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        """As that of ConfigError."""
+        return type(self), (self.experiment, self.differing, self.overrides)
 
 
 class StoreError(StudyError):

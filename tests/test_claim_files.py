@@ -20,7 +20,7 @@ from study.analysis.verdicts import VERDICTS
 from study.edge.schema import register
 from study.edge.sweep import plan_study
 from study.paths import conf_folder
-from study.records.config import columns
+from study.records.cells import columns
 from study.report.sections import FIGURES, SECTIONS
 from study.report.text import load_text
 

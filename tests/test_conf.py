@@ -9,6 +9,7 @@ from typing import Any
 
 import hydra
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from hydra.core.config_store import ConfigStore
@@ -17,13 +18,16 @@ from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from study.analysis.frames import differing
 from study.data import NAMES
 from study.edge.schema import register, run_config
 from study.edge.sweep import plan_study
 from study.network.activations import Activation
 from study.paths import conf_folder
+from study.records.cells import CELL, columns
 from study.records.config import RunConfig, build
 from study.records.plan import StudyPlan
+from study.report.sections import FIGURES
 
 CONF = conf_folder()
 # The cells of the accuracy gate (docs/gate.md) are no figure's: the study does not run them.
@@ -123,6 +127,34 @@ def test_every_cell_of_every_experiment_is_valid_under_every_preset(
     seeds = PRESETS[preset][experiment == "grid"]
     assert values(found, "seed") == set(range(seeds))
     assert len({config.address for config in found}) == len(found)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_two_different_runs_have_equal_columns(preset: str) -> None:
+    experiments = [(name, cells(name, preset)) for name in EXPERIMENTS]
+    gate, plan = study("experiment=gate")
+    experiments.append((GATE, [gate[address] for address in plan.experiments[GATE]]))
+    seen: dict[tuple[Any, ...], str] = {}
+    for experiment, found in experiments:
+        for config in found:
+            row = tuple(columns(config.to_dict()).values())
+            assert seen.setdefault(row, config.address) == config.address, experiment
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_figure_takes_apart_all_cells_of_its_experiments(figure: str, preset: str) -> None:
+    spec = FIGURES[figure]
+    for experiment in spec.experiments:
+        rows = pd.DataFrame([columns(each.to_dict()) for each in cells(experiment, preset)])
+        assert differing(rows.drop_duplicates(list(CELL)), spec.by) == {}
+
+
+def test_a_rate_more_is_seen_by_every_figure_of_its_experiment() -> None:
+    found, plan = study("experiment=dropout", "lr=0.01,0.1", "study=quick")
+    configs = [found[address] for address in plan.experiments["dropout"]]
+    rows = pd.DataFrame([columns(config.to_dict()) for config in configs])
+    assert differing(rows.drop_duplicates(list(CELL)), ["dropout"]) == {"lr": [0.01, 0.1]}
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -18,7 +18,10 @@ from study.records.record import RunSummary
 
 ACCURACIES = ("train_accuracy", "test_accuracy")
 # Runs that agree in these are evaluated at the same steps.
-SCHEDULE = ["data", "train_size", "batch_size", "num_epochs", "num_steps"]
+SCHEDULE = [
+    "data", "data_checksum", "train_size", "valid_size", "batch_size", "num_epochs", "num_steps",
+    "evaluation_points", "evaluation_spacing",
+]  # fmt: skip
 CURVE_COLUMNS = [*CONFIG_COLUMNS, "status", "step", "epoch", *ACCURACIES, "gap"]
 AXES = {"updates": "step", "epochs": "epoch", "samples": "samples_seen", "seconds": "seconds"}
 

@@ -21,12 +21,12 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from study.analysis.frames import CONFIG_COLUMNS
 from study.analysis.intervals import Estimate
 from study.analysis.metrics import HUGE, METRICS, REQUIRED
 from study.analysis.recipe import is_recommended
 from study.analysis.verdicts import DIRECTIONS, NOT_JUDGED, VERDICTS
 from study.errors import ConfigError
+from study.records.cells import COLUMNS, SWITCHES, TEXTS
 
 LANGUAGES = ("en", "ko")
 COMPARISONS = ("difference", "ratio")
@@ -39,12 +39,7 @@ SMALLEST = 0.01  # one accuracy point
 CHOOSERS = ("valid_accuracy", "valid_loss")
 
 RECOMMENDED = "recommended"  # a column made from the configuration: ``recipe.is_recommended``
-SELECTABLE = (*(name for name in CONFIG_COLUMNS if name != "address"), RECOMMENDED)
-_TEXTS = (
-    "data", "data_checksum", "init", "activation", "batch_size", "hidden", "dropout_scaling",
-    "train_subset", "dtype", "evaluation_spacing",
-)  # fmt: skip
-_SWITCHES = ("batchnorm", RECOMMENDED)
+SELECTABLE = (*COLUMNS, RECOMMENDED)
 SAME = 1e-5  # numbers that agree to five digits are one level: 0.0857696 for 10^(-16/15)
 
 # The verdicts that a claim has sentences for; what is not judged has no numbers to fill in.
@@ -547,9 +542,9 @@ def _cell(node: _Node) -> dict[str, tuple[Any, ...]]:
 
 def _level(node: _Node, column: str) -> Any:
     value = node.value
-    if column in _SWITCHES:
+    if column in (*SWITCHES, RECOMMENDED):
         node.check("true or false", isinstance(value, bool))
-    elif column in _TEXTS:
+    elif column in TEXTS:
         if column == "batch_size" and isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         node.check("a name", isinstance(value, str))

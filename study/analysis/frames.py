@@ -16,16 +16,22 @@ are the same whatever the records, also for none at all:
 ===========================================================  ==================================
 columns                                                      dtype
 ===========================================================  ==================================
-``seed``, ``width``, ``depth``, ``step``, ``samples_seen``,  ``int64``
+``seed``, ``width``, ``depth``, ``valid_size``,              ``int64``
+``evaluation_points``, ``evaluation_train_samples``,
+``evaluation_test_samples``, ``step``, ``samples_seen``,
 ``layer``, ``valid_samples``
 ``train_size``, ``num_epochs``, ``num_steps``,               ``Int64`` (nullable: ``pd.NA``
 ``diverged_at``                                              where it does not apply)
-``batchnorm``, ``hidden``                                    ``bool``
-names: ``address``, ``data``, ``init``, ``activation``,      ``str`` (``object`` in pandas 2)
-``batch_size`` (a number or ``full``), ``status``,
-``moment``
+``batchnorm``, ``is_hidden``                                 ``bool``
+names: ``address``, ``data``, ``data_checksum``,             ``str`` (``object`` in pandas 2),
+``train_subset``, ``hidden`` (``5×100``), ``init``,          NaN (None) where it does not apply
+``init_class``, ``activation``, ``activation_class``,
+``dropout_scaling``, ``batch_size`` (a number or ``full``),
+``dtype``, ``evaluation_spacing``, ``status``, ``moment``
 every other number                                           ``float64``, NaN where not known
 ===========================================================  ==================================
+
+Runs that differ in more than the seed differ in a column of ``cells.CELL``.
 
 Statistics of activations and gradients are NaN for the output layer. Metrics of a run that
 diverged or failed are NaN; ``count_diverged`` says what to count them as. ``valid_loss`` and
@@ -40,10 +46,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from study.errors import MergedCellsError
 from study.network.trainer import Point
 from study.records import columns as table_columns
+from study.records.cells import CELL, COLUMNS, columns, overrides_for
 from study.records.columns import to_table
-from study.records.config import columns
 from study.records.plan import StudyPlan
 from study.records.record import METRICS, VALIDATION, RunRecord, RunSummary
 from study.records.runs import Runs
@@ -51,11 +58,7 @@ from study.records.runs import Runs
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CONFIG_COLUMNS = (
-    "address", "data", "seed", "init", "activation", "batchnorm", "dropout", "weight_decay",
-    "lr", "momentum", "batch_size", "width", "depth", "train_size", "num_epochs", "num_steps",
-    "init_std",
-)  # fmt: skip
+CONFIG_COLUMNS = ("address", *COLUMNS)
 SECONDS = ("total", "setup", "training", "evaluation", "probes")
 RUN_COLUMNS = (
     "status", "diverged_at", *METRICS, *VALIDATION, "valid_samples", "chance",
@@ -70,25 +73,23 @@ HIDDEN_STATISTICS = (
     "normalised_var", "unit_mean_max", "unit_var_mean", "gradient_norm", "weight_gradient_norm",
     "weight_gradient_spread",
 )  # fmt: skip
-LAYER_COLUMNS = ("moment", "layer", "hidden", *WEIGHT_STATISTICS, *HIDDEN_STATISTICS)
+LAYER_COLUMNS = ("moment", "layer", "is_hidden", *WEIGHT_STATISTICS, *HIDDEN_STATISTICS)
 
 POINTS, LAYERS = "points.", "layers."  # of a table's columns
 # Since pandas 3 what is shared is copied when somebody writes to it.
 _DEEP = int(pd.__version__.partition(".")[0]) < 3
 
-_NAMES = ("address", "data", "init", "activation", "batch_size", "status", "moment")
-_DTYPES: dict[str, Any] = (
-    dict.fromkeys(_NAMES, "str")
-    | dict.fromkeys(
-        ("seed", "width", "depth", "step", "samples_seen", "layer", "valid_samples"), "int64"
-    )
-    | dict.fromkeys(("train_size", "num_epochs", "num_steps", "diverged_at"), "Int64")
-    | dict.fromkeys(("batchnorm", "hidden"), "bool")
-)
+_DTYPES: dict[str, Any] = {name: column.dtype for name, column in COLUMNS.items()}
+_DTYPES |= dict.fromkeys(("address", "status", "moment"), "str")
+_DTYPES |= dict.fromkeys(("step", "samples_seen", "layer", "valid_samples"), "int64")
+_DTYPES |= {"diverged_at": "Int64", "is_hidden": "bool"}
+_LACKING = ("str", "float64")  # whose values are missing just where they are without effect
+# Where a record calls a statistic otherwise: ``hidden`` is the widths of the network.
+_STORED = {"is_hidden": "hidden"}
 
 
 def config_row(record: RunSummary) -> dict[str, Any]:
-    """The address of a run, and its configuration in flat columns (``config.columns``)."""
+    """The address of a run, and its configuration in flat columns (``cells.columns``)."""
     return {"address": record.address, **columns(record.config)}
 
 
@@ -141,9 +142,11 @@ def _layers(runs: pd.DataFrame, table: "pa.Table") -> pd.DataFrame:
     frame = _repeated(runs[list(CONFIG_COLUMNS)], table_columns.counts(table, LAYERS + "moment"))
     names = {n.removeprefix(LAYERS) for n in table.column_names if n.startswith(LAYERS)}
     statistics: dict[str, Any] = {"moment": pd.Series(table_columns.moments(table), dtype="str")}
-    for name in (*LAYER_COLUMNS[1:], *sorted(names.difference(LAYER_COLUMNS))):
-        if name in names:
-            found = table_columns.values(table, LAYERS + name)
+    further = names.difference(LAYER_COLUMNS, _STORED.values())
+    for name in (*LAYER_COLUMNS[1:], *sorted(further)):
+        stored = _STORED.get(name, name)
+        if stored in names:
+            found = table_columns.values(table, LAYERS + stored)
         else:
             found = np.full(len(frame), np.nan)
         statistics[name] = found.astype(_DTYPES.get(name, "float64"))
@@ -166,7 +169,11 @@ def _column(name: str, values: Sequence[Any]) -> Any:
     dtype = _DTYPES.get(name, "float64")
     if dtype == "float64":  # None becomes NaN
         return np.array(values, float)
-    return pd.Series(values, dtype=object).astype(dtype)
+    column = pd.Series(values, dtype=object)
+    # What has no text is no text, which pandas 2 would make of it.
+    return (
+        column.astype(dtype).where(column.notna(), None) if dtype == "str" else column.astype(dtype)
+    )
 
 
 def count_diverged(runs: pd.DataFrame) -> pd.DataFrame:
@@ -183,6 +190,23 @@ def count_diverged(runs: pd.DataFrame) -> pd.DataFrame:
     counted.loc[validated, "valid_accuracy"] = counted.loc[validated, "chance"]
     counted.loc[diverged, "gap"] = 0.0
     return counted
+
+
+def differing(cells: pd.DataFrame, by: Sequence[str]) -> dict[str, list[Any]]:
+    """The columns in which cells differ that agree in all of ``by``, with their values.
+
+    Args:
+        cells: a row for each, in the columns ``CELL``.
+        by: what is taken apart; cells that agree in it would be averaged.
+    """
+    if len(cells) == (len(cells.drop_duplicates(list(by))) if by else min(len(cells), 1)):
+        return {}
+    groups = cells.groupby(list(by), dropna=False) if by else cells.groupby(lambda _: 0)
+    # What another setting leaves without effect is not known there: that one differs already.
+    levels = {name: groups[name].nunique(dropna=COLUMNS[name].dtype in _LACKING) for name in CELL}
+    spread = [name for name, counts in levels.items() if counts.max() > 1]
+    spread = [name for name in spread if COLUMNS[name].of not in spread]
+    return {name: cells[name].drop_duplicates().tolist() for name in spread}
 
 
 @dataclass(frozen=True)
@@ -242,6 +266,18 @@ class Results:
     def runs(self, *experiments: str) -> pd.DataFrame:
         """``runs_frame`` of ``experiments``, each run once; of all where none is named."""
         return self._kept(("runs", *experiments), lambda: self._runs(experiments))
+
+    def check_cells(self, experiment: str, by: Sequence[str]) -> None:
+        """Raise MergedCellsError if runs that agree in the columns ``by`` differ in another one.
+
+        Their seeds may differ. A mean over such runs would be of several cells.
+        """
+        runs = self.runs(experiment)
+        found = differing(runs.drop_duplicates(list(CELL)), by)
+        if found:
+            first = self.records[runs["address"].iloc[0]].config
+            words = [word for column in found for word in overrides_for(column, first)]
+            raise MergedCellsError(experiment, found, words)
 
     def points(self, experiment: str) -> pd.DataFrame:
         """``points_frame`` of ``experiment``."""

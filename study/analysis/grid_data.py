@@ -27,7 +27,8 @@ from study.analysis.figures.grid_cells import (
 )
 from study.analysis.figures.grid_ranking import ranking
 from study.analysis.frames import Results, count_diverged
-from study.records.config import label as label_of
+from study.records.cells import label as label_of
+from study.records.cells import overrides_for
 from study.records.record import RunSummary
 
 ACCURACIES = (METRIC, "train_accuracy", "gap")
@@ -184,12 +185,8 @@ def _typed(value: Any) -> str:
 
 
 def _init_words(label: str, records: Iterable[RunSummary]) -> list[str]:
-    """The overrides of an initial value: of its options, that which its label names."""
+    """The overrides of an initial value."""
     for record in records:
-        choice: Mapping[str, Any] = record.config["init"]
-        named = label_of(choice)
-        if named == label:
-            options = [key for key in choice if key not in ("name", "_target_")]
-            chosen = options if named != choice["name"] else []
-            return [f"init={choice['name']}", *(f"init.{key}={choice[key]}" for key in chosen)]
+        if label_of(record.config["init"]) == label:
+            return overrides_for("init", record.config)
     return [f"init={label}"]

@@ -9,6 +9,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
+from study.errors import StudyError
+
 LEVEL = 0.95
 BOOTSTRAP_SEED = 0
 BOOTSTRAP_DRAWS = 10_000
@@ -102,8 +104,14 @@ def paired_difference(
 
 
 def summarise(frame: pd.DataFrame, by: str | Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
-    """A table of ``Estimate`` for each metric and group, groups in order of first appearance."""
+    """A table of ``Estimate`` for each metric and group, groups in order of first appearance.
+
+    Raises:
+        StudyError: a group has several runs with the same seed, so that it is not one cell.
+    """
     keys = [by] if isinstance(by, str) else list(by)
+    if "seed" in frame and frame.duplicated([*keys, "seed"]).any():
+        raise StudyError(f"several runs with one seed agree in {', '.join(keys)}: not one cell")
     groups = frame.groupby(keys, sort=False, dropna=False, observed=True)
     table = groups.size().reset_index()[keys]
     parts = [group for _, group in groups]

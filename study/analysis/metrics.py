@@ -27,12 +27,12 @@ from study.analysis.frames import (
     count_diverged,
 )
 from study.network.trainer import Point
+from study.records.cells import CELL
 from study.records.record import METRICS as SPLIT_METRICS
 from study.records.record import VALIDATION
 
 FINAL_METRICS = (*SPLIT_METRICS, *VALIDATION)
 COLUMNS = [*CONFIG_COLUMNS, "status", "value"]
-CELL = [name for name in CONFIG_COLUMNS if name not in ("address", "seed")]
 REQUIRED = object()
 HUGE = 1e300  # no number of a claim is that large
 SHARES = ("saturated_share", "mean_abs_correlation")  # layer statistics in [0, 1]
@@ -131,7 +131,7 @@ def rank(results: Results, experiment: str, *, of: str) -> pd.DataFrame:
     """
     runs = count_diverged(results.runs(experiment))
     runs = runs[np.isfinite(runs[of].to_numpy(float))]
-    cells = runs.groupby(CELL, dropna=False, sort=False).ngroup()
+    cells = runs.groupby(list(CELL), dropna=False, sort=False).ngroup()
     complete = cells.groupby(runs["seed"]).nunique() == cells.nunique()
     runs = runs[runs["seed"].map(complete).astype(bool)] if len(runs) else runs
     better = runs.groupby("seed")[of].rank(method="min", ascending=of.endswith("loss")) - 1
@@ -195,7 +195,7 @@ def _wide(layers: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.DataFrame
         layers.pivot_table(
             values=values, index="address", columns="layer", aggfunc="first", dropna=False
         )
-        for values in (column, "hidden")
+        for values in (column, "is_hidden")
     )
     return wide, hidden.eq(True)
 
@@ -246,7 +246,7 @@ def layer_slope(
         factor: its exponential: by how much each layer multiplies the statistic.
     """
     layers = results.layers(experiment)
-    layers = layers[(layers["moment"] == moment) & layers["hidden"].astype(bool)]
+    layers = layers[(layers["moment"] == moment) & layers["is_hidden"].astype(bool)]
     wide, _ = _wide(layers, column)
     logs = np.log(wide.where(wide > 0).to_numpy(float))
     slopes = [_slope(wide.columns.to_numpy(float), row) for row in logs]

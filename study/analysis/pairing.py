@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.declarations import RECOMMENDED, Part, Reduction, mask
-from study.analysis.frames import CONFIG_COLUMNS
 from study.analysis.metrics import METRICS
 from study.analysis.recipe import is_recommended
+from study.records.cells import COLUMNS
 
-_CELL = [name for name in CONFIG_COLUMNS if name != "address"]
+_CELL = list(COLUMNS)
 
 Key = tuple[Hashable, ...]
 Values = dict[Key, Any]
@@ -75,7 +75,7 @@ def prepared(frame: pd.DataFrame) -> pd.DataFrame:
     follows = {config: is_recommended(dict(zip(recipe, config, strict=True))) for config in configs}
     plain = {
         name: frame[name].astype(object).where(frame[name].notna(), None)
-        for name in _CELL
+        for name in COLUMNS
         if frame[name].hasnans
     }
     recommended = np.array([follows[config] for config in configs], bool)

@@ -12,7 +12,7 @@ def is_recommended(config: Mapping[str, Any]) -> bool:
     He for ReLU, Xavier for sigmoid and tanh; batch norm; and decay or dropout, or both.
 
     Args:
-        config: flat columns, as of ``config.columns``.
+        config: flat columns, as of ``cells.columns``.
     """
     right_init = RECOMMENDED_INIT.get(config["activation"]) == config["init"]
     regularised = config["dropout"] > 0 or config["weight_decay"] > 0

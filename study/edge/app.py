@@ -18,7 +18,8 @@ from study.edge.grids import GROUPS
 from study.edge.schema import check_execution, register, run_config
 from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
-from study.records.config import RunConfig, label
+from study.records.cells import label
+from study.records.config import RunConfig
 from study.records.record import RunRecord
 from study.records.reuse import NEW, inspect, keep_measurements
 from study.records.store import RunStore

@@ -28,8 +28,9 @@ from study.edge.progress import StoreProgress
 from study.edge.schema import RUN_KEYS, AppConfig, check_execution, plain
 from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
+from study.records.cells import columns, label
 from study.records.compaction import COMPACTING, compact
-from study.records.config import RunConfig, columns, hydra_string, label, overrides
+from study.records.config import RunConfig, hydra_string, overrides
 from study.records.plan import NAME_BYTES, StudyPlan, check_name
 from study.records.record import NEWER, RunSummary
 from study.records.reuse import FAILED, NEW, keep_measurements, stale

@@ -18,7 +18,8 @@ from study.analysis.frames import Results
 from study.analysis.verdicts import FEWEST, VERDICTS
 from study.errors import StudyError
 from study.gate.rules import EXPERIMENT, Rules
-from study.records.config import RunConfig, label
+from study.records.cells import label, number_text
+from study.records.config import RunConfig
 from study.records.plan import StudyPlan
 from study.records.record import METRICS, RunRecord, Status
 from study.records.store import write_atomically
@@ -228,7 +229,7 @@ def cells_of(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[int, di
     """
     by_cell: dict[str, dict[int, dict[str, Any]]] = {}
     for config in configs.values():
-        key = json.dumps(_cell_config(config), sort_keys=True)
+        key = replace(RunConfig.from_dict(config), seed=0).address
         by_cell.setdefault(key, {})[int(config["seed"])] = dict(config)
     cells = list(by_cell.values())
     names = cell_names([next(iter(cell.values())) for cell in cells])
@@ -285,12 +286,12 @@ def _short_name(config: Mapping[str, Any]) -> str:
         words.append("batch norm")
     for key, word in (("dropout", "dropout"), ("weight_decay", "decay"), ("momentum", "momentum")):
         if config[key]:
-            words.append(f"{word} {config[key]:g}")
+            words.append(f"{word} {number_text(config[key])}")
     return ", ".join(words)
 
 
 def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

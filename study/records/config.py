@@ -36,7 +36,6 @@ _BEFORE: dict[str, Any] = {
 
 # What a choice may be called: it is a file's name, and stands in figures and on the page.
 _NAME = re.compile(r"\w[\w .,=+-]{0,79}")
-_SHOWN = re.compile(r"[\w .,:;=+/()\[\]~-]{1,60}")
 # Strings that Hydra reads as the same string without quotes.
 _PLAIN = re.compile(r"(?!(null|true|false|nan|inf)$)[a-z_][a-z0-9_]*", re.IGNORECASE)
 
@@ -178,15 +177,15 @@ class RunConfig:
         _check("batchnorm", "true or false", self.batchnorm, isinstance(self.batchnorm, bool))
         for key in ("dropout", "momentum"):
             value = getattr(self, key)
-            _check(key, "a number in [0, 1)", value, _number(value) and 0 <= value < 1)
+            _check(key, "a number in [0, 1)", value, is_number(value) and 0 <= value < 1)
         eps, share = self.batchnorm_eps, self.batchnorm_momentum
-        _check("batchnorm_eps", "a finite number > 0", eps, _number(eps) and eps > 0)
+        _check("batchnorm_eps", "a finite number > 0", eps, is_number(eps) and eps > 0)
         expected = "a number in (0, 1]"
-        _check("batchnorm_momentum", expected, share, _number(share) and 0 < share <= 1)
+        _check("batchnorm_momentum", expected, share, is_number(share) and 0 < share <= 1)
         _choice("dropout_scaling", self.dropout_scaling, SCALINGS)
         decay, lr = self.weight_decay, self.lr
-        _check("weight_decay", "a finite number >= 0", decay, _number(decay) and decay >= 0)
-        _check("lr", "a finite number > 0", lr, _number(lr) and lr > 0)
+        _check("weight_decay", "a finite number >= 0", decay, is_number(decay) and decay >= 0)
+        _check("lr", "a finite number > 0", lr, is_number(lr) and lr > 0)
         expected = f"an integer >= 1 or {FULL_BATCH}"
         _check("batch_size", expected, batch, batch == FULL_BATCH or _integer(batch, 1))
         _choice("dtype", self.dtype, DTYPES)
@@ -258,8 +257,7 @@ class RunConfig:
             del content["data"]["checksum"]
         for key in self.as_before():
             del content[key]
-        text = json.dumps(_canonical(content), sort_keys=True, allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:20]
+        return digest(content)[:20]
 
     def as_before(self) -> list[str]:
         """The options that came later and leave the run as it was before there was a choice."""
@@ -312,47 +310,10 @@ def build(choice: Mapping[str, Any], group: str) -> Any:
     return built
 
 
-def label(choice: Mapping[str, Any]) -> str:
-    """How figures name a choice: ``he``, or ``normal 0.01`` where it has just one parameter.
-
-    Of text that a figure could take for a formula, or a page for markup, a digest is shown.
-    """
-    parameters = [value for key, value in choice.items() if key not in ("name", "_target_")]
-    name = str(choice["name"])
-    if len(parameters) != 1:
-        return name
-    (value,) = parameters
-    if _number(value):
-        return f"{name} {value:g}"
-    if not _SHOWN.fullmatch(text := str(value)):
-        text = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
-    return f"{name} {text}"
-
-
-def columns(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration (plain containers) in flat columns; choices by their ``label``.
-
-    These are the columns by which figures and claims choose runs.
-    """
-    hidden = config["hidden"]
-    return {
-        "data": config["data"]["label"] or config["data"]["name"],
-        "seed": config["seed"],
-        "init": label(config["init"]),
-        "activation": config["activation"]["name"],
-        "batchnorm": config["batchnorm"],
-        "dropout": float(config["dropout"]),
-        "weight_decay": float(config["weight_decay"]),
-        "lr": float(config["lr"]),
-        "momentum": float(config["momentum"]),
-        "batch_size": str(config["batch_size"]),
-        "width": hidden[0] if hidden else 0,
-        "depth": len(hidden),
-        "train_size": config["train_size"],
-        "num_epochs": config["num_epochs"],
-        "num_steps": config["num_steps"],
-        "init_std": config["init"].get("std"),
-    }
+def digest(value: Any) -> str:
+    """SHA-256 of plain containers: what is the same setting has the same digest."""
+    text = json.dumps(_canonical(value), sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _canonical(value: Any) -> Any:
@@ -381,7 +342,7 @@ def _integer(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _number(value: object) -> bool:
+def is_number(value: object) -> bool:
     """Whether ``value`` is a finite number; True and False are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
@@ -410,7 +371,7 @@ def overrides(config: RunConfig) -> list[str]:
             continue
         if value is None and group == "data":
             continue
-        words.append(f"{key}={_hydra_value(value)}")
+        words.append(f"{key}={hydra_value(value)}")
     return words
 
 
@@ -425,14 +386,14 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]
     return found
 
 
-def _hydra_value(value: Any) -> str:
+def hydra_value(value: Any) -> str:
     """A value in Hydra's override grammar; strings are quoted where they have to be."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return f"[{','.join(_hydra_value(item) for item in value)}]"
+        return f"[{','.join(hydra_value(item) for item in value)}]"
     return hydra_string(value) if isinstance(value, str) else repr(value)
 
 

@@ -46,7 +46,7 @@ def drawing(
     workers: int | None = None,
     console: Console | None = None,
 ) -> Iterator[Callable[[], dict[str, Drawing]]]:
-    """Start to draw every figure that ``results`` has runs for.
+    """Start to draw every figure that ``results`` has runs for, and cells that it takes apart.
 
     Args:
         languages: in which to write the labels.
@@ -57,7 +57,11 @@ def drawing(
         What waits for the drawings and returns them, by id. Until it is called, and while the
         other processes draw, this one is free for something else.
     """
-    specs = [spec for spec in FIGURES.values() if results.has(*spec.experiments)]
+    specs = [
+        spec
+        for spec in FIGURES.values()
+        if results.has(*spec.experiments) and spec.merged(results) is None
+    ]
     count = min(workers or os.cpu_count() or 1, len(specs))
     shows = console is not None and console.is_terminal
     progress = functools.partial(

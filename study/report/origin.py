@@ -7,17 +7,13 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from study.analysis.frames import Results
-from study.records.config import columns, overrides
+from study.analysis.frames import Results, runs_frame
+from study.records.cells import CELL
+from study.records.config import overrides
 from study.records.record import RunSummary, Status
 from study.report import tables
+from study.report.settings import told
 from study.report.text import Text
-
-# What tells one cell from another.
-CELL = (
-    "init", "activation", "batchnorm", "dropout", "weight_decay", "lr", "momentum", "batch_size",
-    "train_size", "width", "depth",
-)  # fmt: skip
 
 FAILURES_SHOWN = 20
 
@@ -65,7 +61,7 @@ def failures(results: Results, text: Text) -> Sequence[Mapping[str, str]]:
     return [
         {
             "address": record.address,
-            "cell": _cell(columns(record.config), text),
+            "cell": _cell(_settings(record), text),
             "error": record.error or "",
             "command": "python -m study " + " ".join(overrides(record.run_config)),
         }
@@ -73,12 +69,18 @@ def failures(results: Results, text: Text) -> Sequence[Mapping[str, str]]:
     ]
 
 
+def _settings(record: RunSummary) -> dict[str, Any]:
+    """What a page tells of one run."""
+    frame = runs_frame([record])
+    return {name: frame[name].iloc[0] for name in told(frame) if name in CELL}
+
+
 def divergences(results: Results, text: Text) -> Sequence[Mapping[str, Any]]:
     """The cells of each experiment in which runs diverged: how many, of how many."""
     found = []
     for experiment in results.plan.experiments:
         runs = results.runs(experiment)
-        varied = {name for name in CELL if len(runs[name].unique()) > 1}
+        varied = {name for name in told(runs) if len(runs[name].unique()) > 1}
         lost = (runs["status"] == "diverged").groupby(
             [runs[name] for name in CELL], dropna=False, sort=False
         )
@@ -101,7 +103,10 @@ def _cell(values: Mapping[str, Any], text: Text) -> str:
 def _rounded(choice: str) -> str:
     """``normal 0.54117`` as ``std 0.54``, as the figures call it."""
     name, _, value = choice.partition(" ")
-    return f"std {float(value):.2g}" if name == "normal" and value else choice
+    try:
+        return f"std {float(value):.2g}" if name == "normal" else choice
+    except ValueError:
+        return choice
 
 
 def citation(results: Results, text: Text) -> dict[str, str]:

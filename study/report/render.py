@@ -121,12 +121,15 @@ def export_figure(results: Results, figure_id: str, path: Path, language: str = 
     Raises:
         ConfigError: there is no such figure; names those there are.
         StoreError: it has no runs, or the file cannot be written.
+        MergedCellsError: it would average over different cells.
     """
     if figure_id not in FIGURES:
         raise ConfigError("--figure", "the id of a figure", figure_id, FIGURES)
     spec = FIGURES[figure_id]
     if not results.has(*spec.experiments):
         raise StoreError(f"figure {figure_id}: no runs of {', '.join(spec.experiments)} are stored")
+    if (merged := spec.merged(results)) is not None:
+        raise merged
     with house_style(language, on_white=True):
         figure = spec.draw(results, figure_text(load_text(language)).label)
         content = png(figure, background="white")

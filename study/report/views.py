@@ -1,7 +1,7 @@
 """What the page shows of sections and figures, in one language: templates format, views compute."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,21 +11,20 @@ from markupsafe import Markup
 
 from study.analysis.claims import Judgement
 from study.analysis.declarations import Claim
+from study.analysis.effects import FACTORS
+from study.analysis.figures.grid_cells import EXPERIMENT
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.frames import Results
 from study.analysis.grid_data import explorer_data, ranking_data
+from study.errors import MergedCellsError
 from study.report import tables
 from study.report.claim_views import ClaimView, claim_view, interval_note
 from study.report.drawing import Drawing
 from study.report.origin import count_outcomes
 from study.report.sections import SECTIONS
+from study.report.settings import told
 from study.report.text import Text, kept_together
 
-# What a reader wants to know of the runs behind a figure, in the order to say it.
-SETTINGS = (
-    "data", "train_size", "depth", "width", "init", "activation", "batchnorm", "dropout",
-    "weight_decay", "lr", "momentum", "batch_size", "num_epochs", "num_steps", "seed",
-)  # fmt: skip
 LISTED = 20  # values of one of them
 
 
@@ -38,6 +37,7 @@ class FigureView:
         title, look: from the language's texts.
         picture: the figure as HTML, or None where it could not be drawn.
         problem: why it could not be drawn.
+        remedy: the command of runs of which it can be, where runs are too many.
         alt: its alternative text, made from its data.
         measured: what was found, one sentence; ``note`` says what its intervals are.
         table: its numbers.
@@ -53,6 +53,7 @@ class FigureView:
     look: str
     picture: Markup | None
     problem: str | None
+    remedy: str | None
     alt: str
     measured: str
     note: str
@@ -90,14 +91,23 @@ class Report:
     judgements: Sequence[Judgement]
 
     @cached_property
+    def _grid(self) -> Results:
+        """The results; none where cells of the grid differ in more than its factors."""
+        try:
+            self.results.check_cells(EXPERIMENT, FACTORS)
+        except MergedCellsError:
+            return Results(replace(self.results.plan, experiments={}), {})
+        return self.results
+
+    @cached_property
     def ranking(self) -> list[dict[str, Any]]:
         """The cells of the grid by rank (``grid_data.ranking_data``)."""
-        return ranking_data(self.results)
+        return ranking_data(self._grid)
 
     @cached_property
     def explorer(self) -> dict[str, Any]:
         """What the explorer shows (``grid_data.explorer_data``)."""
-        return explorer_data(self.results)
+        return explorer_data(self._grid)
 
 
 def claim_views(report: Report, text: Text) -> list[ClaimView]:
@@ -142,13 +152,15 @@ def figure_view(
     missing = sum(results.missing(name) for name in spec.experiments)
     settings, varied = describe_settings(results.runs(*spec.experiments), text)
     drawing = report.drawings.get(spec.id)
+    merged = None if drawing else spec.merged(results)
     facts = drawing.facts if drawing else {}
     return FigureView(
         id=spec.id,
         title=words["title"],
         look=words["look"],
         picture=Markup(drawing.pictures[text.language]) if drawing else None,
-        problem=None if drawing else text.page["nothing_yet"],
+        problem=None if drawing else _problem(merged, text),
+        remedy=None if merged is None else _narrowed_command(merged, results),
         alt=text.fill(words["alt"], facts) if drawing else "",
         measured=kept_together(text.fill(words["measured"], facts)) if drawing else "",
         note=interval_note(words["measured"], facts, text) if drawing else "",
@@ -159,6 +171,21 @@ def figure_view(
         command=_figure_command(spec, results),
         counts=count_outcomes(results.of(*spec.experiments), missing),
     )
+
+
+def _problem(merged: MergedCellsError | None, text: Text) -> str:
+    """Why a figure is not drawn."""
+    if merged is None:
+        return str(text.page["nothing_yet"])
+    columns = [
+        f"{text.label(column)} ({_listed(sorted(map(_whole, values), key=_order), text)})"
+        for column, values in merged.differing.items()
+    ]
+    return str(text.page["merged"].format(columns="; ".join(columns)))
+
+
+def _narrowed_command(merged: MergedCellsError, results: Results) -> str:
+    return study_command(" ".join([f"experiment={merged.experiment}", *merged.overrides]), results)
 
 
 def _figure_command(spec: FigureSpec, results: Results) -> str:
@@ -198,9 +225,9 @@ def describe_settings(
     """What the runs have in common, and what differs, as pairs of a name and its values."""
     shared: list[tuple[str, str]] = []
     varied: list[tuple[str, str]] = []
-    for column in SETTINGS:
-        values = list(dict.fromkeys(runs[column].dropna().tolist()))
-        values = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
+    names = [name for name in told(runs) if name != "seed"]
+    for column in (*names, "seed"):
+        values = [_whole(value) for value in dict.fromkeys(runs[column].dropna().tolist())]
         if len(values) == 1 and column != "seed" and runs[column].notna().all():
             shared.append((text.label(column), text.label(tables.cell_text(values[0]))))
         elif values:
@@ -214,6 +241,11 @@ def _listed(values: Sequence[Any], text: Text) -> str:
     if len(words) <= LISTED:
         return ", ".join(words)
     return f"{', '.join(words[: LISTED // 2])}, …, {words[-1]} (n = {len(words):,})"
+
+
+def _whole(value: Any) -> Any:
+    """Without the decimals that a column of floats gives to whole numbers."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _order(value: object) -> tuple[bool, float, str]:

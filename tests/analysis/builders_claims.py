@@ -16,8 +16,17 @@ from study.records.record import RunRecord
 _MODULE = "study.network.initializers"
 INITS: dict[str, dict[str, Any]] = {
     "constant 0.01": {"name": "constant", "_target_": f"{_MODULE}.Constant", "value": 0.01},
-    "xavier": {"name": "xavier", "_target_": f"{_MODULE}.VarianceScaling", "scale": 1.0, "m": 0},
-    "he": {"name": "he", "_target_": f"{_MODULE}.VarianceScaling", "scale": 2.0, "m": 0},
+    "xavier": {
+        "name": "xavier",
+        "_target_": f"{_MODULE}.VarianceScaling",
+        "scale": 1.0,
+        "mode": "fan_in",
+    },
+    "he": {"name": "he", "_target_": f"{_MODULE}.VarianceScaling", "scale": 2.0, "mode": "fan_in"},
+}
+CLASSES = {
+    name: f"study.network.activations.{own}"
+    for name, own in (("relu", "ReLU"), ("sigmoid", "Sigmoid"), ("tanh", "Tanh"))
 }
 METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
@@ -53,7 +62,7 @@ def run(
     run_config = RunConfig(
         seed=seed,
         init=dict(INITS[init] if isinstance(init, str) else init),
-        activation={"name": activation, "_target_": f"study.network.activations.{activation}"},
+        activation={"name": activation, "_target_": CLASSES[activation]},
         **settings,
     )
     if status == "diverged":

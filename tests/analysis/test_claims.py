@@ -14,7 +14,7 @@ from study.analysis.declarations import Reduction, selects
 from study.analysis.frames import CONFIG_COLUMNS, RUN_COLUMNS, Results
 from study.analysis.verdict_json import to_json
 from study.analysis.verdicts import REASONS
-from study.records.config import columns
+from study.records.cells import columns
 from study.records.plan import StudyPlan
 
 

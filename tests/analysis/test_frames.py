@@ -1,5 +1,6 @@
 """Records as frames: columns, types, rows, and what diverged, failed and missing runs become."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ from study.analysis.frames import (
     Results,
     config_row,
     count_diverged,
+    differing,
     layers_frame,
     points_frame,
     runs_frame,
 )
+from study.errors import MergedCellsError
 from study.network.activations import ReLU
 from study.network.initializers import VarianceScaling
 from study.network.network import Network
@@ -29,8 +32,10 @@ from study.records.config import RunConfig
 from study.records.plan import StudyPlan
 from study.records.record import METRICS, RunRecord
 
-HE = {"name": "he", "_target_": "x.He", "scale": 2.0, "mode": "fan_in"}
-NORMAL = {"name": "normal", "_target_": "x.Normal", "std": 0.01}
+_INIT = "study.network.initializers"
+HE = {"name": "he", "_target_": f"{_INIT}.VarianceScaling", "scale": 2.0, "mode": "fan_in"}
+RELU = {"name": "relu", "_target_": "study.network.activations.ReLU"}
+NORMAL = {"name": "normal", "_target_": f"{_INIT}.RandomNormal", "std": 0.01}
 
 
 def record(
@@ -40,8 +45,7 @@ def record(
     """A run with test accuracy 0.6 + seed / 100, train 0.1 above it, and curves that count up."""
     length = {} if "num_steps" in config else {"num_epochs": 2}
     run = RunConfig(
-        seed=seed, init=init, activation={"name": "relu", "_target_": "x.ReLU"},
-        **length, **config,
+        seed=seed, init=init, activation=RELU, **length, **config,
     )  # fmt: skip
     final = dict.fromkeys(METRICS, np.nan)
     if status == "completed":
@@ -86,7 +90,7 @@ def test_types_are_the_documented_ones():
     for column in ("address", "data", "init", "activation", "batch_size", "status"):
         assert pd.api.types.is_string_dtype(runs[column])
     assert runs["batchnorm"].dtype == bool
-    assert layers["hidden"].dtype == bool
+    assert layers["is_hidden"].dtype == bool
     assert points["step"].dtype == points["samples_seen"].dtype == np.int64
     assert layers["layer"].dtype == np.int64
     numbers = [*METRICS, "chance", "gap", "total_seconds", "lr", "dropout", "init_std"]
@@ -159,7 +163,7 @@ def test_the_columns_of_layers_are_what_the_probe_measures():
         labels = rng.integers(3, size=20)
 
     rows = layer_statistics(network, Samples())
-    assert set().union(*rows) == set(LAYER_COLUMNS) - {"moment"}
+    assert set().union(*rows) == set(LAYER_COLUMNS) - {"moment", "is_hidden"} | {"hidden"}
 
 
 def test_a_further_statistic_becomes_a_column():
@@ -207,7 +211,7 @@ def test_width_and_depth_come_from_the_hidden_layers():
 def test_the_label_of_the_data_stands_for_its_name():
     assert config_row(record())["data"] == "mnist5k"
     labelled = record()
-    labelled.config["data"]["label"] = "fashion"
+    labelled.config["data"] |= {"name": "idx", "label": "fashion"}
     assert config_row(labelled)["data"] == "fashion"
 
 
@@ -245,3 +249,29 @@ def test_measured_gives_the_runs_that_have_the_probe(results):
     ((config, result),) = results.measured("a", "weights")
     assert (config["seed"], result) == (0, {"ranks": [1]})
     assert list(results.measured("a", "weights", "init")) == []
+
+
+def test_runs_that_differ_in_more_than_the_seed_are_named_unless_taken_apart():
+    records = [
+        record(seed, lr=lr, hidden=hidden)
+        for seed, lr, hidden in ((0, 0.01, [100]), (1, 0.1, [100]), (2, 0.1, [100, 50]))
+    ]
+    plan = StudyPlan("name", "command", "data", "preset", [], {"e": [r.address for r in records]})
+    results = Results(plan, {each.address: each for each in records})
+    results.check_cells("e", ["lr", "hidden"])
+    results.check_cells("none", [])
+    with pytest.raises(MergedCellsError, match=r"e: its runs .* lr \(0.01, 0.1\)") as one:
+        results.check_cells("e", [])
+    assert one.value.differing == {"hidden": ["1×100", "100-50"], "lr": [0.01, 0.1]}
+    assert one.value.overrides == ["hidden=[100]", "lr=0.01"]
+    assert str(copy.copy(one.value)) == str(one.value)
+    with pytest.raises(MergedCellsError) as two:
+        results.check_cells("e", ["lr", "width"])
+    assert list(two.value.differing) == ["hidden"]
+
+
+def test_what_has_no_effect_differs_only_with_what_takes_it_away():
+    cells = runs_frame([record(), record(dropout=0.2)])
+    assert list(differing(cells, [])) == ["dropout"]
+    scaled = runs_frame([record(dropout=0.2), record(dropout=0.2, dropout_scaling="evaluation")])
+    assert list(differing(scaled, ["dropout"])) == ["dropout_scaling"]

@@ -18,6 +18,7 @@ from study.analysis.intervals import (
     t_evidence,
     t_interval,
 )
+from study.errors import StudyError
 
 
 def test_t_interval_of_three_known_values():
@@ -254,3 +255,10 @@ def test_holm_on_a_known_table():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.5, np.nan, 0.6]) == pytest.approx([1.0, np.nan, 1.0], nan_ok=True)
     assert holm([]).tolist() == []
+
+
+def test_summarise_refuses_several_runs_of_one_seed():
+    frame = pd.DataFrame({"init": ["he", "he"], "lr": [0.01, 0.1], "seed": [0, 0], "a": [1, 2]})
+    assert len(summarise(frame, ["init", "lr"], ["a"])) == 2
+    with pytest.raises(StudyError, match="agree in init"):
+        summarise(frame, "init", ["a"])

@@ -9,6 +9,7 @@ import pytest
 from study.analysis.declarations import Part, Reduction
 from study.analysis.metrics import measure
 from study.analysis.pairing import pairs, prepared, selected
+from study.errors import StudyError
 from study.records.config import EvaluationConfig
 from study.records.record import RunRecord
 
@@ -157,3 +158,23 @@ def test_a_union_of_cells_and_levels_that_agree_to_five_digits():
         {"activation": ("tanh",)},
     )
     assert paired(make.part(treatment=union, against=0.0), records) == [pytest.approx((0.6, 0.0))]
+
+
+def test_the_same_cell_twice_is_an_error_that_names_both_runs():
+    one, other = make.run(0, weight_decay=0.1), make.run(0, weight_decay=0.1)
+    other.address = "f" * 20
+    with pytest.raises(StudyError, match=f"{one.address} and {other.address} .*'e'"):
+        paired(make.part(against=0.0), [one, other])
+
+
+def test_cells_that_differ_in_any_key_are_apart():
+    records = [
+        make.run(0, weight_decay=0.1, **more)
+        for more in (
+            {},
+            {"hidden": [100, 50]},
+            {"dtype": "float64"},
+            {"init": make.INITS["he"] | {"scale": 1.0}},
+        )
+    ]
+    assert len(paired(make.part(against=0.0), records)) == 1

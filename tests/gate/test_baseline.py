@@ -127,7 +127,13 @@ def test_cells_are_named_after_what_tells_them_apart() -> None:
         config(init=HE, batch_size="full"),
         config(init=HE, batchnorm=True, weight_decay=0.1, momentum=0.9),
         config(init=HE, hidden=[3]),
-        config(init={"name": "normal", "_target_": "a.B", "std": 0.01}),
+        config(
+            init={
+                "name": "normal",
+                "_target_": "study.network.initializers.RandomNormal",
+                "std": 0.01,
+            }
+        ),
     ]
     assert cell_names([cell.to_dict() for cell in cells]) == [
         "he relu", "he relu, batch_size full", "he relu, batch norm, decay 0.1, momentum 0.9",

@@ -22,13 +22,13 @@ from study.edge.schema import register, run_config
 from study.errors import ConfigError
 from study.network.probes import PROBES
 from study.paths import conf_folder
+from study.records.cells import label
 from study.records.config import (
     DataConfig,
     EvaluationConfig,
     RunConfig,
     build,
     hydra_string,
-    label,
     overrides,
 )
 
@@ -418,12 +418,14 @@ def test_any_text_passes_both_grammars(text: str) -> None:
 
 # -- choices
 
+CONSTANT = {"name": "constant", "_target_": "study.network.initializers.Constant", "value": 0}
+
 
 def test_a_label_names_the_only_parameter() -> None:
     assert label(RELU) == "relu"
     assert label(HE) == "he"
     assert label(NORMAL) == "normal 1e-07"
-    assert label({"name": "constant", "_target_": "x.Y", "value": 0}) == "constant 0"
+    assert label(CONSTANT) == "constant 0"
     assert label({"name": "mine", "_target_": "x.Y", "mode": "fan_in"}) == "mine fan_in"
     assert label({"name": "mine", "_target_": "x.Y", "values": [1, 2]}) == "mine [1, 2]"
 

@@ -11,14 +11,22 @@ import pytest
 
 from study.analysis.declarations import load_claims
 from study.analysis.frames import Results
-from study.errors import StoreError, StudyError
+from study.errors import MergedCellsError, StoreError, StudyError
 from study.paths import conf_folder
 from study.records import compaction
 from study.records.store import RunStore
 from study.report.__main__ import main
 from study.report.origin import FAILURES_SHOWN
-from study.report.render import make_report, page_names, render_page, render_study
+from study.report.render import (
+    export_figure,
+    make_report,
+    page_names,
+    render_page,
+    render_study,
+)
+from study.report.sections import FIGURES as FIGURES_BY_ID
 from study.report.sections import SECTIONS
+from study.report.settings import told
 from study.report.text import load_text
 from study.report.views import Report, describe_settings
 
@@ -279,3 +287,55 @@ def test_command_of_a_figure_names_the_data_set_as_typed(report):
     }
     page = changed(report, records=records)
     assert "experiment=grid data=idx data.root=… data.label=fashion study=quick" in page
+
+
+def test_a_figure_that_would_average_different_cells_is_not_drawn(report):
+    plan, records = report.results.plan, dict(report.results.records)
+    faster = [
+        dataclasses.replace(record, config=record.config | {"lr": 0.5})
+        for record in report.results.of("dropout")
+    ]
+    faster = [dataclasses.replace(each, address=each.run_config.address) for each in faster]
+    records |= {each.address: each for each in faster}
+    addresses = plan.experiments["dropout"] + [each.address for each in faster]
+    plan = dataclasses.replace(plan, experiments=plan.experiments | {"dropout": addresses})
+    results = Results(plan, records)
+    for spec in FIGURES_BY_ID.values():
+        merged = spec.merged(results)
+        assert (merged is not None) == ("dropout" in spec.experiments)
+    drawings = {
+        name: each
+        for name, each in report.drawings.items()
+        if FIGURES_BY_ID[name].merged(results) is None
+    }
+    page = render_page(Report(results, drawings, report.judgements), load_text())
+    assert page.count("Not drawn: these runs differ in learning rate (0.01, 0.5) too") == 3
+    assert "python -m study -m experiment=dropout lr=0.01 data=mnist5k study=quick" in page
+    assert '<div class="picture">' in page
+    with pytest.raises(MergedCellsError, match=r"dropout: .* lr \(0.01, 0.5\), too.* lr=0.01"):
+        export_figure(results, "1.4.2-b", Path("never.png"))
+
+
+def test_a_grid_of_more_than_its_factors_has_no_ranking_and_no_explorer(report):
+    plan, records = report.results.plan, dict(report.results.records)
+    (first, *_) = report.results.of("grid")
+    other = dataclasses.replace(first, config=first.config | {"hidden": [100, 50]})
+    other = dataclasses.replace(other, address=other.run_config.address)
+    records[other.address] = other
+    grid = [*plan.experiments["grid"], other.address]
+    plan = dataclasses.replace(plan, experiments=plan.experiments | {"grid": grid})
+    drawings = {name: each for name, each in report.drawings.items() if name[0] != "G"}
+    merged = Report(Results(plan, records), drawings, report.judgements)
+    assert merged.ranking == []
+    assert merged.explorer["cells"] == []
+    assert "hidden layers (" in render_page(merged, load_text())
+
+
+def test_settings_tell_what_is_unusual_and_nothing_else(report):
+    runs = report.results.runs("symmetry")
+    names = told(runs)
+    assert {"width", "depth", "dtype"} <= set(names)
+    assert not {"hidden", "valid_size", "init_class", "init_std", "data_checksum"} & set(names)
+    uneven = runs.assign(hidden="100-50", init_class=[f"x.Y{i}()" for i in range(len(runs))])
+    assert {"hidden", "init_class"} <= set(told(uneven))
+    assert not {"width", "depth"} & set(told(uneven))

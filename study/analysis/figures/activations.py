@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.analysis.figures import style
-from study.analysis.figures.parts import Pooled, pool, small_share
+from study.analysis.figures.parts import Pooled, closest, pool, small_share
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
@@ -21,6 +21,8 @@ from study.analysis.typography import typeset
 
 EXPERIMENT = ("activations",)
 WIDTHS = "activation_widths"
+WIDTH = 100  # the lecture's
+BY = ("init", "activation")  # what each of its figures takes apart
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
 INITS = ("normal 1", "normal 0.01", "xavier", "glorot", "he", "xavier_doubled")
 NAMES = {"normal 1": "wide", "normal 0.01": "narrow", "xavier": "xavier", "he": "he"}  # of facts
@@ -36,7 +38,7 @@ LIMITS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}  # where the function is f
 def probed(results: Results, experiment: str = "activations") -> pd.DataFrame:
     """Statistics of the hidden layers before training, one row for each run and layer."""
     layers = results.layers(experiment)
-    chosen: pd.DataFrame = layers[(layers["moment"] == "init") & layers["hidden"].astype(bool)]
+    chosen: pd.DataFrame = layers[(layers["moment"] == "init") & layers["is_hidden"].astype(bool)]
     return chosen
 
 
@@ -219,7 +221,7 @@ def _histogram_figure(
     chosen: dict[str, Any] = {"activation": activation, "inits": inits}
     facts = partial(facts_histograms, activation=activation, inits=(*inits, *compared))
     return FigureSpec(figure_id, EXPERIMENT, partial(draw_histograms, **chosen),
-                      partial(table_histograms, **chosen), facts)  # fmt: skip
+                      partial(table_histograms, **chosen), facts, BY)  # fmt: skip
 
 
 # 1.2.2-c: what is left of the gradient, and what the width does to it
@@ -231,13 +233,20 @@ def by_width(results: Results) -> pd.DataFrame:
     return pd.concat(both, ignore_index=True).drop_duplicates(["address", "layer"])
 
 
+def of_one_width(results: Results) -> pd.DataFrame:
+    """``probed``, of the lecture's width, or the one closest to it."""
+    layers = probed(results)
+    width = closest(layers["width"], WIDTH)
+    return layers[layers["width"] == width]
+
+
 def draw_gradients(results: Results, tr: Translate) -> Figure:
     """Gradients by layer, of activations and of weights, and what is left of both by width.
 
     Above a panel for each activation and a line for each scheme; below, of the sigmoid, the
     gradient of layer 1 as a multiple of that of the last, against the width.
     """
-    layers = probed(results)
+    layers = of_one_width(results)
     activations = style.in_order(list(layers["activation"]), ACTIVATIONS)
     columns = max(len(activations), 1)
     figure, grid = style.new_figure(
@@ -350,7 +359,7 @@ def facts_gradients(results: Results) -> dict[str, Any]:
 
     ``case``: ``measured``, or ``one_width`` where there is nothing to compare.
     """
-    layers = probed(results)
+    layers = of_one_width(results)
     if layers.empty:
         return {"case": "nothing"}
     last = int(layers["layer"].max())
@@ -398,7 +407,14 @@ def _facts_widths(table: pd.DataFrame) -> dict[str, Any]:
 FIGURES = (
     _histogram_figure("1.2.2-a", "sigmoid", "normal 1"),
     _histogram_figure("1.2.2-b", "sigmoid", "normal 0.01"),
-    FigureSpec("1.2.2-c", (*EXPERIMENT, WIDTHS), draw_gradients, table_gradients, facts_gradients),
+    FigureSpec(
+        "1.2.2-c",
+        (*EXPERIMENT, WIDTHS),
+        draw_gradients,
+        table_gradients,
+        facts_gradients,
+        (*BY, "hidden", "width"),
+    ),
     _histogram_figure("1.2.3-a", "sigmoid", "xavier", compared=("normal 1", "normal 0.01")),
     _histogram_figure("1.2.3-b", "tanh", "normal 1", "normal 0.01", "xavier"),
     _histogram_figure("1.2.4-a", "relu", "normal 0.01"),

@@ -13,6 +13,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from scipy import stats
 
 from study.analysis.curves import gap_curves, gaps_at_equal_accuracy
+from study.analysis.effects import FACTORS
 from study.analysis.figures import parts, style
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
@@ -33,7 +34,7 @@ LEARNED = 0.8  # training accuracy from which a scale counts as one at which the
 COLUMNS = 4
 # Cells of the grid whose networks learn with and without batch norm, as in claim B4.
 LEARN = {"init": ("he", "xavier"), "activation": ("relu", "tanh")}
-CELL = ["init", "activation", "dropout", "weight_decay"]
+CELL = [factor for factor in FACTORS if factor != "batchnorm"]
 GAPS = {False: "gap without batch norm", True: "gap with batch norm"}
 SHAPES = {"relu": "o", "tanh": "s"}
 ALL = "all"
@@ -815,10 +816,23 @@ def facts_trained(results: Results) -> dict[str, Any]:
 
 
 FIGURES = (
-    FigureSpec("1.3-a", ("batchnorm",), draw_placement, table_placement, facts_placement),
-    FigureSpec("1.3.1-a", ("batchnorm",), draw_speed, table_speed, facts_speed),
-    FigureSpec("1.3.1-b", ("batchnorm_scales",), draw_scales, table_scales, facts_scales),
-    FigureSpec("1.3.1-c", ("grid",), draw_equal_gaps, table_equal_gaps, facts_equal_gaps),
-    FigureSpec("1.3.1-d", (RATES,), draw_rates, table_rates, facts_rates),
-    FigureSpec("1.3.1-e", (TRAINED,), draw_trained, table_trained, facts_trained),
+    FigureSpec(
+        "1.3-a", ("batchnorm",), draw_placement, table_placement, facts_placement, ("batchnorm",)
+    ),
+    FigureSpec("1.3.1-a", ("batchnorm",), draw_speed, table_speed, facts_speed, ("batchnorm",)),
+    FigureSpec(
+        "1.3.1-b",
+        ("batchnorm_scales",),
+        draw_scales,
+        table_scales,
+        facts_scales,
+        ("init_std", "batchnorm"),
+    ),
+    FigureSpec("1.3.1-c", ("grid",), draw_equal_gaps, table_equal_gaps, facts_equal_gaps, FACTORS),
+    FigureSpec(
+        "1.3.1-d", (RATES,), draw_rates, table_rates, facts_rates, ("init_std", "lr", "batchnorm")
+    ),
+    FigureSpec(
+        "1.3.1-e", (TRAINED,), draw_trained, table_trained, facts_trained, ("lr", "batchnorm")
+    ),
 )

@@ -407,8 +407,15 @@ def facts_correlations(results: Results) -> dict[str, Any]:
 
 FIGURES = (
     FigureSpec("1.4.2-a", ("voting",), draw_mask, table_mask, facts_mask),
-    FigureSpec("1.4.2-b", (EXPERIMENT,), draw_dropout, table_dropout, facts_dropout),
-    FigureSpec("1.4.2-c", (EXPERIMENT,), draw_doses, table_doses, facts_doses),
+    FigureSpec("1.4.2-b", (EXPERIMENT,), draw_dropout, table_dropout, facts_dropout, ("dropout",)),
+    FigureSpec("1.4.2-c", (EXPERIMENT,), draw_doses, table_doses, facts_doses, ("dropout",)),
     FigureSpec("1.4.2-d", ("voting",), draw_votes, table_votes, facts_votes),
-    FigureSpec("1.4.2-e", (EXPERIMENT,), draw_correlations, table_correlations, facts_correlations),
+    FigureSpec(
+        "1.4.2-e",
+        (EXPERIMENT,),
+        draw_correlations,
+        table_correlations,
+        facts_correlations,
+        ("dropout",),
+    ),
 )

@@ -302,9 +302,13 @@ def facts_curves(results: Results) -> dict[str, Any]:
 
 
 FIGURES = (
-    FigureSpec("G-a", (EXPERIMENT,), draw_heatmaps, table_heatmaps, facts_heatmaps),
-    FigureSpec("G-b", (EXPERIMENT,), draw_main_effects, table_main_effects, facts_main_effects),
-    FigureSpec("G-c", (EXPERIMENT,), draw_interactions, table_interactions, facts_interactions),
-    FigureSpec("G-d", (EXPERIMENT,), draw_curves, table_curves, facts_curves),
-    FigureSpec("G-e", (EXPERIMENT,), draw_ranking, table_ranking, facts_ranking),
+    FigureSpec("G-a", (EXPERIMENT,), draw_heatmaps, table_heatmaps, facts_heatmaps, FACTORS),
+    FigureSpec(
+        "G-b", (EXPERIMENT,), draw_main_effects, table_main_effects, facts_main_effects, FACTORS
+    ),
+    FigureSpec(
+        "G-c", (EXPERIMENT,), draw_interactions, table_interactions, facts_interactions, FACTORS
+    ),
+    FigureSpec("G-d", (EXPERIMENT,), draw_curves, table_curves, facts_curves, FACTORS),
+    FigureSpec("G-e", (EXPERIMENT,), draw_ranking, table_ranking, facts_ranking, FACTORS),
 )

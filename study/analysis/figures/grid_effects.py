@@ -227,7 +227,7 @@ def _ranges_plot(axes: Axes, counted: pd.DataFrame, tr: Translate) -> None:
 def _symmetry(results: Results) -> pd.DataFrame:
     """Distinct units of each trained layer with constant initial weights, by dropout."""
     layers = results.layers(EXPERIMENT)
-    trained = layers["hidden"] & (layers["moment"] == "end")
+    trained = layers["is_hidden"] & (layers["moment"] == "end")
     layers = layers[trained & layers["init"].map(is_constant).astype(bool)]
     rows = [
         {"layer": layer} | effect

@@ -386,7 +386,23 @@ def facts_erratum(results: Results) -> dict[str, Any]:
 
 
 FIGURES = (
-    FigureSpec("1.2.4-d", ("init_loss",), draw_loss, table_loss, facts_loss),
-    FigureSpec("1.2.4-e", ("learning_rates",), draw_rates, table_rates, facts_rates),
-    FigureSpec("1.2.4-f", ("activations",), draw_erratum, table_erratum, facts_erratum),
+    FigureSpec(
+        "1.2.4-d", ("init_loss",), draw_loss, table_loss, facts_loss, ("activation", "init")
+    ),
+    FigureSpec(
+        "1.2.4-e",
+        ("learning_rates",),
+        draw_rates,
+        table_rates,
+        facts_rates,
+        ("activation", "init", "lr"),
+    ),
+    FigureSpec(
+        "1.2.4-f",
+        ("activations",),
+        draw_erratum,
+        table_erratum,
+        facts_erratum,
+        ("init", "activation"),
+    ),
 )

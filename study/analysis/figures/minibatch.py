@@ -427,5 +427,5 @@ FIGURES = (
         "1.1-b", ("minibatch_noise",), draw_minibatch_noise, table_minibatch_noise,
         facts_minibatch_noise,
     ),
-    FigureSpec("1.1-c", ("minibatch",), draw_work, table_work, facts_work),
+    FigureSpec("1.1-c", ("minibatch",), draw_work, table_work, facts_work, ("batch_size",)),
 )  # fmt: skip

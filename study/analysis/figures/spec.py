@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
+from study.errors import MergedCellsError
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class FigureSpec:
         facts: returns the named values that its alternative text and its sentence consist of
             (``figures.<id>.alt`` and ``.measured`` of the texts): numbers, ``Estimate``, labels,
             None for never; ``case`` chooses among several wordings.
+        by: the columns that it takes apart. Runs that agree in them are averaged, so they may
+            differ in nothing but the seed (``merged``).
     """
 
     id: str
@@ -30,3 +33,13 @@ class FigureSpec:
     draw: Callable[[Results, Translate], Figure]
     table: Callable[[Results], pd.DataFrame]
     facts: Callable[[Results], dict[str, Any]]
+    by: tuple[str, ...] = ()
+
+    def merged(self, results: Results) -> MergedCellsError | None:
+        """Why the figure cannot be drawn: it would average over runs of different cells."""
+        try:
+            for experiment in self.experiments:
+                results.check_cells(experiment, self.by)
+        except MergedCellsError as error:
+            return error
+        return None

@@ -207,6 +207,6 @@ def facts_width(results: Results) -> dict[str, Any]:
 
 
 FIGURES = (
-    FigureSpec("1.2.1-a", ("symmetry",), draw_weights, table_weights, facts_weights),
-    FigureSpec("1.2.1-b", ("width",), draw_width, table_width, facts_width),
+    FigureSpec("1.2.1-a", ("symmetry",), draw_weights, table_weights, facts_weights, ("init",)),
+    FigureSpec("1.2.1-b", ("width",), draw_width, table_width, facts_width, ("init", "width")),
 )

@@ -197,9 +197,16 @@ def _all_layers(layers: pd.DataFrame) -> pd.Series:
 
 FIGURES = (
     FigureSpec(
-        "1.4-a", (EXPERIMENT,), draw_unregularised, table_unregularised, facts_unregularised
+        "1.4-a",
+        (EXPERIMENT,),
+        draw_unregularised,
+        table_unregularised,
+        facts_unregularised,
+        ("weight_decay",),
     ),
-    FigureSpec("1.4.1-a", (EXPERIMENT,), draw_decay, table_decay, facts_decay),
-    FigureSpec("1.4.1-b", (EXPERIMENT,), draw_doses, table_doses, facts_doses),
-    FigureSpec("1.4.1-c", (EXPERIMENT,), draw_weights, table_weights, facts_weights),
+    FigureSpec("1.4.1-a", (EXPERIMENT,), draw_decay, table_decay, facts_decay, ("weight_decay",)),
+    FigureSpec("1.4.1-b", (EXPERIMENT,), draw_doses, table_doses, facts_doses, ("weight_decay",)),
+    FigureSpec(
+        "1.4.1-c", (EXPERIMENT,), draw_weights, table_weights, facts_weights, ("weight_decay",)
+    ),
 )

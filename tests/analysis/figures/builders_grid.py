@@ -16,8 +16,17 @@ INITS: dict[str, dict[str, Any]] = {
     "constant 0.01": {"name": "constant", "_target_": f"{_MODULE}.Constant", "value": 0.01},
     "normal 0.01": {"name": "normal", "_target_": f"{_MODULE}.RandomNormal", "std": 0.01},
     "normal 1": {"name": "normal", "_target_": f"{_MODULE}.RandomNormal", "std": 1.0},
-    "xavier": {"name": "xavier", "_target_": f"{_MODULE}.VarianceScaling", "scale": 1.0, "m": 0},
-    "he": {"name": "he", "_target_": f"{_MODULE}.VarianceScaling", "scale": 2.0, "m": 0},
+    "xavier": {
+        "name": "xavier",
+        "_target_": f"{_MODULE}.VarianceScaling",
+        "scale": 1.0,
+        "mode": "fan_in",
+    },
+    "he": {"name": "he", "_target_": f"{_MODULE}.VarianceScaling", "scale": 2.0, "mode": "fan_in"},
+}
+CLASSES = {
+    name: f"study.network.activations.{own}"
+    for name, own in (("relu", "ReLU"), ("sigmoid", "Sigmoid"), ("tanh", "Tanh"))
 }
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
 METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -47,7 +56,7 @@ def record(
     config = RunConfig(
         seed=seed,
         init=INITS[init],
-        activation={"name": activation, "_target_": f"study.network.activations.{activation}"},
+        activation={"name": activation, "_target_": CLASSES[activation]},
         batchnorm=batchnorm,
         dropout=dropout,
         weight_decay=decay,

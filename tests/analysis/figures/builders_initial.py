@@ -18,8 +18,12 @@ INITS: dict[str, dict[str, Any]] = {
     "normal 1": {"name": "normal", "_target_": f"{_MODULE}.RandomNormal", "std": 1.0},
     "normal 0.01": {"name": "normal", "_target_": f"{_MODULE}.RandomNormal", "std": 0.01},
 } | {
-    name: {"name": name, "_target_": f"{_MODULE}.VarianceScaling", "scale": 1.0, "mode": "fan_in"}
-    for name in ("xavier", "he", "xavier_doubled")
+    name: {"name": name, "_target_": f"{_MODULE}.VarianceScaling", "scale": scale, "mode": "fan_in"}
+    for name, scale in (("xavier", 1.0), ("he", 2.0), ("xavier_doubled", 4.0))
+}
+CLASSES = {
+    name: f"study.network.activations.{own}"
+    for name, own in (("relu", "ReLU"), ("sigmoid", "Sigmoid"), ("tanh", "Tanh"))
 }
 
 
@@ -41,7 +45,7 @@ def record(
     length = {} if {"num_steps", "num_epochs"} & set(config) else {"num_epochs": 1}
     run = RunConfig(
         init=INITS[init],
-        activation={"name": activation, "_target_": f"study.network.activations.{activation}"},
+        activation={"name": activation, "_target_": CLASSES[activation]},
         **length,
         **config,
     )

@@ -13,6 +13,13 @@ from study.report.text import load_text
 
 EPOCHS = (0, 1, 2, 3, 4)
 
+HE = {
+    "name": "he",
+    "_target_": "study.network.initializers.VarianceScaling",
+    "scale": 2.0,
+    "mode": "fan_in",
+}
+
 
 def record(
     *,
@@ -26,7 +33,7 @@ def record(
     **config: Any,
 ) -> RunRecord:
     """A run of five evaluations, ten steps apart; the last is also its final metric."""
-    choice = dict(init or {"name": "he", "_target_": "study.network.initializers.VarianceScaling"})
+    choice = dict(init or HE)
     run = RunConfig(
         init=choice,
         activation={"name": "relu", "_target_": "study.network.activations.ReLU"},
