@@ -163,6 +163,71 @@ def test_the_difference_of_final_accuracies_is_paired_and_counts_diverged_runs(s
     assert table.loc[1, "diverged with"] == "0/2"
 
 
+@pytest.fixture
+def both_eps():
+    """Three scales; with ε = 10⁻⁶ the smallest learns, too."""
+    ends = {0.1: (0.9, 0.9, 0.9), 0.01: (0.1, 0.9, 0.91), 0.0001: (0.1, 0.2, 0.6)}
+    return make.results(
+        "batchnorm_scales",
+        [
+            make.record(
+                seed=seed, init=make.normal(std), train=[0.1, 0.1, 0.1, 0.1, end - 0.01 * seed],
+                **side,
+            )
+            for std, accuracies in ends.items()
+            for end, side in zip(accuracies, SIDES_RUN, strict=True)
+            for seed in (0, 1)
+        ],
+    )  # fmt: skip
+
+
+SIDES_RUN = ({"batchnorm": False}, {"batchnorm": True}, {"batchnorm": True, "batchnorm_eps": 1e-6})
+
+
+def test_the_textbooks_eps_is_a_line_of_its_own_and_in_no_mean_of_the_other(both_eps):
+    with style.house_style():
+        figure = batchnorm.draw_scales(both_eps, str)
+    above, panels = figure.axes[-1], [axes for axes in figure.axes if axes.axison][:-1]
+    lines = {line.get_label(): line for line in above.lines}
+    np.testing.assert_allclose(lines["on"].get_ydata(), [0.195, 0.895, 0.895])
+    np.testing.assert_allclose(lines["textbook_eps"].get_ydata(), [0.595, 0.905, 0.895])
+    drawn = [{line.get_label() for line in axes.lines} for axes in panels]
+    assert ["textbook_eps" in labels for labels in drawn] == [False, False, True]  # where it shows
+    assert [text.get_text() for text in figure.legends[0].texts] == [
+        "without batch norm", "with batch norm, ε = 10⁻⁵", "with batch norm, ε = 10⁻⁶",
+    ]  # fmt: skip
+
+
+def test_both_values_of_eps_have_columns_and_ranges_of_their_own(both_eps):
+    spec = next(spec for spec in batchnorm.FIGURES if spec.id == "1.3.1-b")
+    assert spec.merged(both_eps) is None
+    row = batchnorm.table_scales(both_eps).iloc[-1]
+    assert row["with batch norm"].mean == pytest.approx(0.195)
+    assert row["with batch norm, ε = 10⁻⁶"].mean == pytest.approx(0.595)
+    assert row["difference"].mean == pytest.approx(0.1)
+    assert (row["difference, ε = 10⁻⁶"].mean, row["difference, ε = 10⁻⁶"].n) == (
+        pytest.approx(0.5), 2,
+    )  # fmt: skip
+    assert row["diverged, ε = 10⁻⁶"] == "0/2"
+    facts = facts_of("1.3.1-b", both_eps)
+    assert (facts["case"], facts["eps"], facts["small_eps"]) == ("both", "10⁻⁵", "10⁻⁶")
+    ranges = [facts[f"range_{name}"].mean for name in ("without", "with", "small")]
+    assert ranges == pytest.approx([0.8, 0.7, 0.31])
+    words = make.sentences("1.3.1-b", facts)["en measured"]
+    assert "by 31.0 ± 0.0 points with ε = 10⁻⁶, with which 2 scales reach 80 %" in words
+
+
+def test_another_eps_stands_for_with_where_the_usual_one_was_not_run():
+    runs = [
+        make.record(init=make.normal(0.1), batchnorm=True, batchnorm_eps=eps, train=[end] * 5)
+        for eps, end in ((1e-3, 0.5), (1e-6, 0.9))
+    ]
+    study = make.results("batchnorm_scales", runs)
+    table = batchnorm.table_scales(study)
+    assert table.loc[0, "with batch norm"].mean == 0.9  # closer to 10⁻⁵ than 10⁻³
+    assert table.loc[0, "with batch norm, ε = 10⁻⁶"].n == 0
+
+
 def facts_of(figure_id, study):
     return next(spec for spec in batchnorm.FIGURES if spec.id == figure_id).facts(study)
 
