@@ -12,11 +12,11 @@ from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 
 from study.analysis import pairing
-from study.analysis.declarations import Claim, load_claims
+from study.analysis.declarations import SAID, Claim, load_claims
 from study.analysis.frames import CONFIG_COLUMNS
 from study.analysis.intervals import Estimate
 from study.analysis.metrics import METRICS
-from study.analysis.verdicts import VERDICTS
+from study.analysis.verdicts import FEWEST
 from study.edge.schema import register
 from study.edge.sweep import plan_study
 from study.paths import conf_folder
@@ -71,7 +71,7 @@ def test_figure_of_a_claim_shows_runs_that_it_is_judged_by(claim):
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_every_case_has_a_sentence_in_both_languages(claim):
-    assert set(claim.finding) == {*VERDICTS, *claim.cases}
+    assert set(claim.finding) == {*SAID, *claim.cases}
     for sentences in claim.finding.values():
         assert set(sentences) == set(LANGUAGES)
 
@@ -107,12 +107,17 @@ def test_no_sentence_is_without_the_effect_of_a_deciding_part(claim):
 def test_sentences_can_be_filled_in_every_case(claim, language):
     estimate = Estimate(0.5, 0.25, 0.75, 7)
     side = SimpleNamespace(effect=estimate, treatment=estimate, control=estimate,
-                           p=0.01, p_holm=0.02, diverged=0, censored=0)  # fmt: skip
+                           p=0.01, p_corrected=0.02, diverged=0, censored=0,
+                           treatment_level="0.1", control_level="1")  # fmt: skip
     facts = dict.fromkeys(claim.parts, side)
     for sentences in claim.finding.values():
         sentence = load_text(language).fill(sentences[language], facts)
         assert not re.search(r"[{}]", sentence)
         assert sentence[-1] == "."
+
+
+def test_all_claims_are_one_family():
+    assert {claim.chapter for claim in CLAIMS} == {"lecture"}
 
 
 def test_under_fitting_has_a_name_of_its_own():
@@ -163,8 +168,9 @@ def test_both_sides_of_a_part_have_cells_and_enough_pairs(cells, claim, name):
     keys = [set(rows[list(part.paired_by)].itertuples(index=False)) for rows in sides.values()]
     pairs = set.intersection(*keys)
     assert pairs, "no pair has both sides"
-    if part.deciding and part.paired_by == ("seed",) and part.experiment != "grid":
-        assert len(pairs) >= 6
+    if part.deciding:
+        assert len({pair[part.paired_by.index("seed")] for pair in pairs}) >= FEWEST
+    assert not any(pairing.lacking(rows) for rows in sides.values()), "seeds differ in their cells"
 
 
 @pytest.mark.parametrize(("claim", "name"), DIRECT, ids=lambda each: each)

@@ -3,9 +3,13 @@
 ``judge`` does all of it: the numbers of each part (``findings``), the rules (``verdicts``), and the
 correction for the number of claims.
 
-A verdict belongs to a claim, not to a command. What a claim is corrected for is the number of
-claims that its chapter declares, whatever was run; a claim that lacks a cell it declares is not
-judged. So a part of a study gives a claim the verdict of the whole, or none.
+A verdict belongs to a claim, not to a command. It is corrected for the number of claims that its
+chapter declares (Bonferroni), whatever was run and however the others turn out; a claim that lacks
+a cell it declares is not judged. So a part of a study gives a claim the verdict of the whole, or
+none. Holm's steps would not keep the error level: his proof needs hypotheses that cannot be
+rejected wrongly once another one is rejected rightly, while of each claim exactly one of three
+statements stays true whatever is decided (Goeman, Solari and Stijnen, 2010, Three-sided hypothesis
+testing). ``benchmarks/verdicts.py`` shows it.
 """
 
 import math
@@ -17,15 +21,11 @@ from study.analysis import verdicts
 from study.analysis.declarations import Claim
 from study.analysis.findings import Finding, Measured, Tested, examine
 from study.analysis.frames import Results
-from study.analysis.intervals import holm
-from study.analysis.verdicts import INCONCLUSIVE, NOT_JUDGED, Levels
+from study.analysis.verdicts import INCONCLUSIVE, NOT_JUDGED, SUPPORTED
 from study.records.plan import StudyPlan
 
 # What a claim was tested on, where it does not say which columns tell.
 SCOPE = ("data", "train_size", "depth", "width", "lr")
-# Reasons that the data give; with all others nobody knows what the p-value would have been.
-_MEASURED = (verdicts.NO_VALUE, verdicts.NOT_POSITIVE, verdicts.NEITHER_LEARNS,
-             verdicts.NEITHER_REACHES)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Judgement:
         uncorrected: before it.
         case: which of the claim's sentences fits: a verdict, or one of its cases.
         reason: why it is open or not judged, None where it is decided.
-        p, p_holm: smallest error level of any verdict, before and after the correction.
+        p, p_corrected: smallest error level of any verdict, before and after the correction.
         alpha: the error level that the corrected one has to keep.
         seeds: how many seeds it was judged on, 0 where it was not.
         scope: what it was tested on: values by column, of the runs that decide.
@@ -55,7 +55,7 @@ class Judgement:
     case: str
     reason: str | None
     p: float = math.nan
-    p_holm: float = math.nan
+    p_corrected: float = math.nan
     alpha: float = verdicts.ALPHA
     seeds: int = 0
     scope: Mapping[str, list[Any]] = field(default_factory=dict)
@@ -103,29 +103,27 @@ def _tests(claim: Claim, measured: Measured, upto: int | None = None) -> dict[st
 
 def _judge_family(family: Sequence[Claim], results: Results) -> dict[str, Judgement]:
     """The claims of one chapter, by id."""
-    levels = spent(results.plan)
-    measured = Measured(results)
-    table = {claim.id: _tests(claim, measured) for claim in family}
-    judged = _corrected({claim.id: claim for claim in family}, table, levels[0], measured)
+    first, *later = spent(results.plan)
+    measured, size = Measured(results), len(family)
+    judged = {
+        claim.id: _judgement(claim, _tests(claim, measured), first, size, measured)
+        for claim in family
+    }
     further = Measured(results.with_further())
     if further.results is results:
         return judged
-    for seeds, alpha in zip(results.plan.looks, levels[1:], strict=True):
-        still = {id_: each.claim for id_, each in judged.items() if each.verdict == INCONCLUSIVE}
-        upto = results.plan.seeds_from + seeds
-        table = {
-            id_: tested
-            for id_, claim in still.items()
-            if _complete_look(tested := _tests(claim, further, upto), claim, seeds)
-        }
-        decided = sum(each.verdict not in (INCONCLUSIVE, NOT_JUDGED) for each in judged.values())
-        known = all(each.verdict != NOT_JUDGED for each in judged.values()) and len(table) == len(
-            still
-        )
-        size = len(family) - decided if known else len(family)
-        chosen = {id_: still[id_] for id_ in table}
-        judged |= _corrected(chosen, table, alpha, further, size=size, known=known)
+    for seeds, alpha in zip(results.plan.looks, later, strict=True):
+        for claim in family:
+            if _is_open(judged[claim.id]):
+                tested = _tests(claim, further, results.plan.seeds_from + seeds)
+                if _complete_look(tested, claim, seeds):
+                    judged[claim.id] = _judgement(claim, tested, alpha, size, further)
     return judged
+
+
+def _is_open(judgement: Judgement) -> bool:
+    """Whether further seeds could decide it: what is decided stays so."""
+    return judgement.verdict == INCONCLUSIVE or judgement.reason == verdicts.FEW_SEEDS
 
 
 def _complete_look(tested: Mapping[str, Tested], claim: Claim, seeds: int) -> bool:
@@ -136,80 +134,36 @@ def _complete_look(tested: Mapping[str, Tested], claim: Claim, seeds: int) -> bo
     )
 
 
-def _corrected(
-    claims: Mapping[str, Claim],
-    table: Mapping[str, Mapping[str, Tested]],
-    alpha: float,
-    measured: Measured,
-    *,
-    size: int | None = None,
-    known: bool | None = None,
-) -> dict[str, Judgement]:
-    """Judgements at the error level ``alpha``, corrected for a family of ``size`` claims.
-
-    By Holm's method where the p-value of every claim of the family is known. Where some are not,
-    because a part of the study was run, all count as if theirs were the smallest (Bonferroni):
-    Holm's factors can only be smaller.
-    """
-    own = {id_: _claim_levels(claims[id_], tested) for id_, tested in table.items()}
-    if known is None:
-        known = all(levels is not None for levels in own.values())
-    size = len(own) if size is None else size
-    p = {id_: 1.0 if levels is None else levels.best()[1] for id_, levels in own.items()}
-    if known:
-        padded = [*p.values(), *[1.0] * (size - len(p))]
-        corrected = dict(zip(p, holm(padded).tolist(), strict=False))
-    else:
-        corrected = {id_: min(size * value, 1.0) for id_, value in p.items()}
-    return {
-        id_: _judgement(
-            claims[id_], table[id_], levels, corrected[id_], alpha,
-            corrected[id_] / p[id_] if p[id_] > 0 else float(size), measured,
-        )
-        for id_, levels in own.items()
-    }  # fmt: skip
-
-
-def _claim_levels(claim: Claim, tested: Mapping[str, Tested]) -> Levels | None:
-    """The levels of a claim: all 1 where the data decide nothing, None where they are not known."""
-    deciding = [tested[name] for name in claim.deciding]
-    reasons = [each.finding.reason for each in deciding if each.evidence is None]
-    if any(reason not in _MEASURED for reason in reasons):
-        return None
-    if reasons:
-        return Levels(1.0, 1.0, 1.0)
-    return verdicts.claim_levels([each.levels for each in deciding])
-
-
 def _judgement(
-    claim: Claim,
-    tested: Mapping[str, Tested],
-    levels: Levels | None,
-    p_holm: float,
-    alpha: float,
-    factor: float,
-    measured: Measured,
+    claim: Claim, tested: Mapping[str, Tested], alpha: float, size: int, measured: Measured
 ) -> Judgement:
-    """One claim whose error level is ``alpha`` after multiplying by ``factor``."""
+    """One claim of a chapter of ``size`` claims, all together at the error level ``alpha``."""
     deciding = [tested[name] for name in claim.deciding]
     reasons = [each.finding.reason for each in deciding if each.evidence is None]
-    findings = {
-        name: _judged_part(each, alpha, factor, len(deciding), bool(reasons))
-        for name, each in tested.items()
-    }
     common: dict[str, Any] = {
         "claim": claim,
-        "findings": findings,
         "alpha": alpha,
         "scope": _scope(claim, tested, measured),
         "settings": _other_settings(tested, measured.results.plan),
     }
-    if reasons or levels is None:
-        first = next(reason for reason in verdicts.NOT_JUDGED_REASONS if reason in reasons)
+    if reasons:
         return Judgement(
-            **common, verdict=NOT_JUDGED, uncorrected=NOT_JUDGED, case=NOT_JUDGED, reason=first
+            **common,
+            findings={name: _part_unjudged(each) for name, each in tested.items()},
+            verdict=NOT_JUDGED,
+            uncorrected=NOT_JUDGED,
+            case=NOT_JUDGED,
+            reason=next(reason for reason in verdicts.NOT_JUDGED_REASONS if reason in reasons),
         )
-    verdict = levels.times(factor).at(alpha)
+    levels = verdicts.claim_levels([each.levels for each in deciding])
+    corrected = levels.times(size)
+    verdict, uncorrected = corrected.at(alpha), levels.at(verdicts.ALPHA)
+    parts = 1 if verdict == SUPPORTED else len(deciding)
+    findings = {
+        name: _part_judged(each, alpha, size, parts) if each.finding.part.deciding
+        else _part_unjudged(each)
+        for name, each in tested.items()
+    }  # fmt: skip
     case = next(
         (
             name
@@ -218,57 +172,56 @@ def _judgement(
         ),
         verdict,
     )
-    uncorrected = levels.at(verdicts.ALPHA)
     reason = None
     if verdict == INCONCLUSIVE:
         reason = verdicts.INTERVAL if uncorrected == INCONCLUSIVE else verdicts.CORRECTED
     return Judgement(
         **common,
+        findings=findings,
         verdict=verdict,
         uncorrected=uncorrected,
         case=case,
         reason=reason,
         p=levels.best()[1],
-        p_holm=p_holm,
+        p_corrected=corrected.best()[1],
         seeds=min(each.finding.effect.n for each in deciding),
         seeds_needed=_seeds_needed(list(findings.values())) if verdict == INCONCLUSIVE else None,
     )
 
 
-def _judged_part(
-    tested: Tested, alpha: float, factor: float, parts: int, unjudged: bool
-) -> Finding:
-    """A part with the verdict that is left after all corrections.
-
-    A part that decides nothing keeps its own; so that it is read beside one that does, a deciding
-    part of a claim that is not judged has none.
-    """
+def _part_unjudged(tested: Tested) -> Finding:
+    """A part that decides nothing keeps its own verdict; one of a claim not judged has none."""
     finding = tested.finding
     if tested.evidence is None:
         return finding
-    own = tested.levels.own
-    if not finding.part.deciding:
-        verdict = own.at(verdicts.ALPHA)
-        reason = verdicts.INTERVAL if verdict == INCONCLUSIVE else None
-        return replace(finding, verdict=verdict, reason=reason)
-    if unjudged:
+    if finding.part.deciding:
         return replace(finding, verdict=NOT_JUDGED)
-    corrected = Levels(
-        min(factor * own.supported, 1.0),
-        min(factor * own.no_effect, 1.0),
-        min(factor * parts * own.refuted, 1.0),
-    )
+    verdict = tested.levels.own.at(verdicts.ALPHA)
+    reason = verdicts.INTERVAL if verdict == INCONCLUSIVE else None
+    return replace(finding, verdict=verdict, reason=reason)
+
+
+def _part_judged(tested: Tested, alpha: float, size: int, parts: int) -> Finding:
+    """A deciding part with the verdict that all corrections leave.
+
+    Its own verdict is corrected for the number of parts; that it is supported is said without
+    that where the claim is, because then all of them are.
+    """
+    assert tested.evidence is not None
+    finding = tested.finding
+    corrected = tested.levels.own.times(size * parts)
     verdict = corrected.at(alpha)
     reason, needed = None, None
     if verdict == INCONCLUSIVE:
         lost = finding.uncorrected != INCONCLUSIVE
         reason = verdicts.CORRECTED if lost else verdicts.INTERVAL
         needed = verdicts.seeds_needed(
-            tested.evidence, finding.part.direction, tested.smallest, alpha / factor
+            tested.evidence, finding.part.direction, tested.smallest, alpha / size
         )
     return replace(
-        finding, verdict=verdict, p_holm=corrected.best()[1], reason=reason, seeds_needed=needed
-    )
+        finding, verdict=verdict, p_corrected=corrected.best()[1], reason=reason,
+        seeds_needed=needed,
+    )  # fmt: skip
 
 
 def _seeds_needed(findings: Sequence[Finding]) -> int | None:

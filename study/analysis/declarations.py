@@ -46,7 +46,9 @@ SAME = 1e-5  # numbers that agree to five digits are one level: 0.0857696 for 10
 SAID = tuple(verdict for verdict in VERDICTS if verdict != NOT_JUDGED)
 # What a placeholder of a finding can name of a part, and of an estimate.
 _ESTIMATES = ("effect", "treatment", "control")
-_NUMBERS = ("p", "p_holm", "diverged", "censored", "treatment_level", "control_level")
+_NUMBERS = ("p", "p_corrected", "diverged", "censored", "treatment_level", "control_level")
+
+_SHOWN = ("label", "unit")  # keys of a part that say how it is shown
 
 # A union of cells: each mapping says which values some columns may have, an empty one all cells.
 Selection = tuple[dict[str, tuple[Any, ...]], ...]
@@ -166,8 +168,14 @@ class Claim:
 
     @cached_property
     def digest(self) -> str:
-        """16 hex digits of the SHA-256 of all that can change the verdict; words do not."""
-        wordless = {name: asdict(part) | {"label": None} for name, part in self.parts.items()}
+        """16 hex digits of the SHA-256 of all that can change the verdict.
+
+        Words and what decides nothing do not.
+        """
+        wordless = {
+            name: {key: value for key, value in asdict(part).items() if key not in _SHOWN}
+            for name, part in self.deciding.items()
+        }
         content = {"id": self.id, "chapter": self.chapter, "parts": wordless}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -198,12 +206,11 @@ def _within(selection: Selection, row: Mapping[str, Any]) -> bool:
 
 
 def _same(own: Any, value: Any) -> bool:
-    if value is None or own is None or own is pd.NA:
-        return value is None and (own is None or own is pd.NA)
+    absent = own is None or own is pd.NA or own != own  # NaN does not equal itself
+    if value is None or absent:
+        return value is None and absent
     if isinstance(value, str | bool):
         return bool(own == value)
-    if math.isnan(own):
-        return False
     return math.isclose(own, value, rel_tol=SAME)
 
 
@@ -455,6 +462,8 @@ def _part(node: _Node, experiments: Collection[str] | None) -> Part:
     reduce = _reduction(node.get("reduce"), paired_by, metric)
     other = node.get("reduce_control", node.value.get("reduce"))
     reduce_control = _reduction(other, paired_by, metric)
+    chosen_by = {each.by for each in (reduce, reduce_control) if each is not None and each.by}
+    other.check("the metric that the treatment is chosen by", len(chosen_by) < 2)
     compare = node.get("compare", "difference").choice(COMPARISONS)
     direction = node.get("direction").choice(DIRECTIONS)
     share = METRICS[metric].unit_of(options) == "share"
@@ -595,6 +604,8 @@ def _smallest(node: _Node, compare: str, direction: str, share: bool) -> float:
         expected = "a number >= 0 (only accuracies and other shares have a default)"
         node.check(expected, _number(node.value))
     node.check(f"a number >= {least:g}", node.value >= least)
+    expected = f"a number > {least:g}: no effect is equal to a number within nothing"
+    node.check(expected, direction != "equal" or node.value > least)
     return float(node.value)
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from study.analysis import pairing, verdicts
-from study.analysis.declarations import Part, needs
+from study.analysis.declarations import SPREADS, Part, needs
 from study.analysis.frames import CONFIG_COLUMNS, Results, count_diverged
 from study.analysis.intervals import Estimate, Evidence, t_evidence, t_interval
 from study.analysis.metrics import METRICS, measure
@@ -35,7 +36,7 @@ class Finding:
         effect: treatment minus control, or treatment / control; 95 % interval.
         narrow: the same with the 90 % interval of the two one-sided tests.
         p: smallest error level of any verdict on this part alone; NaN where it is not judged.
-        p_holm: the same with all corrections; NaN for a part that decides nothing.
+        p_corrected: the same with all corrections; NaN for a part that decides nothing.
         verdict: after the corrections.
         uncorrected: before them.
         reason: why it is open or not judged (``verdicts.REASONS``), None where it is decided.
@@ -55,7 +56,7 @@ class Finding:
     effect: Estimate = UNKNOWN
     narrow: Estimate = UNKNOWN
     p: float = math.nan
-    p_holm: float = math.nan
+    p_corrected: float = math.nan
     verdict: str = NOT_JUDGED
     uncorrected: str = NOT_JUDGED
     reason: str | None = None
@@ -139,8 +140,10 @@ class Measured:
         if not reductions:
             return {}
         by = str(reductions[0].by)
-        column = self.runs(part.experiment)[by]
-        signed = -column if by.endswith("loss") else column
+        runs = self.runs(part.experiment)
+        # A run that diverged has no loss: no level with one has the lowest.
+        loss = runs[by].where(runs["status"] != "diverged", math.inf)
+        signed = -loss if by.endswith("loss") else runs[by]
         return {str(address): float(value) for address, value in signed.items()}
 
 
@@ -158,11 +161,18 @@ def examine(part: Part, measured: Measured, upto: int | None = None) -> Tested:
     frame, runs = measured.frame(part), measured.runs(part.experiment)
     if upto is not None:
         frame, runs = frame[frame["seed"] < upto], runs[runs["seed"] < upto]
-    if absent := measured.absent(part):
+    # Of further seeds, those of later looks may still be missing.
+    if upto is None and (absent := measured.absent(part)):
+        return _unjudged(part, verdicts.MISSING, count=absent)
+    wanted = pairing.selected(part, runs)
+    if not all(len(own) for own in wanted.values()):
+        return _unjudged(part, verdicts.NO_CELLS)
+    if absent := sum(pairing.lacking(own) for own in wanted.values()):
         return _unjudged(part, verdicts.MISSING, count=absent)
     rows = pairing.selected(part, frame)
-    if not all(len(own) for own in rows.values()):
-        return _unjudged(part, verdicts.NO_CELLS)
+    if any(set(own["address"]) - set(rows[name]["address"]) for name, own in wanted.items()):
+        # A metric has no row for what it cannot be taken of, such as a network that diverged.
+        return _unjudged(part, verdicts.NO_VALUE)
     addresses = {name: tuple(own["address"]) for name, own in rows.items()}
     if (
         len(rows) > 1
@@ -183,10 +193,12 @@ def examine(part: Part, measured: Measured, upto: int | None = None) -> Tested:
         levels={name: side.levels for name, side in sides.items() if side.levels},
         edges=tuple(name for name, side in sides.items() if side.edge),
     )
-    reason = finding.reason or _undecidable(part, sides, runs)
+    undecidable = _undecidable(part, sides, runs)
+    reason = finding.reason or undecidable
     if reason is not None:
-        finding = replace(finding, reason=reason, p=math.nan)
-        if reason not in (verdicts.FEW_SEEDS,):  # no number stands in for what decides nothing
+        finding = replace(finding, reason=reason, p=math.nan, uncorrected=NOT_JUDGED)
+        # No number stands in for what decides nothing; what few seeds say is little, but true.
+        if reason != verdicts.FEW_SEEDS or undecidable is not None:
             finding = replace(
                 finding, effect=UNKNOWN, narrow=UNKNOWN, treatment=UNKNOWN,
                 control=None if finding.control is None else UNKNOWN,
@@ -205,7 +217,7 @@ def _evaluated(part: Part, table: pd.DataFrame) -> Tested:
     sides = table[["treatment", "control"]].to_numpy(float)
     ratio = part.compare == "ratio"
     reason = None
-    if np.isnan(sides).any():
+    if not np.isfinite(sides).all():
         reason = verdicts.NO_VALUE
     elif ratio and not (sides > 0).all():
         # A ratio of what is not positive is no number: such a pair may not just be left out.
@@ -235,16 +247,23 @@ def _evaluated(part: Part, table: pd.DataFrame) -> Tested:
         uncorrected=levels.at(verdicts.ALPHA),
         reason=reason,
         detail={"seeds": len(means), "fewest": verdicts.FEWEST},
-        pairs=table.assign(effect=np.exp(differences) if logarithmic else differences),
+        pairs=table.assign(effect=_effects(sides, ratio)),
     )
-    if reason is not None:
-        finding = replace(finding, uncorrected=NOT_JUDGED)
     return Tested(finding, evidence if reason is None else None, smallest)
 
 
+def _effects(sides: NDArray[np.float64], ratio: bool) -> NDArray[np.float64]:
+    """The effect of each pair; NaN for a ratio of what is not positive."""
+    if not ratio:
+        return sides[:, 0] - sides[:, 1]
+    positive = np.where(sides > 0, sides, np.nan)
+    return positive[:, 0] / positive[:, 1]
+
+
 def _undecidable(part: Part, sides: Mapping[str, pairing.Side], runs: pd.DataFrame) -> str | None:
-    """Why two sides that both failed decide nothing."""
-    if part.control is None:
+    """Why sides, or levels of one side, that all failed decide nothing when they are compared."""
+    spread = part.reduce is not None and part.reduce.function in SPREADS
+    if part.control is None and not spread:
         return None
     if METRICS[part.metric].of_learning:
         reached = [

@@ -19,7 +19,7 @@ columns                                                      dtype
 ``seed``, ``width``, ``depth``, ``valid_size``,              ``int64``
 ``evaluation_points``, ``evaluation_train_samples``,
 ``evaluation_test_samples``, ``step``, ``samples_seen``,
-``layer``, ``valid_samples``
+``layer``
 ``train_size``, ``num_epochs``, ``num_steps``,               ``Int64`` (nullable: ``pd.NA``
 ``diverged_at``                                              where it does not apply)
 ``batchnorm``, ``is_hidden``                                 ``bool``
@@ -35,7 +35,7 @@ Runs that differ in more than the seed differ in a column of ``cells.CELL``.
 
 Statistics of activations and gradients are NaN for the output layer. Metrics of a run that
 diverged or failed are NaN; ``count_diverged`` says what to count them as. ``valid_loss`` and
-``valid_accuracy`` are NaN without validation samples (``valid_samples`` = 0).
+``valid_accuracy`` are NaN without validation samples (``valid_size`` = 0).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 CONFIG_COLUMNS = ("address", *COLUMNS)
 SECONDS = ("total", "setup", "training", "evaluation", "probes")
 RUN_COLUMNS = (
-    "status", "diverged_at", *METRICS, *VALIDATION, "valid_samples", "chance",
+    "status", "diverged_at", *METRICS, *VALIDATION, "chance",
     *(f"{part}_seconds" for part in SECONDS), "gap",
 )  # fmt: skip
 POINT_COLUMNS = tuple(item.name for item in fields(Point))
@@ -81,7 +81,7 @@ _DEEP = int(pd.__version__.partition(".")[0]) < 3
 
 _DTYPES: dict[str, Any] = {name: column.dtype for name, column in COLUMNS.items()}
 _DTYPES |= dict.fromkeys(("address", "status", "moment"), "str")
-_DTYPES |= dict.fromkeys(("step", "samples_seen", "layer", "valid_samples"), "int64")
+_DTYPES |= dict.fromkeys(("step", "samples_seen", "layer"), "int64")
 _DTYPES |= {"diverged_at": "Int64", "is_hidden": "bool"}
 _LACKING = ("str", "float64")  # whose values are missing just where they are without effect
 # Where a record calls a statistic otherwise: ``hidden`` is the widths of the network.
@@ -99,7 +99,6 @@ def runs_frame(records: Iterable[RunSummary]) -> pd.DataFrame:
     for record in records:
         row = config_row(record) | {"status": record.status, "diverged_at": record.diverged_at}
         row |= {metric: record.final.get(metric) for metric in (*METRICS, *VALIDATION)}
-        row["valid_samples"] = record.config.get("valid_size", 0)
         row["chance"] = 1 / record.provenance.get("data", {}).get("num_classes", 10)
         row |= {f"{part}_seconds": record.timing.get(part) for part in SECONDS}
         rows.append(row)
@@ -186,7 +185,7 @@ def count_diverged(runs: pd.DataFrame) -> pd.DataFrame:
     diverged = counted["status"] == "diverged"
     for column in ("train_accuracy", "test_accuracy"):
         counted.loc[diverged, column] = counted.loc[diverged, "chance"]
-    validated = diverged & (counted["valid_samples"] > 0)
+    validated = diverged & (counted["valid_size"] > 0)
     counted.loc[validated, "valid_accuracy"] = counted.loc[validated, "chance"]
     counted.loc[diverged, "gap"] = 0.0
     return counted

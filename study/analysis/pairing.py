@@ -18,9 +18,7 @@ import pandas as pd
 from study.analysis.declarations import RECOMMENDED, Part, Reduction, mask
 from study.analysis.metrics import METRICS
 from study.analysis.recipe import is_recommended
-from study.records.cells import COLUMNS
-
-_CELL = list(COLUMNS)
+from study.records.cells import CELL, COLUMNS
 
 Key = tuple[Hashable, ...]
 Values = dict[Key, Any]
@@ -110,7 +108,7 @@ def _side(
     over = reduction.over if reduction is not None else ()
     keys = _tuples(rows, part.paired_by)
     levels = _tuples(rows, over)
-    _check_single(rows, list(zip(keys, levels, strict=True)), (*part.paired_by, *over))
+    _check_single(rows, list(zip(keys, levels, strict=True)))
     values = rows["value"].tolist()
     if reduction is None:
         return Side(dict(zip(keys, values, strict=True)), rows)
@@ -129,15 +127,32 @@ def _side(
     return _chosen(part, rows, reduction, table, chooser)
 
 
-def _check_single(rows: pd.DataFrame, places: list[Key], known: Sequence[str]) -> None:
+def _check_single(rows: pd.DataFrame, places: list[Key]) -> None:
     """Raise MergedCells unless each place has one run."""
-    duplicated = pd.Series(places, dtype=object).duplicated(keep=False).to_numpy(bool)
-    if not duplicated.any():
-        return
-    others = [name for name in _CELL if name not in known]
-    several = rows[duplicated]
-    differing = [name for name in others if len(set(several[name].map(_order))) > 1]
-    raise MergedCells(differing or ["address"])
+    first: dict[Key, Key] = {}
+    differing: set[str] = set()
+    for place, cell in zip(places, _tuples(rows, [*COLUMNS, "address"]), strict=True):
+        other = first.setdefault(place, cell)
+        if other is not cell:
+            differing |= {
+                name
+                for name, one, two in zip(COLUMNS, other, cell, strict=False)
+                if _order(one) != _order(two)
+            } or {"address"}
+    if differing:
+        raise MergedCells([name for name in (*COLUMNS, "address") if name in differing])
+
+
+def lacking(rows: pd.DataFrame) -> int:
+    """How many runs are lacking for every seed to have the same cells.
+
+    A mean over the cells of a seed that lacks one would be another mean.
+    """
+    by_seed: dict[Hashable, set[Key]] = {}
+    for seed, cell in zip(rows["seed"].tolist(), _tuples(rows, CELL), strict=True):
+        by_seed.setdefault(seed, set()).add(cell)
+    every = set().union(*by_seed.values())
+    return sum(len(every) - len(own) for own in by_seed.values())
 
 
 def _chosen(

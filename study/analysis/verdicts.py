@@ -26,7 +26,8 @@ is given, and whatever θ is, a wrong verdict has at most that probability.
 
 A claim of several parts says that all of them hold. It is supported if all are (the largest p, no
 correction: each alone could stop it), refuted if one of them is (the smallest p times their
-number), and has no effect that matters if one part has none and no part is refuted.
+number), and has no effect that matters if one part has none (again times their number) and each
+part says that its θ lies outside the refuted region.
 """
 
 import math
@@ -41,6 +42,7 @@ VERDICTS = SUPPORTED, NO_EFFECT, REFUTED, INCONCLUSIVE, NOT_JUDGED = (
 DIRECTIONS = ("less", "greater", "equal", "at_most", "at_least")
 ALPHA = 0.05
 FEWEST = 6  # seeds, for any verdict
+MOST = 100_000  # seeds; nobody would run more
 
 # Why a claim is not judged, the first that holds ...
 (NOT_RUN, LEFT_OUT, OTHER_CELLS, MISSING, NO_CELLS, FEW_SEEDS, SAME_CELLS, MERGED, NO_VALUE,
@@ -153,13 +155,14 @@ def seeds_needed(
     """How many seeds would probably decide a part that is open.
 
     If effect and spread stay as they are estimated: the number at which the verdict that the
-    estimate points to is given with probability ``power``, by the normal approximation.
+    estimate points to is given with probability ``power``, nearly (by quantiles of Student's t).
 
     Args:
         alpha: error level after all corrections.
 
     Returns:
-        None where the estimate is on an edge (or has no spread), so that no number helps.
+        None where the estimate is on an edge or has no spread, so that no number helps, and where
+        it would be more than ``MOST``.
     """
     from scipy import special
 
@@ -173,5 +176,19 @@ def seeds_needed(
     distance = min(abs(estimate.mean - edge) for edge in edges if math.isfinite(edge))
     if distance <= 0:
         return None
-    reach = float(special.ndtri(1 - alpha / 2) + special.ndtri(power))
-    return max(math.ceil((reach * sd / distance) ** 2) + 1, estimate.n + 1)
+    decided = any(low < estimate.mean < high for low, high in (*supporting, *refuting))
+    tail = alpha / 2 if decided else alpha
+
+    def suffices(n: int) -> bool:
+        reach = special.stdtrit(n - 1, [1 - tail, power]).sum()
+        return bool(reach * sd <= distance * math.sqrt(n))
+
+    low, high = estimate.n, 2 * estimate.n  # the first does not, as it is open
+    while not suffices(high):
+        low, high = high, 2 * high
+        if high > MOST:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if suffices(middle) else (middle, high)
+    return high

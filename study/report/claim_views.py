@@ -127,7 +127,7 @@ def part_view(finding: Finding, text: Text) -> PartView:
         uncorrected=finding.uncorrected,
         mark=MARKS[finding.verdict],
         p=_p_value(finding.p),
-        p_holm=_p_value(finding.p_holm),
+        p_holm=_p_value(finding.p_corrected),
         treatment=_side(finding.treatment, part.side_unit, text),
         control=_control(finding, text),
         deciding=part.deciding,
@@ -206,7 +206,7 @@ def _count(views: Sequence[ClaimView]) -> dict[str, int]:
 def count_tests(judgements: Sequence[Judgement]) -> int:
     """How many tests Holm's correction counts."""
     findings = (finding for each in judgements for finding in each.findings.values())
-    return sum(not math.isnan(finding.p_holm) for finding in findings)
+    return sum(not math.isnan(finding.p_corrected) for finding in findings)
 
 
 def method(estimate: Estimate, text: Text) -> str:

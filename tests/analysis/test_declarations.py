@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from study.analysis.declarations import UNITS, load_claim, load_claims
+from study.analysis.declarations import SAID, UNITS, Reduction, load_claim, load_claims
 from study.errors import ConfigError
 from study.report import text
 
@@ -43,6 +43,7 @@ def test_a_claim_needs_no_more_than_a_test_and_its_place(tmp_path: Path):
     claim = load_claim(write(tmp_path, CLAIM))
     part = claim.parts["gap"]
     assert (claim.id, claim.section, claim.beyond, claim.finding) == ("W2", "1.4.1", False, {})
+    assert (claim.chapter, claim.scope) == ("own", ())
     assert (part.smallest, part.compare, part.unit, part.deciding) == (
         0.01, "difference", "points", True,
     )  # fmt: skip
@@ -57,32 +58,33 @@ def test_every_key_arrives(tmp_path: Path):
         "metric": {"name": "layer", "column": "gradient_norm", "layer": 1, "relative_to": "last"},
         "where": [{"activation": "relu", "init": ["he", "normal 1"]}, {"batch_size": 100}],
         "paired_by": ["seed", "lr"],
-        "cluster_by": "lr",
         "reduce": {"function": "best", "over": "init_std", "held_out": True},
+        "reduce_control": {"function": "best", "over": "init_std", "by": "valid_accuracy"},
         "compare": "ratio",
         "smallest": 1.25,
         "deciding": True,
     }
     content = CLAIM | {
         "beyond": True,
+        "chapter": "lecture",
+        "scope": ["width", "lr"],
         "short": {"en": "less", "ko": "감소"},
         "parts": {"gap": part},
         "cases": {"odd": {"gap": "inconclusive"}},
-        "finding": dict.fromkeys(("supported", "refuted", "inconclusive", "odd"), SENTENCE),
+        "finding": dict.fromkeys((*SAID, "odd"), SENTENCE),
     }
     claim = load_claim(write(tmp_path, content))
     found = claim.parts["gap"]
     assert claim.beyond
     assert claim.short == {"en": "less", "ko": "감소"}
-    assert list(claim.finding) == ["inconclusive", "odd", "refuted", "supported"]
+    assert (claim.chapter, claim.scope) == ("lecture", ("width", "lr"))
+    assert set(claim.finding) == {"supported", "no_effect", "refuted", "inconclusive", "odd"}
     assert claim.cases == {"odd": {"gap": "inconclusive"}}
     assert (found.metric, found.options["moment"], found.options["layer"]) == ("layer", "end", 1)
     assert found.where[0]["init"] == ("he", "normal 1")
     assert found.where[1] == {"batch_size": ("100",)}
-    assert found.cluster_by == ("lr",)
-    assert found.reduce is not None
-    assert found.reduce == found.reduce_control
-    assert found.reduce.held_out
+    assert found.reduce == Reduction("best", ("init_std",), None, True)
+    assert found.reduce_control == Reduction("best", ("init_std",), "valid_accuracy")
     assert (found.unit, found.side_unit) == ("times", "number")
 
 
@@ -167,11 +169,19 @@ BAD_PARTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "ratio without smallest": ({"compare": "ratio"}, ["parts.gap.smallest", "ratio"]),
     "ratio below 1": ({"compare": "ratio", "smallest": 0.5}, ["parts.gap.smallest", ">= 1"]),
     "loss without smallest": ({"metric": "test_loss"}, ["parts.gap.smallest", "shares"]),
-    "paired by nothing": ({"paired_by": []}, ["parts.gap.paired_by", "at least one"]),
+    "equal within nothing": (
+        {"direction": "equal", "smallest": 0}, ["parts.gap.smallest", "> 0", "equal"],
+    ),
+    "ratio equal within nothing": (
+        {"direction": "equal", "compare": "ratio", "smallest": 1}, ["parts.gap.smallest", "> 1"],
+    ),
+    "paired by nothing": ({"paired_by": []}, ["parts.gap.paired_by", "seed among"]),
+    "paired without the seed": ({"paired_by": "lr"}, ["parts.gap.paired_by", "seed among"]),
     "paired by what is not there": ({"paired_by": ["sead"]}, ["parts.gap.paired_by", "seed"]),
     "paired by a mapping": ({"paired_by": {"seed": 1}}, ["parts.gap.paired_by"]),
     "paired twice": ({"paired_by": ["seed", "seed"]}, ["parts.gap.paired_by", "once"]),
-    "clusters apart": ({"cluster_by": ["init"]}, ["parts.gap.cluster_by", "paired_by (seed)"]),
+    "clusters": ({"cluster_by": ["seed"]}, ["parts.gap.cluster_by", "known key"]),
+    "same cells": ({"control": {"weight_decay": 0.1}}, ["parts.gap.control", "other cells"]),
     "unknown reduction": (
         {"reduce": {"function": "median", "over": "lr"}},
         ["parts.gap.reduce.function", "range"],
@@ -186,6 +196,29 @@ BAD_PARTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "held out of a range": (
         {"reduce": {"function": "range", "over": "lr", "held_out": True}},
         ["parts.gap.reduce.held_out", "best or worst"],
+    ),
+    "best of what is judged": (
+        {"reduce": {"function": "best", "over": "lr"}},
+        ["parts.gap.reduce.by", "held_out", "valid_accuracy"],
+    ),
+    "chosen by the test": (
+        {"reduce": {"function": "best", "over": "lr", "by": "test_accuracy"}},
+        ["parts.gap.reduce.by", "'test_accuracy'", "valid_accuracy"],
+    ),
+    "chosen twice": (
+        {"reduce": {"function": "best", "over": "lr", "by": "valid_loss", "held_out": True}},
+        ["parts.gap.reduce.by", "held_out"],
+    ),
+    "chosen for a range": (
+        {"reduce": {"function": "range", "over": "lr", "by": "valid_loss"}},
+        ["parts.gap.reduce.by", "best or worst"],
+    ),
+    "sides chosen by different metrics": (
+        {
+            "reduce": {"function": "best", "over": "lr", "by": "valid_loss"},
+            "reduce_control": {"function": "best", "over": "lr", "by": "valid_accuracy"},
+        },
+        ["parts.gap.reduce_control", "that the treatment is chosen by"],
     ),
     "deciding is text": ({"deciding": "yes"}, ["parts.gap.deciding", "true or false", "'yes'"]),
     "nothing decides": ({"deciding": False}, ["parts", "deciding: true"]),
@@ -202,7 +235,7 @@ def test_a_part_that_cannot_be_used(tmp_path: Path, keys: dict[str, Any], named:
     check(tmp_path, with_part(**keys), named)
 
 
-FINDING = dict.fromkeys(("supported", "refuted", "inconclusive"), SENTENCE)
+FINDING = dict.fromkeys(SAID, SENTENCE)
 BAD_CLAIMS: dict[str, tuple[Any, list[str]]] = {
     "empty": ("", ["a mapping", "None"]),
     "a list": ("- id", ["a mapping"]),
@@ -237,11 +270,16 @@ BAD_CLAIMS: dict[str, tuple[Any, list[str]]] = {
     "part of another name": (CLAIM | {"parts": {"Gap 1": PART}}, ["parts.Gap 1", "name"]),
     "part is nothing": (CLAIM | {"parts": {"gap": None}}, ["parts.gap", "a mapping"]),
     "no parts": (CLAIM | {"parts": {}}, ["parts", "at least one"]),
-    "finding of one case": (CLAIM | {"finding": {"supported": SENTENCE}}, ["finding.refuted"]),
+    "finding of one case": (CLAIM | {"finding": {"supported": SENTENCE}}, ["finding.no_effect"]),
+    "finding of what is not judged": (
+        CLAIM | {"finding": FINDING | {"not_judged": SENTENCE}}, ["finding.not_judged"],
+    ),
+    "chapter of no name": (CLAIM | {"chapter": "1 2"}, ["chapter", "a name", "'1 2'"]),
+    "scope of no column": (CLAIM | {"scope": ["lrr"]}, ["scope", "'lrr'", "width"]),
     "finding of no case": (CLAIM | {"finding": FINDING | {"odd": SENTENCE}}, ["finding.odd"]),
     "case of no part": (CLAIM | {"cases": {"odd": {"tset": "refuted"}}}, ["cases.odd.tset", "gap"]),
     "case of no verdict": (
-        CLAIM | {"cases": {"odd": {"gap": "true"}}}, ["cases.odd.gap", "supported, refuted"],
+        CLAIM | {"cases": {"odd": {"gap": "true"}}}, ["cases.odd.gap", "supported, no_effect"],
     ),
     "case named as a verdict": (
         CLAIM | {"cases": {"refuted": {"gap": "refuted"}}}, ["cases.refuted"],
@@ -338,3 +376,43 @@ def test_experiments_and_figures_are_checked_where_they_are_known(tmp_path: Path
 
 def test_units_are_formats_of_the_report():
     assert set(UNITS) <= set(text._FORMATS)
+
+
+# --- digests ------------------------------------------------------------------------------------
+
+
+def digest(tmp_path: Path, content: dict[str, Any]) -> str:
+    return load_claim(write(tmp_path, content)).digest
+
+
+def test_words_and_what_decides_nothing_do_not_change_the_digest(tmp_path: Path):
+    first = digest(tmp_path, CLAIM)
+    assert len(first) == 16
+    shown = PART | {"label": {"en": "shown", "ko": "표시"}, "deciding": False}
+    words = {
+        "statement": {"en": "It is.", "ko": "그러하다."},
+        "short": {"en": "so", "ko": "그럼"},
+        "finding": FINDING,
+        "figure": "1.4.1-b",
+        "scope": "lr",
+        "parts": {"gap": PART | {"label": {"en": "a", "ko": "b"}, "unit": "number"}, "b": shown},
+    }
+    for key, value in words.items():
+        assert digest(tmp_path, CLAIM | {key: value}) == first, key
+    assert digest(tmp_path, CLAIM | words) == first
+
+
+def test_everything_that_decides_changes_the_digest(tmp_path: Path):
+    changes: list[dict[str, Any]] = [
+        {"direction": "greater"}, {"smallest": 0.02}, {"metric": "test_accuracy"},
+        {"experiment": "dropout"}, {"where": {"lr": 0.1}}, {"treatment": {"weight_decay": 1}},
+        {"control": {"weight_decay": 0.01}}, {"paired_by": ["seed", "lr"]},
+        {"reduce": {"function": "mean", "over": "lr"}}, {"compare": "ratio", "smallest": 1.1},
+        {"reduce_control": {"function": "max", "over": "lr"}},
+        {"control": KeyError, "against": 0}, {"metric": {"name": "epochs_to", "level": 1},
+                                              "smallest": 1},
+    ]  # fmt: skip
+    found = [digest(tmp_path, with_part(**change)) for change in changes]
+    found += [digest(tmp_path, CLAIM | {"chapter": "lecture"}), digest(tmp_path, CLAIM)]
+    found.append(digest(tmp_path, CLAIM | {"parts": {"gap": PART, "more": PART}}))
+    assert len(set(found)) == len(found)

@@ -193,7 +193,7 @@ def test_validation_results_are_columns_and_unknown_without_validation_samples()
         for name in ("valid_loss", "valid_accuracy"):
             del one.history[name]
     runs = runs_frame([found, lost, *without])
-    assert runs["valid_samples"].tolist() == [50, 50, 0, 0]
+    assert runs["valid_size"].tolist() == [50, 50, 0, 0]
     np.testing.assert_array_equal(runs["valid_accuracy"], [0.65, np.nan, np.nan, np.nan])
     np.testing.assert_array_equal(runs["valid_loss"], [1.5, np.nan, np.nan, np.nan])
     counted = count_diverged(runs)

@@ -164,7 +164,7 @@ def test_a_smaller_gap_by_under_fitting_alone_is_none_at_equal_training_accuracy
     part = make.part(metric="gap", direction="less")
     assert make.finding(part, records).verdict == "supported"
     equal = make.finding(make.part(metric="gap_at_equal_train", direction="less"), records)
-    assert equal.verdict == "inconclusive"
+    assert equal.verdict == "no_effect"
     assert equal.effect.mean == pytest.approx(0)
     assert equal.treatment.mean == pytest.approx(0.1)
 

@@ -1,25 +1,45 @@
-"""Pairs: what is missing on one side must not pass for an effect; reductions."""
+"""Pairs: nothing is averaged unasked, what is missing is no effect, and what chooses is known."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import builders_claims as make
+import numpy as np
+import pandas as pd
 import pytest
 
 from study.analysis.declarations import Part, Reduction
 from study.analysis.metrics import measure
-from study.analysis.pairing import pairs, prepared, selected
-from study.errors import StudyError
-from study.records.config import EvaluationConfig
+from study.analysis.pairing import (
+    MergedCells,
+    Side,
+    by_seed,
+    lacking,
+    pairs,
+    prepared,
+    selected,
+    sides,
+)
 from study.records.record import RunRecord
 
 
-def paired(part: Part, records: Iterable[RunRecord]) -> list[tuple[float, float]]:
+def rows_of(part: Part, records: Iterable[RunRecord]) -> dict[str, pd.DataFrame]:
+    return selected(part, prepared(measure(make.results(records), "e", part.metric, part.options)))
+
+
+def sides_of(
+    part: Part, records: Iterable[RunRecord], chooser: Mapping[str, float] | None = None
+) -> dict[str, Side]:
+    return sides(part, rows_of(part, records), chooser=chooser or {})
+
+
+def paired(
+    part: Part, records: Iterable[RunRecord], chooser: Mapping[str, float] | None = None
+) -> list[tuple[float, float]]:
     """Treatment and control of each pair, without what rounding adds."""
-    frame = prepared(measure(make.results(records), "e", part.metric, part.options))
-    table = pairs(part, selected(part, frame))
-    sides = table[["treatment", "control"]].to_numpy().round(9)
-    return [(float(treatment), float(control)) for treatment, control in sides]
+    table = pairs(part, sides_of(part, records, chooser))
+    both = table[["treatment", "control"]].to_numpy().round(9)
+    return [(float(treatment), float(control)) for treatment, control in both]
 
 
 def grid(seeds: int = 2, **tests: float) -> list[RunRecord]:
@@ -31,29 +51,61 @@ def grid(seeds: int = 2, **tests: float) -> list[RunRecord]:
     ]  # fmt: skip
 
 
-def test_several_runs_of_a_side_are_averaged():
+def merged(part: Part, records: Iterable[RunRecord]) -> tuple[str, ...]:
+    with pytest.raises(MergedCells) as caught:
+        sides_of(part, records)
+    return caught.value.columns
+
+
+def test_several_cells_of_a_side_are_not_averaged_unasked():
     records = grid(on1=0.5, on2=0.7, off1=0.2, off2=0.4)
-    assert paired(make.part(), records) == [(0.6, 0.3), (0.61, 0.31)]
+    assert merged(make.part(), records) == ("lr",)
+    part = make.part(reduce=Reduction("mean", ("lr",)))
+    assert paired(part, records) == [(0.6, 0.3), (0.61, 0.31)]
 
 
-def test_runs_that_differ_in_what_no_column_shows_are_averaged_too():
-    other = {"evaluation": EvaluationConfig(points=7)}
-    records = grid(seeds=1, on1=0.5, off1=0.2)
-    records.append(make.run(0, test=0.7, lr=0.1, weight_decay=0.1, **other))
-    assert paired(make.part(), records) == [(0.6, 0.2)]
+def test_the_columns_named_are_those_that_differ_within_a_pair():
+    records = [
+        make.run(seed, lr=lr, activation=activation, weight_decay=0.1, num_epochs=epochs)
+        for seed in range(2)
+        for activation, epochs in (("relu", 3), ("tanh", 5))
+        for lr in (0.1, 0.2)
+    ]
+    by_activation = make.part(against=0.0, paired_by=("seed", "activation"))
+    assert merged(by_activation, records) == ("lr",)
+    assert merged(make.part(against=0.0), records) == (
+        "activation", "activation_class", "lr", "num_epochs",
+    )  # fmt: skip
+    over_one = make.part(against=0.0, reduce=Reduction("mean", ("lr",)))
+    assert merged(over_one, records) == ("activation", "activation_class", "num_epochs")
 
 
-def test_a_side_that_lacks_one_of_its_cells_has_no_pair():
-    records = grid(seeds=3, on1=0.5, on2=0.7, off1=0.2, off2=0.4)
-    # Seed 2 without its worst treatment would look better than it is.
-    found = paired(make.part(), [r for r in records if r.final["test_accuracy"] != 0.52])
-    assert found == [(0.6, 0.3), (0.61, 0.31)]
+def test_cells_are_as_they_are_declared_whatever_seed_they_have():
+    records = grid(seeds=3, on1=0.5, on2=0.7)
+    part = make.part(against=0.0)
+    assert lacking(rows_of(part, records)["treatment"]) == 0
+    without = [r for r in records if (r.config["seed"], r.config["lr"]) != (1, 0.2)]
+    assert lacking(rows_of(part, without)["treatment"]) == 1
+    assert lacking(rows_of(part, [])["treatment"]) == 0
 
 
-def test_a_factor_that_pairs_needs_both_sides_only_where_it_is():
+def test_a_pair_that_only_one_side_has_is_there_without_a_number():
     records = grid(on1=0.5, on2=0.7, off1=0.2)
     part = make.part(paired_by=("seed", "lr"))
-    assert paired(part, records) == [(0.5, 0.2), (0.51, 0.21)]
+    found = [[str(side) for side in pair] for pair in paired(part, records)]
+    assert found == [["0.5", "0.2"], ["0.7", "nan"], ["0.51", "0.21"], ["0.71", "nan"]]
+    table = by_seed(part, pairs(part, sides_of(part, records)))
+    assert table["control"].isna().all()  # a seed that lacks a number has none
+    assert table["treatment"].tolist() == [pytest.approx(0.6), pytest.approx(0.61)]
+
+
+def test_pairs_of_a_seed_are_averaged_last():
+    records = grid(seeds=3, on1=0.5, on2=0.7, off1=0.2, off2=0.3)
+    part = make.part(paired_by=("lr", "seed"))
+    table = by_seed(part, pairs(part, sides_of(part, records)))
+    assert table["seed"].tolist() == [0, 1, 2]
+    assert table["treatment"].to_numpy() == pytest.approx([0.6, 0.61, 0.62])
+    assert table["control"].to_numpy() == pytest.approx([0.25, 0.26, 0.27])
 
 
 def test_what_is_not_available_pairs_with_itself():
@@ -70,13 +122,14 @@ def test_what_is_not_available_pairs_with_itself():
     ("function", "expected"),
     [
         ("range", (0.6, 0.2)), ("sd", (0.3, 0.1)), ("mean", (0.6, 0.3)), ("max", (0.9, 0.4)),
-        ("min", (0.3, 0.2)), ("regret", (0.3, 0.1)), ("best", (0.9, 0.4)), ("worst", (0.3, 0.2)),
+        ("min", (0.3, 0.2)), ("regret", (0.3, 0.1)),
     ],
 )  # fmt: skip
 def test_reductions(function: str, expected: tuple[float, float]):
     records = grid(seeds=1, on1=0.3, on2=0.9, on3=0.6, off1=0.4, off2=0.3, off3=0.2)
     part = make.part(reduce=Reduction(function, ("lr",)))
     assert paired(part, records) == [pytest.approx(expected)]
+    assert not sides_of(part, records)["treatment"].levels
 
 
 def test_a_difference_of_differences_is_an_interaction():
@@ -85,30 +138,61 @@ def test_a_difference_of_differences_is_an_interaction():
     assert paired(part, records) == [pytest.approx((0.6, 0.1))]
 
 
-def test_a_range_is_over_the_levels_that_both_sides_have():
-    records = grid(seeds=1, on1=0.5, on2=0.6, off1=0.5, off2=0.6, off3=0.1)
-    part = make.part(reduce=Reduction("range", ("lr",)))
-    assert paired(part, records) == [pytest.approx((0.1, 0.1))]
+def by_address(records: Iterable[RunRecord], found: Mapping[tuple[int, float], float]):
+    """What chooses, by seed and learning rate."""
+    return {r.address: found[r.config["seed"], r.config["lr"]] for r in records}
 
 
-def test_a_seed_that_lacks_a_level_is_no_pair():
-    records = grid(seeds=3, on1=0.5, on2=0.6, off1=0.5, off2=0.9)
-    part = make.part(reduce=Reduction("range", ("lr",)))
-    kept = [r for r in records if r.final["test_accuracy"] != 0.91]
-    assert paired(part, kept) == [(0.1, 0.4), (0.1, 0.4)]
+BY = Reduction("best", ("lr",), by="valid_accuracy")
+VALID = {(0, 0.1): 0.5, (0, 0.2): 0.6, (1, 0.1): 0.9, (1, 0.2): 0.7}
 
 
-def test_best_is_one_level_for_all_seeds_and_not_the_best_run_of_each():
+def test_validation_samples_choose_one_level_for_all_seeds():
+    records = grid(on1=0.5, on2=0.9, off1=0.4, off2=0.3)  # the test would choose otherwise
+    chooser = by_address(records, VALID)
+    found = sides_of(make.part(reduce=BY), records, chooser)
+    assert paired(make.part(reduce=BY), records, chooser) == [(0.5, 0.4), (0.51, 0.41)]
+    assert found["treatment"].levels == [(0.1,)]
+    assert set(found["treatment"].rows["lr"]) == {0.1}
+    worst = make.part(reduce=replace(BY, function="worst"))
+    assert paired(worst, records, chooser) == [(0.9, 0.3), (0.91, 0.31)]
+
+
+def test_a_level_that_lacks_a_number_for_a_seed_is_not_chosen():
+    records = grid(on1=0.5, on2=0.9, off1=0.4, off2=0.3)
+    chooser = by_address(records, VALID | {(1, 0.1): np.nan})
+    assert paired(make.part(reduce=BY), records, chooser) == [(0.9, 0.3), (0.91, 0.31)]
+    none = sides_of(make.part(reduce=BY), records)["treatment"]
+    assert (none.levels, len(none.rows)) == ([], 0)
+    assert np.isnan(list(none.numbers.values())).all()
+
+
+def test_of_equal_levels_the_first_is_chosen():
+    records = grid(on2=0.9, on1=0.5, off2=0.4, off1=0.4)
+    chooser = {record.address: 0.5 for record in records}
+    found = sides_of(make.part(reduce=BY), records, chooser)
+    assert found["treatment"].levels == [(0.1,)]
+
+
+@pytest.mark.parametrize(("best", "edge"), [(1, True), (2, False), (3, True)])
+def test_a_choice_at_the_end_of_a_list_is_an_edge(best: int, edge: bool):
+    records = grid(seeds=1, **{f"on{i}": 0.5 for i in (1, 2, 3)}, off1=0.5, off2=0.5)
+    chooser = {r.address: float(np.isclose(r.config["lr"], 0.1 * best)) for r in records}
+    found = sides_of(make.part(reduce=BY), records, chooser)
+    assert found["treatment"].edge == edge
+    assert not found["control"].edge  # of two levels each is an end
+
+
+def test_names_have_no_edge():
     records = [
-        make.run(seed, test=test, lr=lr, weight_decay=decay)
-        for seed, tests in enumerate([(0.5, 0.4), (0.5, 0.8), (0.5, 0.6)])
-        for lr, test in zip((0.1, 0.2), tests, strict=True)
+        make.run(0, init=init, weight_decay=decay)
+        for init in ("he", "xavier", make.normal(1.0))
         for decay in (0.0, 0.1)
     ]
-    part = make.part(reduce=Reduction("best", ("lr",)))
-    assert [one for one, _ in paired(part, records)] == [0.4, 0.8, 0.6]
-    worst = make.part(reduce=Reduction("worst", ("lr",)))
-    assert [one for one, _ in paired(worst, records)] == [0.5, 0.5, 0.5]
+    part = make.part(reduce=Reduction("best", ("init",), by="valid_accuracy"))
+    found = sides_of(part, records, {record.address: 0.5 for record in records})
+    assert found["treatment"].levels == [("he",)]
+    assert not found["treatment"].edge
 
 
 def test_a_level_that_is_held_out_is_not_chosen_by_its_own_luck():
@@ -126,23 +210,24 @@ def test_a_level_that_is_held_out_is_not_chosen_by_its_own_luck():
 
 def test_best_of_a_loss_is_the_lowest_and_each_group_has_its_own():
     records = [
-        make.run(0, loss=loss, lr=lr, weight_decay=decay, activation=activation)
+        make.run(seed, loss=loss, lr=lr, weight_decay=decay, activation=activation)
+        for seed in range(2)
         for activation, losses in (("relu", (0.3, 0.5)), ("tanh", (0.9, 0.7)))
         for lr, loss in zip((0.1, 0.2), losses, strict=True)
         for decay in (0.0, 0.1)
     ]
-    part = make.part(
-        metric="train_loss", reduce=Reduction("best", ("lr",)), paired_by=("seed", "activation")
-    )
-    assert [one for one, _ in paired(part, records)] == [0.3, 0.7]
+    best = Reduction("best", ("lr",), held_out=True)
+    part = make.part(metric="train_loss", reduce=best, paired_by=("seed", "activation"))
+    assert [one for one, _ in paired(part, records)] == [0.3, 0.7] * 2
+    assert sides_of(part, records)["treatment"].levels == [(0.1,), (0.2,)]
 
 
 def test_each_side_may_have_its_own_reduction():
-    records = grid(seeds=1, on1=0.3, on2=0.9, off1=0.4, off2=0.5)
-    part = make.part(reduce=Reduction("best", ("lr",)))
-    assert paired(part, records) == [(0.9, 0.5)]
+    records = grid(on1=0.3, on2=0.9, off1=0.4, off2=0.5)
+    part = make.part(reduce=Reduction("best", ("lr",), held_out=True))
+    assert paired(part, records)[0] == (0.9, 0.5)
     other = replace(part, reduce_control=Reduction("mean", ("lr",)))
-    assert paired(other, records) == [(0.9, 0.45)]
+    assert paired(other, records)[0] == (0.9, 0.45)
 
 
 def test_a_union_of_cells_and_levels_that_agree_to_five_digits():
@@ -157,24 +242,16 @@ def test_a_union_of_cells_and_levels_that_agree_to_five_digits():
         {"init_std": (0.0857696,), "activation": ("relu",)},
         {"activation": ("tanh",)},
     )
-    assert paired(make.part(treatment=union, against=0.0), records) == [pytest.approx((0.6, 0.0))]
-
-
-def test_the_same_cell_twice_is_an_error_that_names_both_runs():
-    one, other = make.run(0, weight_decay=0.1), make.run(0, weight_decay=0.1)
-    other.address = "f" * 20
-    with pytest.raises(StudyError, match=f"{one.address} and {other.address} .*'e'"):
-        paired(make.part(against=0.0), [one, other])
+    part = make.part(treatment=union, against=0.0, paired_by=("seed", "activation"))
+    assert paired(part, records) == [(0.5, 0.0), (0.7, 0.0)]
 
 
 def test_cells_that_differ_in_any_key_are_apart():
-    records = [
-        make.run(0, weight_decay=0.1, **more)
-        for more in (
-            {},
-            {"hidden": [100, 50]},
-            {"dtype": "float64"},
-            {"init": make.INITS["he"] | {"scale": 1.0}},
-        )
-    ]
-    assert len(paired(make.part(against=0.0), records)) == 1
+    for more in (
+        {"hidden": [100, 50]},
+        {"dtype": "float64"},
+        {"init": make.INITS["he"] | {"scale": 1.0}},
+    ):
+        records = [make.run(0, weight_decay=0.1), make.run(0, weight_decay=0.1, **more)]
+        with pytest.raises(MergedCells):
+            paired(make.part(against=0.0), records)
