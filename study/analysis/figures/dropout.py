@@ -1,8 +1,9 @@
 """Section 1.4.2: a network after dropout, over-fitting, voting, and co-adaptation."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -15,7 +16,7 @@ from study.analysis.figures import overfitting, parts, style
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
-from study.analysis.intervals import Estimate, paired_difference, t_interval
+from study.analysis.intervals import Estimate, paired_difference, summarise, t_interval
 
 DROPOUT = overfitting.Remedy(
     "dropout", "dropout", name="dropout rate", symbol="p", lecture=0.2, log=False
@@ -132,19 +133,129 @@ def facts_mask(results: Results) -> dict[str, Any]:
 # --- 1.4.2-b and 1.4.2-c: over-fitting ----------------------------------------------------------
 
 
+KINDS = "dropout_kinds"
+# What tells one kind from another, and from its runs without dropout all but the first.
+APART = ["dropout_scaling", "lr", "num_epochs"]
+NAMED = ("inverted", "textbook", "faster", "longer")
+SCALINGS = {"training": "inverted dropout", "evaluation": "the textbook's dropout"}
+REASONS = {
+    "test_improved": "smaller: the test improved",
+    "training_worse": "smaller: the training got worse",
+    "both": "smaller: the test improved, the training got worse",
+    "smaller": "smaller, for no clear reason",
+    "same": "no clear change",
+    "wider": "wider",
+}
+
+
+class Kind(NamedTuple):
+    """Dropout of one kind, with its runs and those without dropout beside it.
+
+    Attributes:
+        name: for facts: ``inverted``, ``textbook``, ``faster`` (at a higher learning rate),
+            ``longer`` (for more epochs); empty for any further one.
+        scaling: a key of ``SCALINGS``.
+    """
+
+    name: str
+    scaling: str
+    lr: float
+    epochs: int
+    compared: overfitting.Compared
+
+
+def kinds(results: Results) -> list[Kind]:
+    """The kinds with finished runs: that of the other figures, the textbook's, then the others."""
+    remedy = dataclasses.replace(DROPOUT, experiment=KINDS)
+    dose = remedy.dose(results)
+    runs, curves = parts.final_runs(results, KINDS), parts.accuracy_curves(results, KINDS)
+    if dose is None or runs.empty:
+        return []
+    slow, fast = runs["lr"].min(), runs["lr"].max()
+    short, long = runs["num_epochs"].min(), runs["num_epochs"].max()
+    names = {
+        ("training", fast, short): "faster",
+        ("training", slow, long): "longer",
+        # last, and so the name of what has no other rate, or no other length
+        ("training", slow, short): "inverted",
+        ("evaluation", slow, short): "textbook",
+    }
+    found = []
+    dropped = overfitting.pick(runs, "dropout", dose)
+    for key in dropped[APART].drop_duplicates().itertuples(index=False, name=None):
+        sides = []
+        for frame in (runs, curves):
+            same = (frame["lr"] == key[1]) & (frame["num_epochs"] == key[2])
+            scaled = (frame["dropout"] == dose) & (frame["dropout_scaling"] == key[0])
+            sides.append((frame[same & scaled], frame[same & (frame["dropout"] == 0)]))
+        (own, without), (own_curves, curves_without) = sides
+        compared = overfitting.Compared(remedy, dose, own, own_curves, without, curves_without)
+        found.append(Kind(names.get(key, ""), key[0], float(key[1]), int(key[2]), compared))
+    order = [*NAMED, ""]
+    return sorted(found, key=lambda kind: (order.index(kind.name), kind[1:4]))
+
+
 def draw_dropout(results: Results, tr: Translate) -> Figure:
-    """Train and test accuracy by epoch with dropout, the curves without it as thin lines."""
-    return overfitting.draw_gap(results, DROPOUT, DROPOUT.dose(results), tr)
+    """Train and test accuracy by epoch, a panel for each kind; those without dropout thin."""
+    found = kinds(results)
+    count = max(len(found), 1)
+    figure, grid = style.new_figure(count, 1, height=0.6 + 2.35 * count)
+    if not found:
+        style.empty(grid[0, 0], tr("no finished run"))
+        return figure
+    for axes, kind in zip(grid[:, 0], found, strict=True):
+        parts.epoch_panel(axes, kind.compared.curves, tr)
+        overfitting.draw_compared(axes, kind.compared, tr, spacing=0.105)
+        setting = f"{tr('learning rate')} {kind.lr:g}, {kind.epochs:,} {tr('epochs')}"
+        axes.set_title(f"{tr(SCALINGS[kind.scaling])}: {setting}", loc="left", fontsize=10)
+    grid[-1, 0].set_xlabel(tr("epoch"))
+    figure.supylabel(tr("accuracy"), fontsize=10)
+    return figure
 
 
 def table_dropout(results: Results) -> pd.DataFrame:
-    """The numbers of figure 1.4.2-b."""
-    return overfitting.table_gap(results, DROPOUT, DROPOUT.dose(results))
+    """The numbers of figure 1.4.2-b; of the runs without dropout those in the end."""
+    columns = ["kind", "learning rate", "epochs", "p", "epoch", *overfitting.METRICS.values()]
+    tables = []
+    for kind in kinds(results):
+        compared = kind.compared
+        end = overfitting.at_end(compared.runs_without)
+        without = summarise(end, "epoch", list(overfitting.METRICS))
+        for dose, table in (
+            (compared.dose, overfitting.table_compared(compared)),
+            (0.0, without.rename(columns=overfitting.METRICS)),
+        ):
+            setting: dict[str, Any] = {"kind": SCALINGS[kind.scaling], "learning rate": kind.lr,
+                       "epochs": kind.epochs, "p": dose}  # fmt: skip
+            tables.append(table.assign(**setting)[columns].astype(object))
+    if not tables:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(tables, ignore_index=True)
 
 
 def facts_dropout(results: Results) -> dict[str, Any]:
-    """What figure 1.4.2-b says."""
-    return overfitting.facts_gap(results, DROPOUT, DROPOUT.dose(results))
+    """What figure 1.4.2-b says of each of the four kinds that have names, a dash where missing.
+
+    ``…_reason``: what became of the gap, and why (``overfitting.reason``).
+    """
+    found = {kind.name: kind for kind in kinds(results) if kind.name}
+    said = {name: overfitting.facts_compared(kind.compared) for name, kind in found.items()}
+    if all(each["case"] == "missing" for each in said.values()):
+        return {"case": "missing"}
+    dose = next(iter(found.values())).compared.dose or 0.0
+    facts: dict[str, Any] = {"case": "measured", "dose": overfitting.dose_text(dose)}
+    for name in NAMED:
+        own = said.get(name, {"case": "missing"})
+        kind = found.get(name)
+        facts |= {
+            f"{name}_{fact}{suffix}": own.get(f"{fact}{suffix}", NOTHING)
+            for fact in overfitting.COLUMNS
+            for suffix in ("", "_without", "_change")
+        }
+        facts[f"{name}_reason"] = REASONS.get(own["case"], own["case"])
+        facts[f"{name}_lr"] = kind.lr if kind else math.nan
+        facts[f"{name}_epochs"] = kind.epochs if kind else math.nan
+    return facts
 
 
 def draw_doses(results: Results, tr: Translate) -> Figure:
@@ -407,7 +518,9 @@ def facts_correlations(results: Results) -> dict[str, Any]:
 
 FIGURES = (
     FigureSpec("1.4.2-a", ("voting",), draw_mask, table_mask, facts_mask),
-    FigureSpec("1.4.2-b", (EXPERIMENT,), draw_dropout, table_dropout, facts_dropout, ("dropout",)),
+    FigureSpec(
+        "1.4.2-b", (KINDS,), draw_dropout, table_dropout, facts_dropout, ("dropout", *APART)
+    ),
     FigureSpec("1.4.2-c", (EXPERIMENT,), draw_doses, table_doses, facts_doses, ("dropout",)),
     FigureSpec("1.4.2-d", ("voting",), draw_votes, table_votes, facts_votes),
     FigureSpec(

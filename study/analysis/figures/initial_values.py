@@ -1,6 +1,6 @@
 """Last figures of section 1.2.4: what the initial values do to learning, and the erratum on He."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -10,15 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.analysis.figures import style
-from study.analysis.figures.activations import ACTIVATIONS, INITS, NAMES, probed
+from study.analysis.figures.activations import ACTIVATIONS, INITS, MARKERS, NAMES, probed
 from study.analysis.figures.parts import end_labels
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results, count_diverged
 from study.analysis.intervals import log_t_interval, t_interval
-
-MARKERS = dict(zip(INITS, "os^vDX", strict=True))
-
 
 # 1.2.4-d: training loss by scheme
 
@@ -143,15 +140,25 @@ def facts_loss(results: Results) -> dict[str, Any]:
 # 1.2.4-e: each scheme at its own best learning rate
 
 
-def by_rate(results: Results) -> pd.DataFrame:
-    """One row for each activation, scheme and learning rate.
+def deciding(runs: pd.DataFrame) -> str:
+    """The accuracy that chooses a rate: on validation samples where all have some, or training.
 
-    Columns: ``accuracy`` on test data (diverged runs at chance) and ``loss`` on training data
-    (of the runs that did not diverge) as estimates, ``diverged``, ``runs``, and ``best``: whether
-    the mean test accuracy is higher than at every other rate of this activation and scheme; where
-    several rates are equally good (or none learns at all) there is no best one.
+    Never the test: the best of several rates by chance would then pass for a better one.
+    """
+    return "valid_accuracy" if runs["valid_accuracy"].notna().all() else "train_accuracy"
+
+
+def by_rate(results: Results) -> pd.DataFrame:
+    """One row for each activation, scheme and learning rate; each may have rates of its own.
+
+    Columns: ``valid``, ``train`` and ``accuracy`` (on test data), accuracies with diverged runs at
+    chance, and ``loss`` on training data (of the runs that did not diverge) as estimates;
+    ``diverged``, ``runs``, and ``best``: whether the mean of the ``deciding`` accuracy is higher
+    than at every other rate of this activation and scheme; where several rates are equally good
+    (or none learns at all) there is no best one.
     """
     runs = count_diverged(results.runs("learning_rates"))
+    chooses = deciding(runs)
     rows = []
     for activation in style.in_order(list(runs["activation"]), ACTIVATIONS):
         for init in style.in_order(list(runs["init"]), INITS):
@@ -161,6 +168,8 @@ def by_rate(results: Results) -> pd.DataFrame:
                     "activation": activation,
                     "init": init,
                     "lr": lr,
+                    "valid": t_interval(cell["valid_accuracy"]),
+                    "train": t_interval(cell["train_accuracy"]),
                     "accuracy": t_interval(cell["test_accuracy"]),
                     "loss": log_t_interval(cell["train_loss"]),
                     "runs": len(cell),
@@ -168,12 +177,19 @@ def by_rate(results: Results) -> pd.DataFrame:
                 }
                 for lr, cell in own.groupby("lr")
             ]
-            means = [cell["accuracy"].mean for cell in cells]
+            means = list(own.groupby("lr")[chooses].mean())
             for cell, mean in zip(cells, means, strict=True):
                 cell["best"] = mean == max(means) and means.count(mean) == 1
             rows += cells
-    columns = ["activation", "init", "lr", "accuracy", "loss", "runs", "diverged", "best"]
+    columns = ["activation", "init", "lr", "valid", "train", "accuracy", "loss", "runs",
+               "diverged", "best"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
+
+
+CHOSEN_BY = {
+    "valid_accuracy": "best learning rate, by validation accuracy",
+    "train_accuracy": "best learning rate, by training accuracy",
+}
 
 
 def draw_rates(results: Results, tr: Translate) -> Figure:
@@ -181,7 +197,7 @@ def draw_rates(results: Results, tr: Translate) -> Figure:
     table = by_rate(results)
     activations = list(dict.fromkeys(table["activation"]))
     figure, grid = style.new_figure(
-        2, max(len(activations), 1), height=5.8, width=style.PHONE, sharex=True, sharey="row"
+        2, max(len(activations), 1), height=5.8, width=style.PHONE, sharex="col", sharey="row"
     )
     if not activations:
         grid[1, 0].remove()
@@ -189,18 +205,14 @@ def draw_rates(results: Results, tr: Translate) -> Figure:
         return figure
     inits = style.in_order(list(table["init"]), INITS)
     for column, activation in enumerate(activations):
+        mine = table[table["activation"] == activation]
         for init in inits:
-            cells = table[(table["activation"] == activation) & (table["init"] == init)]
+            cells = mine[mine["init"] == init]
             for axes, metric in zip(grid[:, column], ("accuracy", "loss"), strict=True):
                 _draw_cells(axes, cells, metric, init)
         grid[0, column].set_title(tr(activation))
         grid[1, column].set_xlabel(tr("learning rate"))
-    rates = sorted(table["lr"].unique())
-    for axes in grid.flat:
-        axes.set_xscale("log")
-        axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
-        axes.minorticks_off()
-        axes.set_xlim(rates[0] / 1.8, rates[-1] * 1.8)
+        _rate_ticks(list(grid[:, column]), sorted(mine["lr"].unique()))
     for axes in grid[0]:
         style.percent(axes)
     for axes in grid[1]:
@@ -209,11 +221,23 @@ def draw_rates(results: Results, tr: Translate) -> Figure:
     grid[0, 0].set_ylabel(tr("test accuracy"))
     grid[1, 0].set_ylabel(tr("training loss"))
     _legend(figure, inits, tr, MARKERS)
-    words = f"○  {tr('best learning rate')}"
+    chooses = deciding(count_diverged(results.runs("learning_rates")))
+    words = f"○  {tr(CHOSEN_BY[chooses])}"
     if table["diverged"].any():
-        words += f"      ✕  {tr('runs diverged')}"
+        words += f"\n✕  {tr('runs diverged')}"
     figure.supxlabel(words, fontsize=10)
     return figure
+
+
+def _rate_ticks(column: Sequence[Axes], rates: Sequence[float]) -> None:
+    """A tick at each rate of one activation; upright words where they would touch."""
+    for axes in column:
+        axes.set_xscale("log")
+        axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
+        axes.minorticks_off()
+        axes.set_xlim(rates[0] / 1.8, rates[-1] * 1.8)
+        if len(rates) > 4:
+            axes.tick_params(axis="x", labelrotation=90)
 
 
 def _draw_cells(axes: Axes, cells: pd.DataFrame, metric: str, init: str) -> None:
@@ -237,26 +261,39 @@ def _draw_cells(axes: Axes, cells: pd.DataFrame, metric: str, init: str) -> None
 
 
 def table_rates(results: Results) -> pd.DataFrame:
-    """Test accuracy and training loss by activation, scheme and learning rate; the best marked."""
+    """Accuracies and training loss by activation, scheme and learning rate; the best marked."""
     table = by_rate(results)
     return table.assign(best=["★" if best else "" for best in table["best"]]).rename(
-        columns={"accuracy": "test accuracy", "loss": "training loss", "lr": "learning rate"}
-    )
+        columns={
+            "valid": "validation accuracy", "train": "training accuracy",
+            "accuracy": "test accuracy", "loss": "training loss", "lr": "learning rate",
+        }
+    )  # fmt: skip
 
 
 def facts_rates(results: Results) -> dict[str, Any]:
-    """He and Xavier at the best learning rate of each, and their difference by seed."""
+    """He and Xavier at the best learning rate of each, and their difference by seed.
+
+    ``case``: which accuracy chose the rates. ``edges``: how many of the ``schemes`` have their best
+    rate at an end of their list, where a still better one may lie beyond.
+    """
     table, runs = by_rate(results), count_diverged(results.runs("learning_rates"))
     if table.empty:
         return {"case": "nothing"}
-    facts: dict[str, Any] = {"case": "measured"}
+    chooses = deciding(runs)
+    lists = [cells for _, cells in table.groupby(["activation", "init"]) if cells["best"].any()]
+    facts: dict[str, Any] = {
+        "case": "validated" if chooses == "valid_accuracy" else "measured",
+        "schemes": len(lists),
+        "edges": sum(bool(cells["best"].iloc[[0, -1]].any()) for cells in lists),
+    }
     for activation in ACTIVATIONS:
         accuracies = []
         for init in ("he", "xavier"):
             cells = table[(table["activation"] == activation) & (table["init"] == init)]
-            means = [cell.mean for cell in cells["accuracy"]]
-            rate = cells["lr"].iloc[int(np.argmax(means))] if means else np.nan
             chosen = (runs["activation"] == activation) & (runs["init"] == init)
+            means = runs[chosen].groupby("lr")[chooses].mean()
+            rate = means.idxmax() if means.notna().any() else np.nan
             own = runs[chosen & (runs["lr"] == rate)].set_index("seed")["test_accuracy"]
             accuracies.append(own)
             facts[f"{activation}_{init}"] = t_interval(own)

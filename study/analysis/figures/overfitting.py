@@ -53,36 +53,66 @@ class Remedy:
         """Learning curves at this dose."""
         return pick(parts.accuracy_curves(results, self.experiment), self.factor, dose)
 
+    def compared(self, results: Results, dose: float | None) -> "Compared":
+        """The runs at this dose, and those without the remedy."""
+        return Compared(
+            self, dose, self.runs(results, dose), self.curves(results, dose),
+            self.runs(results, 0.0 if dose else None), self.curves(results, 0.0 if dose else None),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Runs at one dose of a remedy, and those without it that differ in nothing else.
+
+    Attributes:
+        runs, curves: at the dose: final metrics and learning curves.
+        runs_without, curves_without: of none; empty where the dose is none itself.
+    """
+
+    remedy: Remedy
+    dose: float | None
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    runs_without: pd.DataFrame
+    curves_without: pd.DataFrame
+
 
 # --- learning curves at one dose ----------------------------------------------------------------
 
 
 def draw_gap(results: Results, remedy: Remedy, dose: float | None, tr: Translate) -> Figure:
-    """Train and test accuracy by epoch at ``dose``, the gap shaded; without the remedy: thin lines.
+    """Train and test accuracy by epoch at ``dose`` (``draw_compared``)."""
+    compared = remedy.compared(results, dose)
+    figure, axes = parts.epoch_axes(compared.curves, tr, "accuracy")
+    if axes is not None:
+        draw_compared(axes, compared, tr)
+    return figure
+
+
+def draw_compared(axes: Axes, compared: Compared, tr: Translate, spacing: float = 0.075) -> None:
+    """Train and test accuracy by epoch, the gap shaded; without the remedy: thin lines.
 
     The curves are of as many test images as each evaluation takes; the numbers at their ends are
     the final accuracies, of all.
+
+    Args:
+        spacing: smallest distance between those numbers, as a share of the axis.
     """
-    curves = remedy.curves(results, dose)
-    figure, axes = parts.epoch_axes(curves, tr, "accuracy")
-    if axes is None:
-        return figure
     labels: list[tuple[float, str, str]] = []
-    if dose:
-        without, final = remedy.curves(results, 0.0), remedy.runs(results, 0.0)
-        grey = style.colour("without")
-        for name, metric in CURVES.items():
-            style.curve(axes, without, "epoch", metric, name=name, label="_", band=False,
-                        linewidth=1.0, color=grey)  # fmt: skip
-            if len(final):
-                mean = float(final[metric].mean())
-                labels.append((mean, f"{remedy.symbol} = 0: {mean:.0%}", grey))
+    grey = style.colour("without")
     for name, metric in CURVES.items():
-        style.curve(axes, curves, "epoch", metric, name=name)
-    means = curves.groupby("epoch")[list(CURVES.values())].mean()
+        style.curve(axes, compared.curves_without, "epoch", metric, name=name, label="_",
+                    band=False, linewidth=1.0, color=grey)  # fmt: skip
+        if len(compared.runs_without):
+            mean = float(compared.runs_without[metric].mean())
+            labels.append((mean, f"{compared.remedy.symbol} = 0: {mean:.0%}", grey))
+    for name, metric in CURVES.items():
+        style.curve(axes, compared.curves, "epoch", metric, name=name)
+    means = compared.curves.groupby("epoch")[list(CURVES.values())].mean()
     train, test = means["train_accuracy"], means["test_accuracy"]
     axes.fill_between(means.index, test, train, color=style.colour("gap"), alpha=0.22, linewidth=0)
-    final = remedy.runs(results, dose)
+    final = compared.runs
     ends = {name: float(final[metric].mean()) for name, metric in CURVES.items()}
     end = means.index[-1]
     axes.plot([end, end], list(ends.values()), color=style.colour("gap"), linewidth=3,
@@ -90,37 +120,50 @@ def draw_gap(results: Results, remedy: Remedy, dose: float | None, tr: Translate
     labels += [(ends[name], f"{tr(name)} {ends[name]:.0%}", style.colour(name)) for name in CURVES]
     gap = f"{tr('gap')} {parts.points_text(t_interval(final['gap']), tr)}"
     labels.append((sum(ends.values()) / 2, gap, style.colour("gap")))
-    parts.end_labels(axes, labels)
-    return figure
+    parts.end_labels(axes, labels, spacing=spacing)
 
 
 def table_gap(results: Results, remedy: Remedy, dose: float | None) -> pd.DataFrame:
+    """The numbers of ``draw_gap``."""
+    return table_compared(remedy.compared(results, dose))
+
+
+def table_compared(compared: Compared) -> pd.DataFrame:
     """Epoch, both accuracies and the gap, at about ten epochs, the last, and in the end.
 
     The last row is of all test images, those above of as many as an evaluation takes.
     """
     columns = ["epoch", *METRICS.values()]
-    curves = remedy.curves(results, dose)
+    curves = compared.curves
     epochs = sorted(curves["epoch"].unique())
     if not epochs:
         return pd.DataFrame(columns=columns)
     chosen = np.linspace(0, len(epochs) - 1, min(TABLE_ROWS + 1, len(epochs))).round().astype(int)
     rows = curves[curves["epoch"].isin([epochs[i] for i in chosen])].sort_values("epoch")
-    final = remedy.runs(results, dose).assign(epoch="end, all test images")
-    tables = [summarise(each, "epoch", list(METRICS)) for each in (rows, final)]
+    tables = [summarise(each, "epoch", list(METRICS)) for each in (rows, at_end(compared.runs))]
     return pd.concat([each.astype(object) for each in tables], ignore_index=True).rename(
         columns=METRICS
     )
 
 
+def at_end(runs: pd.DataFrame) -> pd.DataFrame:
+    """Final metrics as rows of a table by epoch."""
+    return runs.assign(epoch="end, all test images")
+
+
 def facts_gap(results: Results, remedy: Remedy, dose: float | None) -> dict[str, Any]:
-    """Final accuracies and gap at ``dose``, and what changed against none, paired by seed.
+    """What ``draw_gap`` says (``facts_compared``)."""
+    return facts_compared(remedy.compared(results, dose))
+
+
+def facts_compared(compared: Compared) -> dict[str, Any]:
+    """Final accuracies and gap at the dose, and what changed against none, paired by seed.
 
     ``case`` names what made the gap smaller, if it is (``reason``); without a dose to compare it
     is ``measured``.
     """
-    runs = remedy.runs(results, dose)
-    sides = [runs, remedy.runs(results, 0.0)] if dose else [runs]
+    remedy, dose, runs = compared.remedy, compared.dose, compared.runs
+    sides = [runs, compared.runs_without] if dose else [runs]
     case = parts.absent(*sides)
     if case == "missing" or dose is None:
         return {"case": "missing"}
@@ -128,7 +171,7 @@ def facts_gap(results: Results, remedy: Remedy, dose: float | None) -> dict[str,
         "case": case or "measured",
         "symbol": remedy.symbol,
         "dose": dose_text(dose),
-        "epochs": int(remedy.curves(results, dose)["epoch"].max()),
+        "epochs": int(compared.curves["epoch"].max()),
         "runs": len(runs),
         **{name: t_interval(runs[metric]) for name, metric in COLUMNS.items()},
     }

@@ -124,11 +124,17 @@ def epoch_axes(curves: pd.DataFrame, tr: Translate, label: str) -> tuple[Figure,
     if curves.empty:
         style.empty(axes, tr("no finished run"))
         return figure, None
+    epoch_panel(axes, curves, tr)
+    axes.set(xlabel=tr("epoch"), ylabel=tr(label))
+    return figure, axes
+
+
+def epoch_panel(axes: Axes, curves: pd.DataFrame, tr: Translate) -> None:
+    """Make ``axes`` ready for accuracies by epoch, with the diverged runs of ``curves`` noted."""
     style.percent(axes, limits=(0, 1.02))
-    axes.set(xlim=(0, curves["epoch"].max()), xlabel=tr("epoch"), ylabel=tr(label))
+    axes.set_xlim(0, curves["epoch"].max())
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     diverged_note(axes, curves.drop_duplicates("address"), tr, 0.02, 0.95)
-    return figure, axes
 
 
 def end_labels(

@@ -76,6 +76,7 @@ STYLES: dict[str, tuple[str, Any]] = {
     "gap": (_PURPLE, "-."),
     "on": (_VERMILION, "-"),
     "off": (_BLUE, "--"),
+    "textbook_eps": (_GREEN, (0, (3, 1, 1, 1))),
     "10": (_GREEN, "-."),
     "100": (_VERMILION, "-"),
     "1000": (_BLUE, "--"),

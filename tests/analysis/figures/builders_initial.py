@@ -1,5 +1,6 @@
 """Hand-made records for the figures of sections 1.1 and 1.2: no training, numbers known."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def record(
         diverged_at=diverged_at,
         error="Traceback" if status == "failed" else None,
         history={name: (history or {}).get(name, [0.0] * points) for name in columns},
-        final={metric: (final or {}).get(metric, np.nan) for metric in metrics},
+        final=dict.fromkeys(metrics, np.nan) | (final or {}),
         layers=layers or {},
         measurements=measurements or {},
         timing={"total": 1.0, "at": seconds or [0.0] * points},
@@ -70,6 +71,13 @@ def results(experiment: str, *records: RunRecord) -> Results:
     addresses = [each.address for each in records]
     plan = StudyPlan("name", "command", "data", "preset", [], {experiment: [*addresses, "missing"]})
     return Results(plan, {each.address: each for each in records})
+
+
+def study(**experiments: Sequence[RunRecord]) -> Results:
+    """A study of several experiments."""
+    addresses = {name: [each.address for each in runs] for name, runs in experiments.items()}
+    records = {each.address: each for runs in experiments.values() for each in runs}
+    return Results(StudyPlan("name", "command", "data", "preset", [], addresses), records)
 
 
 def translated(text: str) -> str:

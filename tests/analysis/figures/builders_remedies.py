@@ -37,8 +37,7 @@ def record(
     run = RunConfig(
         init=choice,
         activation={"name": "relu", "_target_": "study.network.activations.ReLU"},
-        num_epochs=EPOCHS[-1],
-        **config,
+        **{"num_epochs": EPOCHS[-1], **config},
     )
     done = len(train)
     history: dict[str, Any] = {

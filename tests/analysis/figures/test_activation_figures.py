@@ -15,7 +15,8 @@ def _house_style():
 FIGURES = {spec.id: spec for spec in activations.FIGURES}
 
 
-def run(init, activation, *, seed=0, gradients=(1e-4, 1e-2), saturated=0.5, counts=None, above=0):
+def run(init, activation, *, seed=0, gradients=(1e-4, 1e-2), saturated=0.5, counts=None, above=0,
+        weights=(1.0, 2.0), width=100):  # fmt: skip
     """Two hidden layers of 100 values each in 10 bins over [0, 1]."""
     counts = np.array([60, 4, 4, 4, 4, 4, 4, 4, 6, 6]) if counts is None else counts
     histogram = {"counts": counts, "edges": np.linspace(0, 1, 11), "below": 0, "above": above}
@@ -24,13 +25,15 @@ def run(init, activation, *, seed=0, gradients=(1e-4, 1e-2), saturated=0.5, coun
             "layer": number, "hidden": True, "activation_mean": 0.3, "activation_sd": 0.25,
             "activation_skew": 1.5, "saturated_share": saturated, "effective_units": 7.0,
             "gradient_norm": gradient, "activation_mean_square": 1.0,
+            "weight_gradient_norm": weight,
         }
-        for number, gradient in enumerate(gradients, start=1)
+        for number, (gradient, weight) in enumerate(zip(gradients, weights, strict=True), start=1)
     ]  # fmt: skip
     return make.record(
         init=init,
         activation=activation,
         seed=seed,
+        hidden=[width, width],
         layers={"init": [*rows, {"layer": 3, "hidden": False}]},
         measurements={"init": {"histograms": {"activation": [histogram] * len(gradients)}}},
     )
@@ -112,19 +115,76 @@ def test_the_table_has_a_row_for_each_layer_with_estimates_over_seeds():
 def test_gradients_have_a_panel_for_each_activation_and_a_line_for_each_scheme():
     runs = (
         run("normal 0.01", "sigmoid", gradients=(1e-9, 1e-3)),
-        run("he", "sigmoid", gradients=(0.5, 1.0)),
+        run("he", "sigmoid", gradients=(0.5, 1.0), weights=(0.1, 0.4)),
         run("he", "relu", gradients=(1.0, 1.0)),
     )
     results = make.results("activations", *runs)
     figure = activations.draw_gradients(results, make.translated)
-    assert [axes.get_title() for axes in figure.axes] == ["«sigmoid»", "«relu»"]
-    small, he = figure.axes[0].lines
+    sigmoid, relu, weights, relu_weights = figure.axes[:4]
+    assert [axes.get_title() for axes in (sigmoid, relu)] == ["«sigmoid»", "«relu»"]
+    small, he = sigmoid.lines
     assert small.get_ydata() == pytest.approx([1e-9, 1e-3])
     assert he.get_ydata() == pytest.approx([0.5, 1.0])
-    assert len(figure.axes[1].lines) == 1
-    table = activations.table_gradients(results).set_index(["activation", "init"])
-    assert table.loc[("sigmoid", "normal 0.01"), "first / last"].mean == pytest.approx(1e-6)
-    assert table.loc[("relu", "he"), "layer 2"].mean == 1
+    assert weights.lines[1].get_ydata() == pytest.approx([0.1, 0.4])
+    assert (len(relu.lines), len(relu_weights.lines)) == (1, 1)
+    table = activations.table_gradients(results)
+    table = table.set_index(["gradient", "activation", "init", "width"])
+    activation, weight = activations.GRADIENTS
+    small = table.loc[(activation, "sigmoid", "normal 0.01", 100)]
+    assert small["first / last"].mean == pytest.approx(1e-6)
+    assert table.loc[(activation, "relu", "he", 100), "layer 2"].mean == 1
+    assert table.loc[(weight, "sigmoid", "he", 100), "first / last"].mean == pytest.approx(0.25)
+
+
+def widths(seeds=(0, 1)):
+    """Sigmoid networks whose gradients with std 1 are 0.01 × width, of the weights half that."""
+    lecture = [run("normal 1", "sigmoid", seed=seed, gradients=(1, 1)) for seed in seeds]
+    lecture += [run("he", "sigmoid", seed=seed, gradients=(3, 1)) for seed in seeds]
+    others = [
+        run("normal 1", "sigmoid", seed=seed, width=width, gradients=(0.01 * width * (1 + seed), 1),
+            weights=(0.005 * width, 1))
+        for width in (10, 1000)
+        for seed in seeds
+    ]  # fmt: skip
+    return make.study(activations=lecture, activation_widths=[*others, *lecture[: len(seeds)]])
+
+
+def test_what_is_left_of_both_gradients_is_drawn_against_the_width():
+    figure = activations.draw_gradients(widths(seeds=(0,)), make.translated)
+    activation, weight = figure.axes[-2:]
+    assert (activation.get_title(), weight.get_title()) == (
+        "«activation gradient norm»", "«weight gradient norm»",
+    )  # fmt: skip
+    one, tenth, line = activation.lines  # He is not there: it has no other width
+    assert (one.get_ydata()[0], tenth.get_ydata()[0]) == (1, 0.1)
+    assert list(line.get_xdata()) == [10, 100, 1000]
+    assert line.get_ydata() == pytest.approx([0.1, 1, 10])
+    assert weight.lines[2].get_ydata() == pytest.approx([0.05, 0.5, 5])
+    assert [tick.get_text() for tick in weight.get_xticklabels()] == ["10", "100", "1,000"]
+
+
+def test_the_lectures_networks_are_drawn_above_whatever_other_widths_there_are():
+    figure = activations.draw_gradients(widths(seeds=(0,)), make.translated)
+    assert [line.get_ydata()[0] for line in figure.axes[0].lines] == pytest.approx([1, 3])
+    table = activations.table_gradients(widths())
+    chosen = table[
+        (table["init"] == "normal 1") & (table["gradient"] == "activation gradient norm")
+    ]
+    assert list(chosen["width"]) == [10, 100, 1000]
+    assert [estimate.n for estimate in chosen["first / last"]] == [2, 2, 2]  # not twice at 100
+
+
+def test_how_the_ratio_grows_with_the_width_is_fitted_by_seed():
+    facts = FIGURES["1.2.2-c"].facts(widths(seeds=(0,)))
+    assert facts["case"] == "measured"
+    assert (facts["narrowest"], facts["widest"], facts["widths"]) == (10, 1000, 3)
+    assert facts["wide_exponent"].mean == pytest.approx(1)
+    assert facts["wide_unit"].mean == pytest.approx(0.01)
+    assert facts["weights_wide_unit"].mean == pytest.approx(0.005)
+    assert (facts["wide_vanished"], facts["weights_wide_vanished"]) == (0, 1)
+    sentence = make.sentences(FIGURES["1.2.2-c"], widths(seeds=(0,)))["en measured"]
+    assert "from × 0.1 to × 10 (about 0.01 × width" in sentence
+    assert FIGURES["1.2.2-c"].facts(widths())["wide_exponent"].n == 2
 
 
 def test_numbers_of_any_size_are_short():

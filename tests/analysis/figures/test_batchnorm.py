@@ -163,6 +163,71 @@ def test_the_difference_of_final_accuracies_is_paired_and_counts_diverged_runs(s
     assert table.loc[1, "diverged with"] == "0/2"
 
 
+@pytest.fixture
+def both_eps():
+    """Three scales; with ε = 10⁻⁶ the smallest learns, too."""
+    ends = {0.1: (0.9, 0.9, 0.9), 0.01: (0.1, 0.9, 0.91), 0.0001: (0.1, 0.2, 0.6)}
+    return make.results(
+        "batchnorm_scales",
+        [
+            make.record(
+                seed=seed, init=make.normal(std), train=[0.1, 0.1, 0.1, 0.1, end - 0.01 * seed],
+                **side,
+            )
+            for std, accuracies in ends.items()
+            for end, side in zip(accuracies, SIDES_RUN, strict=True)
+            for seed in (0, 1)
+        ],
+    )  # fmt: skip
+
+
+SIDES_RUN = ({"batchnorm": False}, {"batchnorm": True}, {"batchnorm": True, "batchnorm_eps": 1e-6})
+
+
+def test_the_textbooks_eps_is_a_line_of_its_own_and_in_no_mean_of_the_other(both_eps):
+    with style.house_style():
+        figure = batchnorm.draw_scales(both_eps, str)
+    above, panels = figure.axes[-1], [axes for axes in figure.axes if axes.axison][:-1]
+    lines = {line.get_label(): line for line in above.lines}
+    np.testing.assert_allclose(lines["on"].get_ydata(), [0.195, 0.895, 0.895])
+    np.testing.assert_allclose(lines["textbook_eps"].get_ydata(), [0.595, 0.905, 0.895])
+    drawn = [{line.get_label() for line in axes.lines} for axes in panels]
+    assert ["textbook_eps" in labels for labels in drawn] == [False, False, True]  # where it shows
+    assert [text.get_text() for text in figure.legends[0].texts] == [
+        "without batch norm", "with batch norm, ε = 10⁻⁵", "with batch norm, ε = 10⁻⁶",
+    ]  # fmt: skip
+
+
+def test_both_values_of_eps_have_columns_and_ranges_of_their_own(both_eps):
+    spec = next(spec for spec in batchnorm.FIGURES if spec.id == "1.3.1-b")
+    assert spec.merged(both_eps) is None
+    row = batchnorm.table_scales(both_eps).iloc[-1]
+    assert row["with batch norm"].mean == pytest.approx(0.195)
+    assert row["with batch norm, ε = 10⁻⁶"].mean == pytest.approx(0.595)
+    assert row["difference"].mean == pytest.approx(0.1)
+    assert (row["difference, ε = 10⁻⁶"].mean, row["difference, ε = 10⁻⁶"].n) == (
+        pytest.approx(0.5), 2,
+    )  # fmt: skip
+    assert row["diverged, ε = 10⁻⁶"] == "0/2"
+    facts = facts_of("1.3.1-b", both_eps)
+    assert (facts["case"], facts["eps"], facts["small_eps"]) == ("both", "10⁻⁵", "10⁻⁶")
+    ranges = [facts[f"range_{name}"].mean for name in ("without", "with", "small")]
+    assert ranges == pytest.approx([0.8, 0.7, 0.31])
+    words = make.sentences("1.3.1-b", facts)["en measured"]
+    assert "by 31.0 ± 0.0 points with ε = 10⁻⁶, with which 2 scales reach 80 %" in words
+
+
+def test_another_eps_stands_for_with_where_the_usual_one_was_not_run():
+    runs = [
+        make.record(init=make.normal(0.1), batchnorm=True, batchnorm_eps=eps, train=[end] * 5)
+        for eps, end in ((1e-3, 0.5), (1e-6, 0.9))
+    ]
+    study = make.results("batchnorm_scales", runs)
+    table = batchnorm.table_scales(study)
+    assert table.loc[0, "with batch norm"].mean == 0.9  # closer to 10⁻⁵ than 10⁻³
+    assert table.loc[0, "with batch norm, ε = 10⁻⁶"].n == 0
+
+
 def facts_of(figure_id, study):
     return next(spec for spec in batchnorm.FIGURES if spec.id == figure_id).facts(study)
 
@@ -283,14 +348,17 @@ def test_nothing_but_failed_and_missing_runs_is_no_error(spec):
 
 
 @pytest.mark.parametrize("spec", batchnorm.FIGURES, ids=lambda spec: spec.id)
-def test_every_word_is_translated(spec, study, scales):
-    results = study if spec.experiments == ("batchnorm",) else scales
+def test_every_word_is_translated(spec, study, scales, rates, trained):
+    named = {"batchnorm": study, "batchnorm_rates": rates, "batchnorm_trained": trained}
+    results = named.get(spec.experiments[0], scales)
     with style.house_style():
         figure = spec.draw(results, lambda text: "한" * len(text))
     words = [text.get_text() for a in figure.axes for text in (*a.texts, a.title, a.xaxis.label)]
     words += [text.get_text() for legend in figure.legends for text in legend.texts]
     assert any("한" in word for word in words)
-    assert {c for word in words for c in word if c.isascii() and c.isalpha()} <= {"x"}
+    assert {c for word in words for c in word if c.isascii() and c.isalpha()} <= set(
+        "xstd"
+    )  # std 0.1
 
 
 # --- 1.3.1-c ------------------------------------------------------------------------------------
@@ -355,3 +423,130 @@ def test_sentences_of_the_equal_gaps_can_be_filled():
     said = make.sentences("1.3.1-c", facts)
     assert "a difference of +20.0" in said["en measured"]
     assert "larger in 2 and clearly smaller in 0" in said["en alt"]
+
+
+# --- 1.3.1-d ------------------------------------------------------------------------------------
+
+
+def rate_cell(std, lr, off, on, seeds=(0, 1)):
+    """Curves of both sides at one scale and rate; None: diverged."""
+    return [
+        (make.diverged if train is None else make.record)(
+            init=make.normal(std), lr=lr, batchnorm=side, seed=seed,
+            **({} if train is None else {"train": train}),
+        )
+        for side, train in ((False, off), (True, on))
+        for seed in seeds
+    ]  # fmt: skip
+
+
+MIDDLE = (0.1, 0.3, 0.5, 0.7, 0.82)  # reaches 80 % an epoch later than FAST
+
+
+@pytest.fixture
+def rates():
+    return make.results(
+        "batchnorm_rates",
+        [
+            *rate_cell(0.3, 0.01, FAST, SLOW), *rate_cell(0.3, 1.0, None, FAST),
+            *rate_cell(0.1, 0.01, MIDDLE, FAST), *rate_cell(0.1, 1.0, SLOW, SLOW),
+        ],
+    )  # fmt: skip
+
+
+def test_scales_are_rows_and_rates_are_columns_with_diverged_runs_marked(rates):
+    with style.house_style():
+        figure = batchnorm.draw_rates(rates, str)
+    above_left, above_right, below_left, _ = figure.axes
+    assert [axes.get_title() for axes in (above_left, above_right)] == ["0.01", "1"]
+    assert [axes.get_ylabel() for axes in (above_left, below_left)] == ["std 0.3", "std 0.1"]
+    assert [text.get_text() for text in above_right.texts] == ["✕ 2/2"]
+    lines = {line.get_label(): line for line in below_left.lines}
+    np.testing.assert_allclose(lines["off"].get_ydata(), MIDDLE)
+    dots = [line.get_xdata()[0] for line in below_left.lines if line.get_marker() == "o"]
+    assert dots == [4, 3]
+
+
+def test_the_faster_side_is_told_for_each_scale_and_rate(rates):
+    table = batchnorm.table_rates(rates).set_index(["scale", "learning rate"])
+    assert list(table["faster"]) == [
+        "without batch norm", "with batch norm", "with batch norm", "neither",
+    ]  # fmt: skip
+    row = table.loc[(0.1, 0.01)]
+    assert (row["epochs to 80 % without"].mean, row["epochs to 80 % with"].mean) == (4, 3)
+    lost = table.loc[(0.3, 1.0)]
+    assert (lost["reached without"], lost["diverged without"]) == ("0/2", "2/2")
+    assert lost["final accuracy without"].mean == pytest.approx(0.1)
+
+
+def test_a_side_is_faster_only_where_it_is_with_every_seed():
+    runs = [*rate_cell(0.1, 0.01, MIDDLE, FAST, (0,)), *rate_cell(0.1, 0.01, FAST, MIDDLE, (1,))]
+    assert list(batchnorm.by_rate(make.results("batchnorm_rates", runs))["faster"]) == ["neither"]
+
+
+def test_where_batch_norm_is_faster_is_said_by_rate(rates):
+    facts = facts_of("1.3.1-d", rates)
+    assert (facts["case"], facts["faster_with"], facts["faster_without"]) == ("sometimes", 2, 1)
+    assert (facts["with"], facts["without"]) == ("0.01: 1/2, 1: 1/2", "0.01: 1/2, 1: 0/2")
+    assert (facts["lost_without"], facts["lost_with"]) == (1, 0)
+    words = make.sentences("1.3.1-d", facts)["en measured"]
+    assert "at 2 of 4 combinations (scales by learning rate: 0.01: 1/2, 1: 1/2)" in words
+
+
+@pytest.mark.parametrize(("off", "on", "case"), [(SLOW, FAST, "always"), (FAST, SLOW, "never")])
+def test_everywhere_or_nowhere_has_a_sentence_of_its_own(off, on, case):
+    facts = facts_of("1.3.1-d", make.results("batchnorm_rates", rate_cell(0.1, 0.01, off, on)))
+    assert facts["case"] == case
+    assert all(make.sentences("1.3.1-d", facts).values())
+
+
+# --- 1.3.1-e ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trained():
+    """Both sides learn all; batch norm's test accuracy is 5 points lower, at 0.01 10 points."""
+    return make.results(
+        "batchnorm_trained",
+        [
+            make.record(
+                lr=lr, batchnorm=side, seed=seed, train=(0.1, 0.5, 0.8, 0.9, 1.0),
+                test=(0.1, 0.4, 0.6, 0.7, 0.8 - (fall if side else 0) + 0.01 * seed),
+            )
+            for lr, fall in ((0.01, 0.1), (0.1, 0.05)) for side in (False, True) for seed in (0, 1)
+        ],
+    )  # fmt: skip
+
+
+def test_accuracies_and_gap_of_both_sides_stand_beside_each_other_at_each_rate(trained):
+    with style.house_style():
+        figure = batchnorm.draw_trained(trained, str)
+    assert [axes.get_title() for axes in figure.axes] == [
+        "training accuracy", "test accuracy", "gap",
+    ]  # fmt: skip
+    test = figure.axes[1]
+    assert [text.get_text() for text in test.texts] == ["80.5", "80.5", "70.5", "75.5"]
+    assert [tick.get_text() for tick in test.get_xticklabels()] == ["0.01", "0.1"]
+
+
+def test_what_batch_norm_changes_of_trained_networks_is_paired_at_each_rate(trained):
+    table = batchnorm.table_trained(trained).set_index(["learning rate", "measure"])
+    assert len(table) == 8
+    assert table.loc[(0.1, "test accuracy"), "difference"].mean == pytest.approx(-0.05)
+    assert table.loc[(0.01, "gap"), "difference"].mean == pytest.approx(0.1)
+    assert table.loc[(0.01, "gap at equal training accuracy"), "difference"].n == 2
+    facts = facts_of("1.3.1-e", trained)
+    assert (facts["case"], facts["low_rate"], facts["high_rate"]) == ("measured", "0.01", "0.1")
+    assert facts["low_equal_change"].mean == pytest.approx(0.1)
+    words = make.sentences("1.3.1-e", facts)["en measured"]
+    assert (
+        "the test accuracy by −10.0 ± 0.0 points at 0.01 and by −5.0 ± 0.0 points at 0.1" in words
+    )
+
+
+def test_one_rate_of_trained_networks_has_a_sentence_of_its_own():
+    runs = [make.record(lr=0.1, batchnorm=side) for side in (False, True)]
+    facts = facts_of("1.3.1-e", make.results("batchnorm_trained", runs))
+    assert facts["case"] == "one"
+    assert make.cases("1.3.1-e") == {"measured", "one", "missing"}
+    assert "At learning rate 0.1" in make.sentences("1.3.1-e", facts)["en measured"]

@@ -139,12 +139,89 @@ def test_correlation_and_effective_units_by_layer(study):
     assert table.loc[1, "effective units without dropout"].n == 2
 
 
-def test_the_lectures_rate_is_compared_with_none(study):
+TRAIN = (0.1, 0.4, 0.6, 0.85, 0.95)
+
+
+def kind(test, without, train=TRAIN, seeds=(0, 1), **options):
+    """Runs with p = 0.2, and the same without dropout."""
+    scaling = {"dropout_scaling": options.pop("dropout_scaling", "training")}
+    return [
+        make.record(dropout=rate, seed=seed, train=train if rate else TRAIN,
+                    test=[0.1, 0.3, 0.5, 0.6, end + 0.01 * seed], **options, **extra)
+        for rate, end, extra in ((0.0, without, {}), (0.2, test, scaling))
+        for seed in seeds
+    ]  # fmt: skip
+
+
+INVERTED = kind(0.7, 0.75)
+TEXTBOOK = kind(0.5, 0.75, train=(0.1, 0.2, 0.3, 0.5, 0.6), dropout_scaling="evaluation")[2:]
+FASTER = kind(0.9, 0.8, lr=0.1)
+LONGER = kind(0.85, 0.78, num_epochs=40)
+
+
+@pytest.fixture
+def all_kinds():
+    return make.results("dropout_kinds", [*LONGER, *FASTER, *TEXTBOOK, *INVERTED])
+
+
+def test_each_kind_of_dropout_has_a_panel_with_its_own_runs_without_dropout(all_kinds):
     with style.house_style():
-        axes = dropout.draw_dropout(study, str).axes[0]
-    assert {"p = 0: 95%", "p = 0: 75%"} <= {text.get_text() for text in axes.texts}
+        figure = dropout.draw_dropout(all_kinds, str)
+    assert [axes.get_title("left") for axes in figure.axes] == [
+        "inverted dropout: learning rate 0.01, 4 epochs",
+        "the textbook's dropout: learning rate 0.01, 4 epochs",
+        "inverted dropout: learning rate 0.1, 4 epochs",
+        "inverted dropout: learning rate 0.01, 40 epochs",
+    ]
+    words = [{text.get_text() for text in axes.texts} for axes in figure.axes]
+    assert {"p = 0: 76%", "test 70%"} <= words[0]
+    assert {"p = 0: 76%", "test 50%"} <= words[1]
+    assert {"p = 0: 80%", "test 90%"} <= words[2]
+    assert {"p = 0: 78%", "test 86%"} <= words[3]
+
+
+def test_no_kind_is_averaged_with_another(all_kinds):
+    spec = next(spec for spec in dropout.FIGURES if spec.id == "1.4.2-b")
+    assert spec.merged(all_kinds) is None
+    table = dropout.table_dropout(all_kinds)
+    ends = table[table["epoch"] == "end, all test images"]
+    setting = ends[["kind", "learning rate", "epochs", "p"]]
+    assert list(setting.itertuples(index=False, name=None)) == [
+        (name, lr, epochs, p)
+        for name, lr, epochs in (
+            ("inverted dropout", 0.01, 4), ("the textbook's dropout", 0.01, 4),
+            ("inverted dropout", 0.1, 4), ("inverted dropout", 0.01, 40),
+        )
+        for p in (0.2, 0.0)
+    ]  # fmt: skip
+    means = [estimate.mean for estimate in ends["test accuracy"]]
+    assert means == pytest.approx([0.705, 0.755, 0.505, 0.755, 0.905, 0.805, 0.855, 0.785])
+    assert {estimate.n for estimate in ends["test accuracy"]} == {2}
+
+
+def test_each_kind_is_compared_with_its_own_network_without_dropout(all_kinds):
+    facts = facts_of("1.4.2-b", all_kinds)
+    changes = [facts[f"{name}_test_change"].mean for name in dropout.NAMED]
+    assert changes == pytest.approx([-0.05, -0.25, 0.1, 0.07])
+    assert facts["textbook_train_change"].mean == pytest.approx(-0.35)
+    assert (facts["inverted_lr"], facts["faster_lr"], facts["longer_epochs"]) == (0.01, 0.1, 40)
+    assert facts["faster_reason"] == "smaller: the test improved"
+    words = make.sentences("1.4.2-b", facts)["en measured"]
+    assert "by −25.0 ± 0.0 points with the textbook's (training −35.0 ± 0.0 points" in words
+
+
+def test_one_kind_alone_is_drawn_and_the_others_are_missing():
+    study = make.results("dropout_kinds", INVERTED)
+    with style.house_style():
+        assert len(dropout.draw_dropout(study, str).axes) == 1
+    facts = facts_of("1.4.2-b", study)
+    assert facts["inverted_test_change"].mean == pytest.approx(-0.05)
+    assert (facts["textbook_test"].n, facts["textbook_reason"]) == (0, "missing")
+    assert "by – with the textbook's" in make.sentences("1.4.2-b", facts)["en measured"]
+
+
+def test_doses_are_those_of_their_own_experiment(study):
     assert dropout.DROPOUT.dose(study) == 0.2
-    assert dropout.table_dropout(study)["gap"].iloc[-1].mean == pytest.approx(0.2)
     assert dropout.table_doses(study)["p"].tolist() == [0, 0.1, 0.2]
 
 
@@ -219,11 +296,10 @@ def test_correlations_are_judged_by_seed_over_all_layers(shifts, case):
     make.sentences("1.4.2-e", facts)
 
 
-def test_dropout_is_told_from_its_own_runs(study):
-    for figure_id in ("1.4.2-b", "1.4.2-c"):
-        facts = facts_of(figure_id, study)
-        assert facts["symbol"] == "p"
-        assert "p" in make.sentences(figure_id, facts)["en alt"]
+def test_the_dose_that_is_told_is_that_of_dropout(study):
+    facts = facts_of("1.4.2-c", study)
+    assert facts["symbol"] == "p"
+    assert "p" in make.sentences("1.4.2-c", facts)["en alt"]
     assert facts["strongest"] == "0.2"
 
 
@@ -254,8 +330,9 @@ def test_nothing_but_failed_and_missing_runs_is_no_error(spec):
 
 
 @pytest.mark.parametrize("spec", dropout.FIGURES, ids=lambda spec: spec.id)
-def test_every_word_is_translated(spec, study, voting):
-    results = voting if spec.experiments == ("voting",) else study
+def test_every_word_is_translated(spec, study, voting, all_kinds):
+    named = {"voting": voting, "dropout_kinds": all_kinds}
+    results = named.get(spec.experiments[0], study)
     with style.house_style():
         figure = spec.draw(results, lambda text: "한" * len(text))
     words = [figure.get_supxlabel(), figure.get_supylabel()]

@@ -54,11 +54,20 @@ def test_a_scheme_that_always_diverges_has_no_loss_but_an_accuracy():
     )
 
 
-def rate_run(init, lr, accuracy, *, loss=0.5, seed=0, activation="relu", status="completed"):
-    final = {"test_accuracy": accuracy, "train_loss": loss} if status == "completed" else {}
+def rate_run(
+    init, lr, accuracy, *, loss=0.5, seed=0, activation="relu", status="completed", train=None,
+    valid=None,
+):  # fmt: skip
+    """A run with training accuracy like the test's; ``valid`` gives it validation samples."""
+    final = {"test_accuracy": accuracy, "train_loss": loss}
+    final["train_accuracy"] = accuracy if train is None else train
+    size = 0 if valid is None else 100
+    if size:
+        final["valid_accuracy"] = valid
     return make.record(
-        init=init, lr=lr, activation=activation, seed=seed, status=status, final=final
-    )
+        init=init, lr=lr, activation=activation, seed=seed, status=status,
+        final=final if status == "completed" else {}, valid_size=size,
+    )  # fmt: skip
 
 
 RATES = (
@@ -99,6 +108,52 @@ def test_the_rings_and_crosses_are_at_the_right_rates():
     loss = figure.axes[3]
     rings = [y for line in loss.lines if line.get_markersize() == 12 for y in line.get_ydata()]
     assert rings == [0.25]
+
+
+VALIDATED = (
+    rate_run("he", 0.01, 0.5, valid=0.9, train=0.6),
+    rate_run("he", 0.1, 0.9, valid=0.8, train=1.0),
+    rate_run("he", 1.0, np.nan, valid=0.0, status="diverged"),
+)
+
+
+def best_rates(*runs):
+    table = initial_values.by_rate(make.results("learning_rates", *runs))
+    return table.loc[table["best"], "lr"].tolist()
+
+
+def test_the_best_rate_is_chosen_on_validation_samples_and_never_on_the_test():
+    assert best_rates(*VALIDATED) == [0.01]
+    unvalidated = [rate_run("he", lr, test, train=train) for lr, test, train in (
+        (0.01, 0.5, 0.9), (0.1, 0.9, 0.8),
+    )]  # fmt: skip
+    assert best_rates(*unvalidated) == [0.01]  # by training accuracy
+    # where only some have validation samples, rates chosen by different measures would be compared
+    assert best_rates(*VALIDATED, rate_run("he", 3.0, 0.1, train=0.1)) == [0.1]
+
+
+def test_figure_table_and_sentence_say_what_chose_the_rate():
+    study = make.results("learning_rates", *VALIDATED)
+    figure = initial_values.draw_rates(study, make.translated)
+    assert figure.get_supxlabel().startswith("○  «best learning rate, by validation accuracy»")
+    table = initial_values.table_rates(study)
+    assert [cell.mean for cell in table["validation accuracy"]] == [0.9, 0.8, 0.1]
+    facts = RATES_FIGURE.facts(study)
+    assert (facts["case"], facts["relu_he_rate"], facts["relu_he"].mean) == ("validated", 0.01, 0.5)
+    assert (facts["edges"], facts["schemes"]) == (1, 1)
+    assert "best on validation samples" in make.sentences(RATES_FIGURE, study)["en measured"]
+    trained = make.results("learning_rates", *RATES)
+    figure = initial_values.draw_rates(trained, make.translated)
+    assert figure.get_supxlabel().startswith("○  «best learning rate, by training accuracy»")
+    assert "best training accuracy" in make.sentences(RATES_FIGURE, trained)["en measured"]
+
+
+def test_each_activation_has_the_ticks_of_its_own_rates():
+    runs = [rate_run("he", lr, 0.5, activation="sigmoid") for lr in (0.3, 1, 3, 10, 30)]
+    runs += [rate_run("he", lr, 0.5) for lr in (0.01, 0.1)]
+    figure = initial_values.draw_rates(make.results("learning_rates", *runs), make.translated)
+    ticks = [[tick.get_text() for tick in axes.get_xticklabels()] for axes in figure.axes[2:]]
+    assert ticks == [["0.3", "1", "3", "10", "30"], ["0.01", "0.1"]]
 
 
 def test_the_table_of_rates_marks_the_best_one():
