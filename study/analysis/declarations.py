@@ -152,7 +152,7 @@ class Claim:
 
 
 def selects(claim: Claim, experiment: str, row: Mapping[str, Any]) -> bool:
-    """Whether ``claim`` needs the cell ``row`` (``config.columns``) of ``experiment``."""
+    """Whether ``claim`` needs the cell ``row`` (``cells.columns``) of ``experiment``."""
     config = {**row, RECOMMENDED: is_recommended(row)}
     return any(
         part.experiment == experiment
