@@ -183,12 +183,12 @@ class Claim:
 
 
 def selects(claim: Claim, experiment: str, row: Mapping[str, Any]) -> bool:
-    """Whether ``claim`` needs the cell ``row`` (``config.columns``) of ``experiment``."""
+    """Whether ``claim`` needs the cell ``row`` (``cells.columns``) of ``experiment``."""
     return any(part.experiment == experiment and needs(part, row) for part in claim.parts.values())
 
 
 def needs(part: Part, row: Mapping[str, Any]) -> bool:
-    """Whether ``part`` needs the cell ``row`` (``config.columns``) of its experiment."""
+    """Whether ``part`` needs the cell ``row`` (``cells.columns``) of its experiment."""
     if METRICS[part.metric].whole:
         return True
     config = {**row, RECOMMENDED: is_recommended(row)}

@@ -89,6 +89,8 @@ def columns(config: Mapping[str, Any]) -> dict[str, Any]:
     run = RunConfig.from_dict(config)
     hidden, effective, evaluation = run.hidden, run.effective(), run.evaluation
     std = run.init.get("std")
+    init, init_class = _texts(json.dumps(run.init))
+    activation, activation_class = _texts(json.dumps(run.activation))
     return {
         "data": _data_text(run.data.name, run.data.label, run.data.checksum),
         "data_checksum": run.data.checksum,
@@ -99,11 +101,11 @@ def columns(config: Mapping[str, Any]) -> dict[str, Any]:
         "hidden": _widths_text(hidden),
         "depth": len(hidden),
         "width": hidden[0] if hidden else 0,
-        "init": label(run.init),
-        "init_class": _class_text(run.init),
+        "init": init,
+        "init_class": init_class,
         "init_std": std if is_number(std) else None,
-        "activation": label(run.activation),
-        "activation_class": _class_text(run.activation),
+        "activation": activation,
+        "activation_class": activation_class,
         "batchnorm": run.batchnorm,
         "batchnorm_eps": effective["batchnorm_eps"],
         "batchnorm_momentum": effective["batchnorm_momentum"],
@@ -172,12 +174,17 @@ def label(choice: Mapping[str, Any]) -> str:
     the class nor which parameter its only one is: ``init_class`` and ``activation_class`` do. In
     the place of text that a figure could take for a formula, or a page for markup, is a digest.
     """
-    return _label(json.dumps(choice))
+    return _texts(json.dumps(choice))[0]
 
 
 @functools.lru_cache(maxsize=1024)  # the same few choices stand in thousands of records
-def _label(choice_json: str) -> str:
+def _texts(choice_json: str) -> tuple[str, str]:
+    """The label of a choice, and its class."""
     choice = json.loads(choice_json)
+    return _label_text(choice), _class_text(choice)
+
+
+def _label_text(choice: Mapping[str, Any]) -> str:
     name = str(choice["name"])
     added = "".join(f" {word}" for word in _words(choice))
     if not added or (len(added) <= LONGEST and _SHOWN.fullmatch(added)):

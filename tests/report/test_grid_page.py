@@ -173,7 +173,7 @@ def test_no_label_can_leave_the_data_block(evil):
     assert not re.search(r"[<>&]", content)
     data = json.loads(content)
     assert data["command"] == evil
-    assert data["factors"][0]["levels"][0]["id"] == evil
+    assert data["factors"][0]["levels"][0]["id"] == f"{evil} mode=fan_in scale=2"
 
 
 def test_data_is_the_same_whatever_the_order_of_the_records(results):

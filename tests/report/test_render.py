@@ -336,6 +336,7 @@ def test_settings_tell_what_is_unusual_and_nothing_else(report):
     names = told(runs)
     assert {"width", "depth", "dtype"} <= set(names)
     assert not {"hidden", "valid_size", "init_class", "init_std", "data_checksum"} & set(names)
-    uneven = runs.assign(hidden="100-50", init_class=[f"x.Y{i}()" for i in range(len(runs))])
+    classes = [f"x.Y{i}()" for i in range(len(runs))]
+    uneven = runs.assign(hidden="100-50", init="mine", init_class=classes)
     assert {"hidden", "init_class"} <= set(told(uneven))
     assert not {"width", "depth"} & set(told(uneven))

@@ -23,6 +23,7 @@ from study.analysis.figures import style
 from study.analysis.figures.style import Translate
 from study.analysis.frames import Results, count_diverged
 from study.analysis.intervals import Estimate, t_interval
+from study.records.cells import number_text
 
 EXPERIMENT = "grid"
 METRIC = "test_accuracy"
@@ -103,8 +104,8 @@ def setting(factor: str, level: Any, tr: Translate) -> str:
     """A level with its factor: ``batch norm on``, ``dropout 0.2``; names as they are."""
     if isinstance(level, str):
         return tr(level)
-    value = tr("on" if level else "off") if isinstance(level, bool | np.bool_) else f"{level:g}"
-    return f"{tr(NAMES[factor])} {value}"
+    switch = isinstance(level, bool | np.bool_)
+    return f"{tr(NAMES[factor])} {tr(plain(level)) if switch else plain(level)}"
 
 
 def signed(value: float, decimals: int) -> str:
@@ -123,7 +124,7 @@ def plain(level: Any) -> str:
     """A level as text: the column holds names and numbers of several factors."""
     if isinstance(level, bool | np.bool_):
         return "on" if level else "off"
-    return level if isinstance(level, str) else f"{level:g}"
+    return level if isinstance(level, str) else number_text(level)
 
 
 def named(table: pd.DataFrame) -> pd.DataFrame:
