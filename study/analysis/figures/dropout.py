@@ -139,9 +139,9 @@ APART = ["dropout_scaling", "lr", "num_epochs"]
 NAMED = ("inverted", "textbook", "faster", "longer")
 SCALINGS = {"training": "inverted dropout", "evaluation": "the textbook's dropout"}
 REASONS = {
-    "test_improved": "smaller: the test improved",
-    "training_worse": "smaller: the training got worse",
-    "both": "smaller: the test improved, the training got worse",
+    "test_improved": "smaller, as the test improved",
+    "training_worse": "smaller, as the training got worse",
+    "both": "smaller, as the test improved and the training got worse",
     "smaller": "smaller, for no clear reason",
     "same": "no clear change",
     "wider": "wider",
@@ -207,7 +207,7 @@ def draw_dropout(results: Results, tr: Translate) -> Figure:
         parts.epoch_panel(axes, kind.compared.curves, tr)
         overfitting.draw_compared(axes, kind.compared, tr, spacing=0.105)
         setting = f"{tr('learning rate')} {kind.lr:g}, {kind.epochs:,} {tr('epochs')}"
-        axes.set_title(f"{tr(SCALINGS[kind.scaling])}: {setting}", loc="left", fontsize=10)
+        axes.set_title(f"{tr(SCALINGS[kind.scaling])}: {setting}", loc="left", fontsize=10, pad=10)
     grid[-1, 0].set_xlabel(tr("epoch"))
     figure.supylabel(tr("accuracy"), fontsize=10)
     return figure

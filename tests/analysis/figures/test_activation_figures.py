@@ -183,7 +183,7 @@ def test_how_the_ratio_grows_with_the_width_is_fitted_by_seed():
     assert facts["weights_wide_unit"].mean == pytest.approx(0.005)
     assert (facts["wide_vanished"], facts["weights_wide_vanished"]) == (0, 1)
     sentence = make.sentences(FIGURES["1.2.2-c"], widths(seeds=(0,)))["en measured"]
-    assert "from × 0.1 to × 10 (about 0.01 × width" in sentence
+    assert "from × 0.1 to × 10 (about (0.01) × width" in sentence
     assert FIGURES["1.2.2-c"].facts(widths())["wide_exponent"].n == 2
 
 

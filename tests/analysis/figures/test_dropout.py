@@ -205,7 +205,7 @@ def test_each_kind_is_compared_with_its_own_network_without_dropout(all_kinds):
     assert changes == pytest.approx([-0.05, -0.25, 0.1, 0.07])
     assert facts["textbook_train_change"].mean == pytest.approx(-0.35)
     assert (facts["inverted_lr"], facts["faster_lr"], facts["longer_epochs"]) == (0.01, 0.1, 40)
-    assert facts["faster_reason"] == "smaller: the test improved"
+    assert facts["faster_reason"] == "smaller, as the test improved"
     words = make.sentences("1.4.2-b", facts)["en measured"]
     assert "by −25.0 ± 0.0 points with the textbook's (training −35.0 ± 0.0 points" in words
 
