@@ -191,7 +191,7 @@ def narrowings(draw: st.DrawFn) -> list[str]:
 
 
 @settings(
-    max_examples=60, deadline=None, derandomize=True,
+    max_examples=40, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )  # fmt: skip
 @given(words=narrowings(), world=st.sampled_from(WORLDS))
