@@ -209,7 +209,7 @@ def claim_states(judgements: Iterable[Judgement]) -> dict[str, ClaimState]:
     for judgement in judgements:
         parts = {}
         for name, finding in judgement.findings.items():
-            if finding.part.deciding:
+            if finding.part.deciding and len(finding.pairs):
                 keys = finding.pairs[list(finding.part.paired_by)].itertuples(index=False)
                 effects = finding.pairs["effect"].tolist()
                 names = [" ".join(map(str, key)) for key in keys]

@@ -16,7 +16,7 @@ import numpy as np
 
 from study.analysis.claims import Judgement
 from study.analysis.intervals import Estimate
-from study.analysis.verdicts import INCONCLUSIVE
+from study.analysis.verdicts import INCONCLUSIVE, NOT_JUDGED
 from study.gate.baseline import (
     Baseline,
     ClaimPart,
@@ -561,6 +561,9 @@ class _ClaimStates:
         p_holm = math.nan if index is None else float(judged.p_holm[index])
         if all((item.change == 0).all() for item, _ in parts) and not flipped:
             verdict, why = UNCHANGED, "same numbers"
+        elif now == NOT_JUDGED != before:
+            verdict = FLIPPED if self.complete else WITHIN
+            why = f"{before} → not judged" + ("" if self.complete else ": runs are missing")
         elif flipped and any(item.lost for item, _ in moved):
             verdict = FLIPPED if self.complete else WITHIN
             why = "its runs have no such numbers any more" if self.complete else "runs are missing"
