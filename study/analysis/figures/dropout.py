@@ -134,8 +134,8 @@ def facts_mask(results: Results) -> dict[str, Any]:
 
 
 KINDS = "dropout_kinds"
-# What tells one kind from another, and from its runs without dropout all but the first.
-APART = ["dropout_scaling", "lr", "num_epochs"]
+# What tells one kind from another, with the length of the training; without dropout the last.
+APART = ["dropout_scaling", "lr"]
 NAMED = ("inverted", "textbook", "faster", "longer")
 SCALINGS = {"training": "inverted dropout", "evaluation": "the textbook's dropout"}
 REASONS = {
@@ -160,7 +160,7 @@ class Kind(NamedTuple):
     name: str
     scaling: str
     lr: float
-    epochs: int
+    epochs: float
     compared: overfitting.Compared
 
 
@@ -168,11 +168,14 @@ def kinds(results: Results) -> list[Kind]:
     """The kinds with finished runs: that of the other figures, the textbook's, then the others."""
     remedy = dataclasses.replace(DROPOUT, experiment=KINDS)
     dose = remedy.dose(results)
-    runs, curves = parts.final_runs(results, KINDS), parts.accuracy_curves(results, KINDS)
+    runs, curves = (
+        frame.assign(length=frame["num_epochs"].fillna(frame["num_steps"]).astype(float))
+        for frame in (parts.final_runs(results, KINDS), parts.accuracy_curves(results, KINDS))
+    )
     if dose is None or runs.empty:
         return []
     slow, fast = runs["lr"].min(), runs["lr"].max()
-    short, long = runs["num_epochs"].min(), runs["num_epochs"].max()
+    short, long = runs["length"].min(), runs["length"].max()
     names = {
         ("training", fast, short): "faster",
         ("training", slow, long): "longer",
@@ -182,15 +185,17 @@ def kinds(results: Results) -> list[Kind]:
     }
     found = []
     dropped = overfitting.pick(runs, "dropout", dose)
-    for key in dropped[APART].drop_duplicates().itertuples(index=False, name=None):
+    for key in dropped[[*APART, "length"]].drop_duplicates().itertuples(index=False, name=None):
         sides = []
         for frame in (runs, curves):
-            same = (frame["lr"] == key[1]) & (frame["num_epochs"] == key[2])
+            same = (frame["lr"] == key[1]) & (frame["length"] == key[2])
             scaled = (frame["dropout"] == dose) & (frame["dropout_scaling"] == key[0])
             sides.append((frame[same & scaled], frame[same & (frame["dropout"] == 0)]))
         (own, without), (own_curves, curves_without) = sides
         compared = overfitting.Compared(remedy, dose, own, own_curves, without, curves_without)
-        found.append(Kind(names.get(key, ""), key[0], float(key[1]), int(key[2]), compared))
+        epochs = own["num_epochs"].iloc[0]
+        length = own_curves["epoch"].max() if pd.isna(epochs) else epochs
+        found.append(Kind(names.get(key, ""), key[0], float(key[1]), float(length), compared))
     order = [*NAMED, ""]
     return sorted(found, key=lambda kind: (order.index(kind.name), kind[1:4]))
 
@@ -206,7 +211,7 @@ def draw_dropout(results: Results, tr: Translate) -> Figure:
     for axes, kind in zip(grid[:, 0], found, strict=True):
         parts.epoch_panel(axes, kind.compared.curves, tr)
         overfitting.draw_compared(axes, kind.compared, tr, spacing=0.105)
-        setting = f"{tr('learning rate')} {kind.lr:g}, {kind.epochs:,} {tr('epochs')}"
+        setting = f"{tr('learning rate')} {kind.lr:g}, {kind.epochs:g} {tr('epochs')}"
         axes.set_title(f"{tr(SCALINGS[kind.scaling])}: {setting}", loc="left", fontsize=10, pad=10)
     grid[-1, 0].set_xlabel(tr("epoch"))
     figure.supylabel(tr("accuracy"), fontsize=10)
@@ -519,7 +524,12 @@ def facts_correlations(results: Results) -> dict[str, Any]:
 FIGURES = (
     FigureSpec("1.4.2-a", ("voting",), draw_mask, table_mask, facts_mask),
     FigureSpec(
-        "1.4.2-b", (KINDS,), draw_dropout, table_dropout, facts_dropout, ("dropout", *APART)
+        "1.4.2-b",
+        (KINDS,),
+        draw_dropout,
+        table_dropout,
+        facts_dropout,
+        ("dropout", *APART, "num_epochs", "num_steps"),
     ),
     FigureSpec("1.4.2-c", (EXPERIMENT,), draw_doses, table_doses, facts_doses, ("dropout",)),
     FigureSpec("1.4.2-d", ("voting",), draw_votes, table_votes, facts_votes),

@@ -220,6 +220,19 @@ def test_one_kind_alone_is_drawn_and_the_others_are_missing():
     assert "by – with the textbook's" in make.sentences("1.4.2-b", facts)["en measured"]
 
 
+def test_a_study_counted_in_updates_has_kinds_too():
+    """As `-m num_steps=…`: then no run has a number of epochs."""
+    study = make.results(
+        "dropout_kinds", [*kind(0.7, 0.75, num_epochs=None, num_steps=40), *kind(0.9, 0.8, lr=0.1)]
+    )
+    with style.house_style():
+        figure = dropout.draw_dropout(study, str)
+    assert len(figure.axes) == 2
+    facts = facts_of("1.4.2-b", study)
+    assert facts["faster_test_change"].n + facts["inverted_test_change"].n > 0
+    assert facts["case"] == "measured"
+
+
 def test_doses_are_those_of_their_own_experiment(study):
     assert dropout.DROPOUT.dose(study) == 0.2
     assert dropout.table_doses(study)["p"].tolist() == [0, 0.1, 0.2]
