@@ -118,7 +118,8 @@ class Report:
     def _registration(self, judgement: Judgement) -> Registration:
         if judgement.settings:  # which nobody declared, whatever its digest says
             return Registration(EXPLORATORY)
-        runs = (self.results.records[run] for run in judgement.runs)
+        records = self.results.records
+        runs = (records[address] for address in judgement.runs if address in records)
         return self.registry.of(judgement.claim, (str(r.provenance["started"]) for r in runs))
 
     @cached_property

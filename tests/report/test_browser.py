@@ -21,6 +21,7 @@ from selenium.webdriver.support.ui import Select
 
 from study.analysis.declarations import load_claims
 from study.paths import conf_folder
+from study.report.claim_views import MARKS
 from study.report.sections import SECTIONS
 from study.report.text import load_text
 
@@ -137,12 +138,12 @@ def test_verdicts_come_before_every_figure(page):
 
 def test_every_claim_has_a_verdict_in_words_and_leads_to_its_figure(page, language):
     words = load_text(language).page
-    verdicts = {words[f"verdict_{name}"] for name in ("supported", "refuted", "inconclusive")}
+    verdicts = {words[f"verdict_{name}"] for name in MARKS}
     claims = page.find_elements(By.CSS_SELECTOR, "tbody.claim")
     assert len(claims) >= 20
     for claim in claims:
         mark, word = claim.find_element(By.CSS_SELECTOR, ".verdict .badge").text.split(None, 1)
-        assert mark in "✓✗?"
+        assert mark in MARKS.values()
         assert word in verdicts
         assert claim.find_element(By.CSS_SELECTOR, ".says-it").text
         assert claim.find_element(By.CSS_SELECTOR, ".finding").text
@@ -156,6 +157,33 @@ def test_claims_are_counted_by_verdict(page):
     beyond = page.find_elements(By.CSS_SELECTOR, "#beyond ~ table tbody.claim")
     counts = page.find_elements(By.CSS_SELECTOR, ".tally .count")
     assert sum(int(count.text) for count in counts) == len(rows) - len(beyond)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_the_study_lacks_is_said_on_the_first_screen(page, width):
+    with seen(page, width=width):
+        page.execute_script("scrollTo(0, 0)")
+        banner = page.find_element(By.CSS_SELECTOR, ".banner")
+        assert banner.text
+        assert banner.rect["y"] + banner.rect["height"] < 844
+
+
+def test_every_verdict_has_a_colour_and_a_mark_of_its_own(page):
+    colours = page.execute_script(
+        """
+        const made = arguments[0].map(name => {
+            const badge = document.createElement('span');
+            badge.className = `badge ${name}`;
+            document.querySelector('main').append(badge);
+            const style = getComputedStyle(badge), found = [style.color, style.backgroundColor];
+            badge.remove();
+            return `${found}`;
+        });
+        return made;
+        """,
+        list(MARKS),
+    )
+    assert len(set(colours)) == len(MARKS) == len(set(MARKS.values()))
 
 
 def test_figures_show_the_verdicts_of_their_claims(page):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +12,16 @@ import pytest
 
 from study.analysis.declarations import load_claims
 from study.analysis.frames import Results
+from study.analysis.registry import Entry, Registration, Registry, UsedSeeds
 from study.errors import MergedCellsError, StoreError, StudyError
 from study.paths import conf_folder
 from study.records import compaction
+from study.records.config import columns
+from study.records.plan import pack_rows
 from study.records.store import RunStore
 from study.report.__main__ import main
-from study.report.origin import FAILURES_SHOWN
+from study.report.files import machine_readable
+from study.report.origin import FAILURES_SHOWN, used_seeds
 from study.report.render import (
     export_figure,
     make_report,
@@ -27,7 +32,7 @@ from study.report.render import (
 from study.report.sections import FIGURES as FIGURES_BY_ID
 from study.report.sections import SECTIONS
 from study.report.settings import told
-from study.report.text import load_text
+from study.report.text import languages, load_text
 from study.report.views import Report, describe_settings
 
 pytestmark = pytest.mark.xdist_group("report")
@@ -149,6 +154,135 @@ def test_every_claim_is_on_the_page_with_its_verdict(tiny_study):
     for claim in CLAIMS:
         assert f'id="claim-{claim.id}"' in page
         assert f"claim={claim.id} data=mnist5k study=quick" in page
+
+
+@pytest.fixture
+def decided(report) -> Report:
+    """The report as if every claim had been supported and nothing restricted; without drawings."""
+    judged = [
+        dataclasses.replace(each, verdict="supported", uncorrected="supported", reason=None)
+        for each in report.judgements
+    ]
+    plan = dataclasses.replace(report.results.plan, selection=[])
+    results = Results(plan, report.results.records)
+    return dataclasses.replace(report, judgements=judged, results=results, drawings={})
+
+
+# What only the whole may say.
+WHOLE = {"en": ("every figure", "every claim"), "ko": ("그림을 모두", "주장을 하나하나")}
+
+
+@pytest.mark.parametrize("language", languages())
+def test_the_whole_says_so_and_has_no_banner(decided, language):
+    page = render_page(decided, load_text(language))
+    assert 'class="banner"' not in page
+    assert all(words in page for words in WHOLE[language])
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"selection": ["claim=W2"]},
+        {"experiments": {"weight_decay": []}},
+        {"settings": ["lr=0.1"]},
+        {"left_out": "weight_decay"},
+    ],
+    ids=str,
+)
+def test_a_part_never_says_that_it_is_the_whole(decided, language, changes):
+    plan = decided.results.plan
+    if "experiments" in changes:
+        changes = {"experiments": plan.experiments | changes["experiments"]}
+    if "left_out" in changes:
+        record = decided.results.records[plan.experiments["weight_decay"][0]]
+        changes = {"left_out": {"weight_decay": pack_rows([columns(record.config)])}}
+    results = Results(dataclasses.replace(plan, **changes), decided.results.records)
+    page = render_page(dataclasses.replace(decided, results=results), load_text(language))
+    assert page.index('class="banner"') < page.index('class="subtitle"')
+    assert not any(words in page for words in WHOLE[language])
+
+
+def test_claims_that_are_not_judged_are_not_put_to_the_test(report):
+    page = render_page(report, load_text())
+    total = sum(not claim.beyond for claim in CLAIMS)
+    assert f"Without a verdict here: all of the lecture’s claims ({total})." in page
+    assert "every claim" not in page
+    assert "Seeds: 1; no verdict is given with fewer than 6." in page
+
+
+def test_claims_at_other_settings_and_of_one_s_own_are_counted_apart(decided):
+    first, second, *others = decided.judgements
+    judged = [
+        dataclasses.replace(first, settings=("lr=0.1",)),
+        dataclasses.replace(second, claim=dataclasses.replace(second.claim, chapter="own")),
+        *others,
+    ]
+    declared = [each.claim for each in judged]
+    page = render_page(
+        dataclasses.replace(decided, judgements=judged, declared=declared), load_text()
+    )
+    lecture = sum(not claim.beyond for claim in CLAIMS)
+    assert f"Of the lecture’s {lecture - 1} claims, this study has runs for {lecture - 2};" in page
+    assert "Claims at other settings: 1. The runs support 1." in page
+    assert "Claims of your own: 1. The runs support 1." in page
+    assert page.count("The lecture’s claim at other settings: lr=0.1") >= 1
+
+
+def test_claims_are_listed_where_the_study_has_no_figure_of_theirs(decided):
+    plan = decided.results.plan
+    kept = {name: own for name, own in plan.experiments.items() if name == "dropout"}
+    results = Results(dataclasses.replace(plan, experiments=kept), decided.results.records)
+    page = render_page(dataclasses.replace(decided, results=results), load_text())
+    for claim in CLAIMS:
+        assert f'id="claim-{claim.id}"' in page
+    linked = set(re.findall(r'href="#([^"?]+)', page))
+    assert linked <= set(re.findall(r'\bid="([^"]+)"', page))
+
+
+def test_page_and_json_say_what_was_declared_before_its_runs(report):
+    first, second, *_ = (each.claim for each in report.judgements)
+    day = date(2020, 1, 2)
+    registry = Registry(
+        day,
+        {first.id: Entry(first.digest, day), second.id: Entry("0" * 16, day)},
+        [UsedSeeds(0, 9, {"en": "the first report", "ko": "첫 보고서"})],
+        known=True,
+    )
+    known = dataclasses.replace(report, registry=registry)
+    page = render_page(known, load_text())
+    assert "changed since it was declared on 2020-01-02" in page
+    assert "declared 2020-01-02, before its runs" in page
+    assert "exploratory: declared after looking, or by you" in page
+    assert "The rules were declared on 2020-01-02." in page
+    assert "seeds 0; used before: 0–9: the first report" in page
+    found = json.loads(machine_readable(known)["claims.json"])["claims"]
+    assert [(each["registration"], each["declared"]) for each in found[:3]] == [
+        ("registered", "2020-01-02"), ("changed", "2020-01-02"), ("exploratory", None),
+    ]  # fmt: skip
+
+
+def test_a_claim_at_other_settings_is_not_the_one_declared(decided):
+    first, *others = decided.judgements
+    day = date(2020, 1, 2)
+    registry = Registry(None, {first.claim.id: Entry(first.claim.digest, day)}, known=True)
+    judged = [dataclasses.replace(first, settings=("lr=0.1",)), *others]
+    report = dataclasses.replace(decided, judgements=judged, registry=registry)
+    assert report.registrations[first.claim.id] == Registration("exploratory")
+
+
+def test_seeds_that_no_report_has_used_are_said_to_be_new(report):
+    results = report.results
+    used = [UsedSeeds(100, 109, {"en": "another", "ko": "다른 것"})]
+    note = used_seeds(results, Registry(seeds=used, known=True), load_text())
+    assert note == "seeds 0: no earlier report has used them"
+    assert "not recorded" in used_seeds(results, Registry(), load_text())
+
+
+def test_how_the_error_level_is_spent_is_said(report):
+    plan = dataclasses.replace(report.results.plan, looks=[16, 24, 32])
+    assert "up to these numbers of seeds: 16, 24, 32." in changed(report, plan=plan)
+    assert "up to these numbers" not in changed(report)
 
 
 def test_missing_runs_are_said_and_the_rest_is_drawn(report):
