@@ -25,6 +25,7 @@ def judged(
     claims: Sequence[Claim],
     runner: Runner,
     *,
+    own: int,
     run: bool,
 ) -> list[Judgement]:
     """The verdicts after all looks for which there are runs; ``plan.further`` lists these.
@@ -32,6 +33,7 @@ def judged(
     Args:
         plan: of the study, whose own cells have been run.
         cells: of the study, by address.
+        own: the study's own number of seeds (``study.seeds``).
         run: whether to run what a look needs and the store does not have.
 
     Raises:
@@ -42,7 +44,9 @@ def judged(
         still = [each.claim for each in found if each.verdict == INCONCLUSIVE]
         if not still:
             break
-        wanted = further_cells(plan, cells, still, seeds)
+        wanted = further_cells(plan, cells, still, seeds, own)
+        if not wanted:
+            continue
         new = {cell.address: cell for group in wanted.values() for cell in group}
         stock = runner.look_up(new)
         if stock.reasons and not run:
@@ -61,16 +65,20 @@ def judged(
 
 
 def further_cells(
-    plan: StudyPlan, cells: dict[str, RunConfig], claims: Sequence[Claim], seeds: int
+    plan: StudyPlan, cells: dict[str, RunConfig], claims: Sequence[Claim], seeds: int, own: int
 ) -> dict[str, list[RunConfig]]:
     """By experiment, the runs that ``claims`` need for a look of ``seeds`` seeds and nobody has.
 
-    They are the cells of the study with the seeds that it lacks, for all parts of a claim.
+    They are the cells of the study with the seeds that it lacks, for all parts of a claim. An
+    experiment with a smaller number of seeds than ``own``, which the preset gives it because it is
+    large (``study.grid_seeds``), keeps that.
     """
     found: dict[str, list[RunConfig]] = {}
     for experiment, addresses in plan.experiments.items():
         parts = [part for claim in claims for part in claim.parts.values()]
         parts = [part for part in parts if part.experiment == experiment]
+        if len({cells[address].seed for address in addresses}) < own:
+            continue
         known = {*addresses, *plan.further.get(experiment, ())}
         seedless = {replace(cells[a], seed=0).address: cells[a] for a in addresses if parts}
         for cell in seedless.values():

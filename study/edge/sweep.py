@@ -68,7 +68,8 @@ def sweep(
         console.print(_announcement(plan, stock.reasons))
         _print_some(console, "run again", stock.unreadable)
         runner.run(cells, stock)
-        judgements = judged(plan, cells, claims, runner, run=opening)
+        own = int(config.study.seeds)
+        judgements = judged(plan, cells, claims, runner, own=own, run=opening)
         raise SystemExit(_finish(plan, runner, claims, judgements, names, config))
     except StudyError as error:
         console.print(str(error))

@@ -72,11 +72,11 @@ def width() -> tuple[dict[str, RunConfig], StudyPlan]:
 
 
 def needed(
-    found: tuple[Mapping[str, RunConfig], StudyPlan], seeds: int, **keys: object
+    found: tuple[Mapping[str, RunConfig], StudyPlan], seeds: int, own: int = 6, **keys: object
 ) -> list[tuple[int, str, int]]:
     configs, plan = found
     one = claim({"only": part(experiment="width", **keys)})
-    further = further_cells(plan, dict(configs), [one], seeds)
+    further = further_cells(plan, dict(configs), [one], seeds, own)
     return [(c.hidden[0], c.init["name"], c.seed) for c in further.get("width", [])]
 
 
@@ -89,11 +89,19 @@ def test_a_look_adds_the_seeds_that_are_missing_of_the_cells_that_are_compared(
     configs, plan = width
     kept = replace(plan, further={"width": []})
     one = claim({"only": part(experiment="width", **sides)})  # type: ignore[arg-type]
-    first = further_cells(kept, configs, [one], 8)["width"]
+    first = further_cells(kept, configs, [one], 8, 6)["width"]
     kept.further["width"] = [cell.address for cell in first]
-    second = further_cells(kept, configs, [one], 10)["width"]
+    second = further_cells(kept, configs, [one], 10, 6)["width"]
     assert sorted({cell.seed for cell in second}) == [28, 29]
     assert all(cell.measure == configs[plan.addresses[0]].measure for cell in second)
+
+
+def test_an_experiment_that_the_preset_gives_fewer_seeds_keeps_them(
+    width: tuple[dict[str, RunConfig], StudyPlan],
+) -> None:
+    sides = {"treatment": cells(width=100), "control": cells(width=10), "where": cells(init="he")}
+    assert needed(width, 8, own=7, **sides) == []
+    assert len(needed(width, 8, own=6, **sides)) == 4
 
 
 def test_a_metric_of_the_whole_experiment_needs_all_its_cells(
