@@ -137,7 +137,24 @@ def test_the_command_of_a_record_repeats_it(command: Command) -> None:
 BAD = {
     "unknown key": (["colour=red"], "colour"),
     "unknown choice": (["init=hee"], r"hee[\s\S]*xavier"),
-    "wrong type": (["lr=abc"], r"abc[\s\S]*lr"),
+    "wrong type": (["lr=abc"], "lr: expected a number, got 'abc'"),
+    "wrong list": (["hidden=5"], "hidden: expected a list of integers, got 5"),
+    "half a seed": (["seed=1.5"], r"seed: expected an integer, got 1\.5"),
+    "a number for a switch": (["batchnorm=2"], "batchnorm: expected true or false, got 2"),
+    "a switch for a number": (["lr=true"], "lr: expected a number, got True"),
+    "misspelt": (["lrr=0.5"], "lrr: expected a key of the configuration, .*; did you mean lr\\?"),
+    "misspelt, appended": (["+lrr=0.5"], "lrr: expected a key .*; did you mean lr\\?"),
+    "misspelt, forced": (["++lrr=0.5"], "lrr: expected a key .*; did you mean lr\\?"),
+    "misspelt in a section": (["report.lnag=ko"], r"report\.lnag: .* did you mean report\.lang\?"),
+    "keys of a number": (["+lr.x=1"], r"lr\.x: expected lr alone"),
+    "taken away": (["~lr"], "lr: expected a value, got '~lr'"),
+    "experiment": (["experiment=dropout"], "experiment: expected python -m study -m, .*=dropout'"),
+    "preset": (["study=quick"], "study: expected python -m study -m, .* got 'study=quick'"),
+    "size": (["study.seeds=3"], r"study\.seeds: expected python -m study -m, "),
+    "several values": (["lr=0.1,0.2"], r"lr: expected one value \(several need -m\)"),
+    "no store": (["store="], "store: expected a folder, got ''"),
+    "no reports": (["report.folder="], r"report\.folder: expected a folder, got ''"),
+    "two modes": (["--multirun", "--cfg", "job"], "command line: expected one of these options"),
     "no override": (["xavier"], "xavier"),
     "dropout": (["dropout=1"], r"dropout: expected a number in \[0, 1\), got 1"),
     "decay": (["weight_decay=-1"], "weight_decay: expected a finite number >= 0, got -1"),
@@ -159,6 +176,7 @@ BAD = {
     "language": (["report.lang=xx"], r"report\.lang: expected a language, got 'xx' .*en, ko"),
     "claim": (["claim=W2"], "claim: expected null in a single run; with -m, the name of a claim"),
     "no name": (["init=1"], "init: expected the name of one of the choices, got '1'"),
+    "nearly a choice": (["init=xavir"], "init: .*got 'xavir' .*; did you mean xavier\\?"),
     "a list for a name": (["init=[1,2]"], r"init: expected the name .* got '\[1,2\]'"),
 }  # fmt: skip
 BAD_SWEEP = {
@@ -166,7 +184,7 @@ BAD_SWEEP = {
     "unknown key, two values": (["colour=red,blue"], "colour: expected a key of the configuration"),
     "unknown choice": (["init=hee"], r"hee[\s\S]*xavier"),
     "unknown choice, two values": (["init=hee,he"], r"hee[\s\S]*xavier"),
-    "wrong type, two values": (["lr=abc,0.1"], "lr: expected another type.*'abc'"),
+    "wrong type, two values": (["lr=abc,0.1"], "lr: expected a number, got 'abc'"),
     "dropout": (["dropout=1"], r"experiment width: dropout: expected a number in \[0, 1\), got 1"),
     "too many samples": (["train_size=1001"], r"train_size: .*\[1, 1000\], got 1001"),
     "two lengths": (["num_steps=5", "num_epochs=5"], "num_epochs, num_steps: expected exactly"),
@@ -176,7 +194,12 @@ BAD_SWEEP = {
     "no experiment": (["experiment=[]"], "experiment: expected at least one experiment"),
     "wrong experiment": (["experiment=widht"], r"widht[\s\S]*width"),
     "wrong experiments": (["experiment=widht,width"], r"widht[\s\S]*width"),
-    "nothing left": (["init=he", "init.value=3"], r"init\.value: expected a value that leaves"),
+    "nothing left": (["init=he", "init.value=3"], r"init\.value: expected an option of every init"),
+    "an option of one": (["init=normal,constant", "init.std=0.5"],
+                         r"init\.std: expected .*\(constant has none\), .*choices: normal\)"),
+    "no store": (["store="], "store: expected a folder, got ''"),
+    "misspelt": (["+lrr=0.1,0.2"], "lrr: expected a key .*; did you mean lr\\?"),
+    "misspelt size": (["study.sedes=3"], r"study\.sedes: expected a key .*mean study\.seeds\?"),
     "no data": (["data=idx", "data.root=/nowhere", "data.label=x"], r"data\.root: .*'/nowhere'"),
     "no root": (["data=idx"], r"data\.(root|label): expected a "),
     "no workers": (["workers=0"], "workers: expected a number > 0 or null, got 0"),
@@ -360,6 +383,37 @@ def test_a_claim_of_ones_own_is_a_file(command: Command, tmp_path: Path) -> None
     assert "Wider is better" in page(command).read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("treatment: {width: 100}", "treatment: {activation: rellu}"),
+         r"parts\.test\.treatment\.activation: .*got 'rellu' \(choices: relu\); .* mean relu\?"),
+        (("where: {init: he}", "where: {init: he, lr: 0.2}"),
+         r"parts\.test\.where\.lr: expected what a cell of the experiment width has, got 0\.2"),
+        (("metric: test_accuracy",
+          "metric: {name: layer, column: weight_norm, moment: init, layer: 99}\n    smallest: 1"),
+         r"parts\.test\.metric\.layer: .* at most 2, got 99"),
+        (("experiment: width", "experiment: widht"), r"'widht' .* did you mean width\?"),
+        (("where: {init: he}", "where: {init: he, num_epochs: 30}"), None),  # study=full has it
+    ],
+)  # fmt: skip
+def test_a_claim_about_what_there_is_not_is_refused_before_any_run(
+    command: Command, tmp_path: Path, words: tuple[str, str], message: str | None
+) -> None:
+    claims = tmp_path / "mine" / "claims"
+    claims.mkdir(parents=True)
+    assert words[0] in MINE
+    (claims / "wider.yaml").write_text(MINE.replace(*words), encoding="utf-8")
+    done = command("-m", "--config-dir", str(claims.parent), *SWEEP[1:])
+    if message is None:
+        assert done.returncode == 0, done.stderr
+        return
+    assert done.returncode == 1
+    assert re.search(message, done.stderr), done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(command.folder.iterdir())
+
+
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_hydras_own_launchers_give_the_same_records(
     command: Command, launcher: str, user_conf: str
@@ -440,6 +494,6 @@ def test_help_shows_the_study_and_its_experiments(command: Command) -> None:
     done = command.afresh("--help")
     assert done.returncode == 0
     assert done.stdout.startswith("study is powered by Hydra.")
-    assert "experiment: activations" in done.stdout
+    assert "experiment: activation_widths, activations" in done.stdout
     assert "num_epochs: 20" in done.stdout
     assert list(command.folder.iterdir()) == []
