@@ -15,6 +15,7 @@ from rich.table import Table
 
 from study.edge.arguments import EXPLAINABLE, check_arguments, explained
 from study.edge.schema import check_execution, register, run_config
+from study.endings import quiet_endings
 from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
 from study.records.cells import label
@@ -24,7 +25,6 @@ from study.records.reuse import NEW, inspect, keep_measurements
 from study.records.store import RunStore
 from study.run import check_data, identify, run_safely
 
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 FULL_ERROR = "HYDRA_FULL_ERROR"  # asks Hydra for tracebacks
 
 
@@ -98,7 +98,7 @@ def show(record: RunRecord) -> None:
 
 
 def main() -> Any:
-    """Entry point of the console script and of ``python -m study``."""
+    """What ``study.__main__`` starts, once it has been imported."""
     register()
     if not sys.stdout.isatty():
         os.environ.setdefault("COLUMNS", "100")  # rich would break lines at 80 in a log
@@ -114,10 +114,8 @@ def main() -> Any:
         version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config"
     )(execute)
     try:
-        return command()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(EXIT_INTERRUPTED) from None
+        with quiet_endings():
+            return command()
     except EXPLAINABLE as error:
         if asked:
             raise

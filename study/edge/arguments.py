@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from study.edge.schema import AppConfig, known_keys, typed
+from study.edge.schema import RESOLVERS, AppConfig, known_keys, typed
 from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
 
@@ -142,27 +142,24 @@ def explained(error: Exception) -> str:
 
 def _of_omegaconf(error: OmegaConfBaseException) -> str:
     first = str(error).splitlines()[0]
-    key = str(error.full_key or _place(error) or "configuration")
+    key = str(error.full_key or "configuration")
     grid = GRIDS.match(key)
     place = f"experiment {grid[1]}: {key[grid.end() :]}".rstrip(": ") if grid else key
     missing = re.match(r"Interpolation key '(.+)' not found", first)
     if isinstance(error, InterpolationKeyError) and missing:
-        known = [*known_keys(), *preset_keys()]
-        return str(
-            ConfigError(place, "a key that there is in ${…}", missing[1], _alike(missing[1], known))
-        )
+        name = missing[1]
+        known = _alike(name, [*known_keys(), *preset_keys()])
+        return str(ConfigError(f"${{{name}}}", "a key of the configuration", name, known))
+    resolver = re.match(r"Unsupported interpolation type (.+)", first)
+    if resolver:
+        name = resolver[1]
+        return str(ConfigError(f"${{{name}:…}}", "what can be computed", name, RESOLVERS))
     if re.match(r"Key '.*' (not in|is not in struct)", first):
         if key.startswith("hydra."):
             return str(ConfigError(key, "a key of Hydra's", key))
         known = preset_keys() if key.startswith("study.") else known_keys()
         return str(unknown_key(key, known))
     return f"{place}: {first}"
-
-
-def _place(error: OmegaConfBaseException) -> str:
-    """Where an error is that arose inside a resolver, which does not say so itself."""
-    parent = error.parent_node
-    return "" if parent is None else str(parent._get_full_key(error.key))
 
 
 def _alike(key: str, known: Iterable[str]) -> list[str]:

@@ -19,6 +19,7 @@ from study.paths import templates_folder
 from study.records.config import RunConfig
 from study.records.plan import check_name
 
+RESOLVERS = ("seeds", "logspace")
 RUN_KEYS = tuple(item.name for item in fields(RunConfig))
 
 

@@ -17,13 +17,13 @@ from study.edge.own_claims import added_claims, check_selections
 from study.edge.planning import asked_claims, claim_folders, plan_study
 from study.edge.running import Runner
 from study.edge.schema import check_execution
+from study.endings import EXIT_INTERRUPTED
 from study.errors import ConfigError, StudyError
 from study.records.cells import label
 from study.records.plan import StudyPlan
 from study.records.record import RunSummary
 
 EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 SHOWN = 5  # how many failures are named; the report lists them all
 WORDS = {"no_effect": "no effect that matters", "not_judged": "not judged"}
 

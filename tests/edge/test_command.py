@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from starter import PATIENCE, wait_until
+from starter import PATIENCE, path_with, wait_until
 from starting import Command
 
 from study.data import idx
@@ -154,6 +155,7 @@ BAD = {
     "several values": (["lr=0.1,0.2"], r"lr: expected one value \(several need -m\)"),
     "no store": (["store="], "store: expected a folder, got ''"),
     "no reports": (["report.folder="], r"report\.folder: expected a folder, got ''"),
+    "too wide": (["hidden=[1000000000]"], r"hidden: .* weights \(these take 440 GB\)"),
     "two modes": (["--multirun", "--cfg", "job"], "command line: expected one of these options"),
     "no override": (["xavier"], "xavier"),
     "dropout": (["dropout=1"], r"dropout: expected a number in \[0, 1\), got 1"),
@@ -213,6 +215,18 @@ BAD_SWEEP = {
 }  # fmt: skip
 
 
+# Experiments of somebody's own, and what is wrong with them.
+BAD_EXPERIMENTS = {
+    "fixed: {hidden: [4]\naxes: {seed: [0]}": r"mine\.yaml, line 3: expected YAML, ",
+    'axes: {seed: "${seeds:${study.sedes}}"}': r"\$\{study\.sedes\}: .* mean study\.seeds\?",
+    'axes: {seed: "${seeds:abc}"}': "experiment mine, axis seed: expected a list of .*, got 'abc'",
+    'axes: {lr: "${logspac:1,2,3}"}': r"\$\{logspac:…\}: .*; did you mean logspace\?",
+    "fixed: {hiden: [4]}": "experiment mine: hiden: expected a key .*; did you mean hidden\\?",
+    "axes: {lr: [0.1, x]}": "experiment mine: lr: expected a number, got 'x'",
+    "axes: {batchnorm: [2]}": "experiment mine: batchnorm: expected true or false, got 2",
+}
+
+
 def refused(command: Command, words: list[str], message: str) -> None:
     started = time.monotonic()
     done = command(*words)
@@ -240,6 +254,18 @@ def test_a_study_that_cannot_work_is_refused(command: Command, case: str) -> Non
     first += [] if any(word.startswith("experiment=") for word in words) else ["experiment=width"]
     first += [] if any(word.startswith("data=") for word in words) else ["data=gaussian"]
     refused(command, [*first, *words], message)
+
+
+@pytest.mark.parametrize("text", BAD_EXPERIMENTS)
+def test_an_experiment_that_cannot_work_is_refused(
+    command: Command, tmp_path: Path, text: str
+) -> None:
+    folder = tmp_path / "mine" / "experiment"
+    folder.mkdir(parents=True)
+    text_of_file = f"# @package hydra.sweeper.grids.mine\n{text}\n"
+    (folder / "mine.yaml").write_text(text_of_file, encoding="utf-8")
+    words = ["-m", "--config-dir", str(folder.parent), "experiment=mine", "data=gaussian"]
+    refused(command, words, BAD_EXPERIMENTS[text])
 
 
 @pytest.mark.parametrize("words", [TINY, SWEEP], ids=["run", "sweep"])
@@ -485,6 +511,36 @@ def test_no_orphans_when_the_parent_is_killed(command: Command, how: signal.Sign
     process.communicate(timeout=PATIENCE)
     assert process.returncode == -how
     assert wait_until(lambda: not command.alive()), "orphans"
+
+
+@on_unix
+@pytest.mark.parametrize("module", ["study", "study.check", "study.report"])
+def test_control_c_during_the_imports_leaves_no_traceback(module: str, tmp_path: Path) -> None:
+    (tmp_path / "rich.py").write_text(  # which all of them import, late
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.raise_signal(signal.SIGINT)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        env=os.environ | {"PYTHONPATH": path_with(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 130, done.stderr
+    assert done.stderr == "interrupted\n"
+
+
+@on_unix
+@pytest.mark.parametrize("words", [("study", "--help"), ("study.check", "--help")])
+def test_nobody_who_reads_on_is_no_error(words: tuple[str, ...]) -> None:
+    """As in ``python -m study --help | head -3``."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-m", *words], stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert done.returncode in (0, 141)  # argparse takes no notice
+    assert done.stderr == b""
 
 
 # -- help
