@@ -10,7 +10,10 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 def main() -> None:
     """Run the command line."""
-    from study.edge.app import main as app
+    from study.endings import expect_interrupt
+
+    expect_interrupt()
+    from study.edge.app import main as app  # takes a second
 
     app()
 

@@ -3,6 +3,11 @@
 Exit codes: 0 pass, 1 regression, 2 runs failed, 3 nothing comparable, 4 wrong usage.
 """
 
+if __name__ == "__main__":  # before the imports: they take a second, and Ctrl-C may come at once
+    from study.endings import expect_interrupt
+
+    expect_interrupt()
+
 import argparse
 import json
 import os
@@ -18,6 +23,7 @@ from typing import NoReturn
 from rich.console import Console
 
 from study.edge.gate import gate_cells, read_records, run_gate
+from study.endings import quiet_endings
 from study.errors import StudyError
 from study.gate.baseline import (
     Baseline,
@@ -48,7 +54,7 @@ from study.records.record import RunRecord
 __all__ = ["Baseline", "CheckResult", "Rules", "check", "load_rules", "main", "read_baseline"]
 
 BASELINE = Path("baselines/gate.json")
-EXIT_USAGE, EXIT_INTERRUPTED = 4, 130
+EXIT_USAGE = 4
 
 
 class _Parser(argparse.ArgumentParser):
@@ -66,9 +72,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StudyError as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -219,4 +222,5 @@ def _update(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with quiet_endings():
+        sys.exit(main())

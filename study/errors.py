@@ -4,6 +4,7 @@ They are raised before any work starts and shown without a traceback; everything
 wrong is a bug and keeps its traceback.
 """
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 
@@ -18,7 +19,8 @@ class ConfigError(StudyError, ValueError):
         key: the configuration key as typed on the command line, e.g. ``dropout``.
         expected: what would have been valid, e.g. ``a number in [0, 1)``.
         received: the value that came.
-        choices: the valid choices, where there is a finite list of them.
+        choices: the valid choices, where there is a finite list of them; one that is nearly what
+            came is named.
     """
 
     def __init__(
@@ -28,6 +30,8 @@ class ConfigError(StudyError, ValueError):
         if choices is not None:
             choices = list(choices)
             message += f" (choices: {', '.join(str(choice) for choice in choices)})"
+            near = _nearest(str(received), [str(choice) for choice in choices])
+            message += f"; did you mean {near}?" if near else ""
         super().__init__(message)
         self.key = key
         self._arguments = (key, expected, received, choices)
@@ -35,6 +39,13 @@ class ConfigError(StudyError, ValueError):
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         """Pickle the arguments, not the message: errors come back from worker processes."""
         return type(self), self._arguments
+
+
+def _nearest(received: str, choices: Sequence[str]) -> str | None:
+    """The choice that ``received`` is nearly; of dotted keys only the last words are compared."""
+    by_word = {choice.rpartition(".")[2].lower(): choice for choice in reversed(choices)}
+    near = difflib.get_close_matches(received.rpartition(".")[2].strip("'").lower(), by_word, n=1)
+    return by_word[near[0]] if near else None
 
 
 class DataError(StudyError):

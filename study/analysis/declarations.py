@@ -191,20 +191,23 @@ def needs(part: Part, row: Mapping[str, Any]) -> bool:
     """Whether ``part`` needs the cell ``row`` (``cells.columns``) of its experiment."""
     if METRICS[part.metric].whole:
         return True
+    return within(part.where, row) and any(within(side, row) for side in part.sides.values())
+
+
+def within(selection: Selection, row: Mapping[str, Any]) -> bool:
+    """Whether ``selection`` has the cell ``row`` (``cells.columns``)."""
     config = {**row, RECOMMENDED: is_recommended(row)}
-    return _within(part.where, config) and any(
-        _within(side, config) for side in part.sides.values()
-    )
-
-
-def _within(selection: Selection, row: Mapping[str, Any]) -> bool:
     return any(
-        all(any(_same(row[column], value) for value in values) for column, values in cell.items())
+        all(
+            any(has_value(config[column], value) for value in values)
+            for column, values in cell.items()
+        )
         for cell in selection
     )
 
 
-def _same(own: Any, value: Any) -> bool:
+def has_value(own: Any, value: Any) -> bool:
+    """Whether a cell whose column is ``own`` has the ``value`` of a selection."""
     absent = own is None or own is pd.NA or own != own  # NaN does not equal itself
     if value is None or absent:
         return value is None and absent

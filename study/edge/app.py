@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import hydra
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
@@ -14,8 +13,9 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from study.edge.grids import GROUPS
+from study.edge.arguments import EXPLAINABLE, check_arguments, explained
 from study.edge.schema import check_execution, register, run_config
+from study.endings import quiet_endings
 from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
 from study.records.cells import label
@@ -25,7 +25,7 @@ from study.records.reuse import NEW, inspect, keep_measurements
 from study.records.store import RunStore
 from study.run import check_data, identify, run_safely
 
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+FULL_ERROR = "HYDRA_FULL_ERROR"  # asks Hydra for tracebacks
 
 
 def execute(config: DictConfig) -> str | None:
@@ -98,40 +98,29 @@ def show(record: RunRecord) -> None:
 
 
 def main() -> Any:
-    """Entry point of the console script and of ``python -m study``."""
+    """What ``study.__main__`` starts, once it has been imported."""
     register()
     if not sys.stdout.isatty():
         os.environ.setdefault("COLUMNS", "100")  # rich would break lines at 80 in a log
-    _check_names(sys.argv[1:])
+    asked = os.environ.get(FULL_ERROR) == "1"
+    try:
+        check_arguments(sys.argv[1:])
+    except StudyError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
     sys.argv += _without_experiments(sys.argv[1:])
+    os.environ[FULL_ERROR] = "1"  # Hydra lets its errors out, instead of printing them
     command = hydra.main(
         version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config"
     )(execute)
     try:
-        return command()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(EXIT_INTERRUPTED) from None
-
-
-def _check_names(arguments: Sequence[str]) -> None:
-    """Refuse ``init=1`` and ``experiment=[1]``, which end in a traceback of Hydra's."""
-    for word in arguments:
-        key, _, value = word.partition("=")
-        read = _read(value)
-        names = read if key == "experiment" and isinstance(read, list) else [read]
-        known = key in (*GROUPS, "study", "experiment")
-        if known and not all(isinstance(name, str | None) for name in names):
-            error = ConfigError(key, "the name of one of the choices", value)
-            print(error, file=sys.stderr)
-            raise SystemExit(1)
-
-
-def _read(text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
+        with quiet_endings():
+            return command()
+    except EXPLAINABLE as error:
+        if asked:
+            raise
+        print(explained(error), file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def _without_experiments(arguments: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from study.analysis.declarations import Claim
 from study.edge.planning import plan_study
 from study.edge.pool import run_cells
 from study.edge.progress import StoreProgress
-from study.edge.running import check_all_data
+from study.edge.running import check_all_data, cost
 from study.edge.schema import register
 from study.errors import StudyError
 from study.gate.rules import EXPERIMENT
@@ -65,7 +65,7 @@ def run_gate(
     check_all_data(cells.values())
     # the slow ones first; a run on full batches takes three times as long as any other
     order = sorted(cells, key=lambda address: cells[address].batch_size != "full")
-    with StoreProgress(store, order, console):
+    with StoreProgress(store, {a: cost(cells[a]) for a in order}, console):
         problems = run_cells(
             [cells[address] for address in order], store, workers=workers, timeout=TIMEOUT
         )

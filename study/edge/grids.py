@@ -10,10 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from study.edge.schema import RUN_KEYS
+from study.edge.schema import RUN_KEYS, typed
 from study.errors import ConfigError
 from study.records.config import RunConfig
 
@@ -203,7 +200,6 @@ class Composer:
         self._base = {key: base[key] for key in RUN_KEYS}
         self._load_options = load_options
         self._options: dict[Option, dict[str, Any]] = {}
-        self._schema = OmegaConf.structured(RunConfig)
         self._typed: dict[tuple[str, str], Any] = {}
 
     def load(self, cells: Iterable[Cell]) -> None:
@@ -268,14 +264,7 @@ class Composer:
             return value
         cache_key = (key, repr(value))
         if cache_key not in self._typed:
-            try:
-                OmegaConf.update(self._schema, key, value)
-                found = OmegaConf.select(self._schema, key)
-            except OmegaConfBaseException as error:
-                expected = str(error).splitlines()[0]
-                raise ConfigError(key, f"another type or key ({expected})", value) from None
-            is_list = OmegaConf.is_config(found)
-            self._typed[cache_key] = OmegaConf.to_container(found) if is_list else found
+            self._typed[cache_key] = typed(key, value)
         return self._typed[cache_key]
 
     def _option(self, group: str, name: str) -> dict[str, Any]:

@@ -16,7 +16,17 @@ from omegaconf import DictConfig, OmegaConf
 
 from study import data
 from study.analysis.declarations import OPEN, Claim, selects
-from study.edge.grids import Composer, Grid, Narrowed, Option, asked_of_all, expand, narrow
+from study.edge.grids import (
+    ABSENT,
+    GROUPS,
+    Composer,
+    Grid,
+    Narrowed,
+    Option,
+    asked_of_all,
+    expand,
+    narrow,
+)
 from study.edge.schema import RUN_KEYS, AppConfig, check_preset, plain
 from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
@@ -90,6 +100,7 @@ def plan_study(
 
     composer = Composer(base, load_options)
     asked = _asked(parsed, composer)
+    _check_options(asked, composer, config_loader)
     names = [name for name in asked.lists.get("claim", []) if name != OPEN]
     chosen_claims = _chosen(claims, names)
     experiments = asked.lists.get("experiment", [])
@@ -174,6 +185,24 @@ def _asked(parsed: Sequence[Override], composer: Composer) -> _Asked:
         if words and (narrows or key in LISTS or key.startswith("study.")):
             asked.selection.append(words)
     return asked
+
+
+def _check_options(asked: _Asked, composer: Composer, config_loader: Any) -> None:
+    """Raise ConfigError for ``init.std`` beside a choice of ``init`` that has no std.
+
+    It would leave out that choice without a word.
+    """
+    for key in asked.wanted:
+        group, _, option = key.partition(".")
+        chosen = asked.wanted.get(group, []) if option and group in GROUPS else []
+        composer.load({group: name} for name in chosen)
+        without = [name for name in chosen if composer.value({group: name}, key) is ABSENT]
+        if without:
+            options = [{group: name} for name in config_loader.get_group_options(group)]
+            composer.load(options)
+            having = [cell[group] for cell in options if composer.value(cell, key) is not ABSENT]
+            expected = f"an option of every {group} asked for ({', '.join(without)} has none)"
+            raise ConfigError(key, expected, asked.words[key], having)
 
 
 def _narrows(override: Override) -> bool:

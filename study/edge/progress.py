@@ -4,7 +4,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
 from rich.console import Console
@@ -14,7 +14,6 @@ from rich.progress import (
     Progress,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 from study.records.store import RunStore, changed_at
@@ -23,36 +22,51 @@ STATUS = re.compile(r'"status": "(\w+)"')
 POLL_SECONDS = 0.3
 # In a log: a line at most this often.
 LINE_SECONDS = 30.0
+# Share of the whole work that has to be done before it says how long the rest will take.
+ENOUGH = 0.05
 
 
 class StoreProgress:
-    """Watches the store for the records of ``addresses`` and shows how many there are.
+    """Watches the store for records and shows how many there are.
 
     A bar on a terminal, a plain line now and then elsewhere. Use as a context manager around
-    the launch.
+    the launch. The time left is that of the work left, not of the runs: the longest start first.
+
+    Args:
+        costs: the expected work of each run, in any unit, by address.
+        clock: seconds, from any moment on.
     """
 
-    def __init__(self, store: RunStore, addresses: Sequence[str], console: Console) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        costs: Mapping[str, float],
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._console = console
-        self._paths = [store.path(address) for address in addresses]
+        self._clock = clock
+        self._costs = {store.path(address): cost for address, cost in costs.items()}
+        self._paths = list(self._costs)
         self._before = {path: changed_at(path) for path in self._paths}
         self._waiting = set(self._paths)
         self.counts: Counter[str] = Counter()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._started = self._last_line = time.monotonic()
+        self._done = 0.0  # work
+        self._all = sum(self._costs.values())
+        self._started = self._last_line = clock()
         self._bar = Progress(
             TextColumn("runs"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("{task.fields[outcome]}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("runs", total=len(self._paths), outcome="")
+        self._task = self._bar.add_task("runs", total=len(self._paths), outcome="", left="")
 
     def __enter__(self) -> "StoreProgress":
         self._bar.start()
@@ -73,9 +87,9 @@ class StoreProgress:
     def _watch(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
             self._poll()
-            due = time.monotonic() - self._last_line > LINE_SECONDS
+            due = self._clock() - self._last_line > LINE_SECONDS
             if due and not self._console.is_terminal:
-                self._last_line = time.monotonic()
+                self._last_line = self._clock()
                 self._console.print(self._line(), highlight=False)
 
     def _poll(self) -> None:
@@ -87,14 +101,38 @@ class StoreProgress:
             except OSError:
                 continue
             self._waiting.discard(path)
-            self.counts[status[1] if status else "damaged"] += 1
-        self._bar.update(self._task, completed=sum(self.counts.values()), outcome=self._outcome())
+            kind = status[1] if status else "damaged"
+            self.counts[kind] += 1
+            if kind in ("completed", "diverged"):
+                self._done += self._costs[path]
+            else:  # it took as long as it took, which says nothing of the others
+                self._all -= self._costs[path]
+        self._bar.update(
+            self._task,
+            completed=sum(self.counts.values()),
+            outcome=self._outcome(),
+            left=self._left(),
+        )
 
     def _outcome(self) -> str:
         return f"{self.counts['diverged']} diverged, {self.counts['failed']} failed"
 
     def _line(self) -> str:
         done, total = sum(self.counts.values()), len(self._paths)
-        elapsed = time.monotonic() - self._started
-        left = f", about {elapsed / done * (total - done):.0f} s left" if done else ""
-        return f"{done:,} of {total:,} runs, {self._outcome()}, {elapsed:.0f} s{left}"
+        elapsed = self._clock() - self._started
+        said = (f"{done:,} of {total:,} runs", self._outcome(), f"{elapsed:.0f} s", self._left())
+        return ", ".join(filter(None, said))
+
+    def _left(self) -> str:
+        seconds = self.seconds_left()
+        return "" if seconds is None else f"about {seconds:.0f} s left"
+
+    def seconds_left(self) -> float | None:
+        """How long the rest will take, judged by the work that is done; None if that is little.
+
+        Runs that have begun count as not done.
+        """
+        if not self._done or self._done < ENOUGH * self._all:
+            return None
+        elapsed = self._clock() - self._started
+        return elapsed * (self._all - self._done) / self._done

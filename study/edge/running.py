@@ -81,12 +81,13 @@ class Runner:
             StudyError: a newer version has written into the store meanwhile.
             KeyboardInterrupt: ``stored`` says how many there are.
         """
-        pending = sorted(stock.reasons, key=lambda address: _cost(cells[address]), reverse=True)
+        pending = sorted(stock.reasons, key=lambda address: cost(cells[address]), reverse=True)
         self.wanted += len(cells)
         self.stored += len(cells) - len(pending)
         self.runs |= stock.runs
         if pending:
-            progress = StoreProgress(self.store, pending, self.console)
+            costs = {address: cost(cells[address]) for address in pending}
+            progress = StoreProgress(self.store, costs, self.console)
             try:
                 with progress:
                     waiting = [cells[address] for address in pending]
@@ -148,7 +149,7 @@ def check_all_data(cells: Iterable[RunConfig]) -> None:
             check_data(cell)
 
 
-def _cost(config: RunConfig) -> float:
+def cost(config: RunConfig) -> float:
     """Rough work of a run; the longest start first, so that no worker is left with one."""
     widths = [784, *config.hidden, 10]
     products = sum(a * b for a, b in itertools.pairwise(widths))

@@ -1,9 +1,12 @@
 """The typed schema of the whole configuration, registered with Hydra as ``schema``."""
 
+import functools
 import itertools
 import math
+import types
+import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ from study.paths import templates_folder
 from study.records.config import RunConfig
 from study.records.plan import check_name
 
+RESOLVERS = ("seeds", "logspace")
 RUN_KEYS = tuple(item.name for item in fields(RunConfig))
 
 
@@ -89,6 +93,74 @@ def _seeds(number: Any, *, _root_: DictConfig) -> Any:
     return list(range(first, first + number))
 
 
+# What values of these types are called in an error.
+_NAMES: dict[Any, str] = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "text",
+    type(None): "null",
+    list[int]: "a list of integers",
+    list[str]: "a list of names",
+}
+
+
+@functools.cache
+def key_types() -> dict[str, Any]:
+    """The type of each key, ``report.lang`` among them; options of choices have none."""
+    found: dict[str, Any] = {}
+    for key, kind in typing.get_type_hints(AppConfig).items():
+        found[key] = kind
+        if is_dataclass(kind):
+            hints = typing.get_type_hints(kind)
+            found |= {f"{key}.{option}": hint for option, hint in hints.items()}
+    return found
+
+
+def known_keys() -> list[str]:
+    """Every key of the configuration that is typed, those of sections dotted."""
+    return list(key_types())
+
+
+def typed(key: str, value: Any) -> Any:
+    """``value`` as the schema wants ``key``, e.g. 0 as 0.0.
+
+    Raises:
+        ConfigError: the key is unknown or the value of another type.
+    """
+    kinds = key_types()
+    if key not in kinds:
+        section = key.rpartition(".")[0]
+        known = sorted(each for each in kinds if each.rpartition(".")[0] == section)
+        raise ConfigError(key, "a key of the configuration", key, known or sorted(kinds))
+    kind = kinds[key]
+    union = typing.get_origin(kind) in (types.UnionType, typing.Union)
+    members = typing.get_args(kind) if union else (kind,)
+    expected = " or ".join(_NAMES.get(each, "a section of keys and values") for each in members)
+    refers = isinstance(value, str) and "${" in value
+    # OmegaConf takes 2 for true, and true for 1
+    if (
+        not refers
+        and (bool in members) != isinstance(value, bool)
+        and (isinstance(value, bool) or value is not None)
+    ):
+        raise ConfigError(key, expected, value)
+    schema = _schema()
+    try:
+        OmegaConf.update(schema, key, value)
+        if refers:
+            return value
+        found = OmegaConf.select(schema, key)
+    except OmegaConfBaseException:
+        raise ConfigError(key, expected, value) from None
+    return OmegaConf.to_container(found) if OmegaConf.is_config(found) else found
+
+
+@functools.cache
+def _schema() -> Any:
+    return OmegaConf.structured(AppConfig)
+
+
 def plain(config: Any, key: str, *, resolve: bool = True) -> Any:
     """What ``key`` is in ``config``, in plain containers.
 
@@ -138,6 +210,10 @@ def _integer(value: object, least: int) -> bool:
 
 def check_execution(config: DictConfig) -> None:
     """Raise ConfigError if what concerns only the execution cannot be used."""
+    for key in ("store", "report.folder"):
+        folder = OmegaConf.select(config, key)
+        if not str(folder).strip():
+            raise ConfigError(key, "a folder", folder)
     for key in ("workers", "timeout", "cells_per_job"):
         value = config[key]
         if value is not None and not 0 < value < math.inf:

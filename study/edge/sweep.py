@@ -13,16 +13,17 @@ from study.analysis.claims import Judgement
 from study.analysis.declarations import Claim, load_claims
 from study.analysis.verdicts import VERDICTS
 from study.edge.looks import judged
+from study.edge.own_claims import added_claims, check_selections
 from study.edge.planning import asked_claims, claim_folders, plan_study
 from study.edge.running import Runner
 from study.edge.schema import check_execution
+from study.endings import EXIT_INTERRUPTED
 from study.errors import ConfigError, StudyError
 from study.records.cells import label
 from study.records.plan import StudyPlan
 from study.records.record import RunSummary
 
 EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 SHOWN = 5  # how many failures are named; the report lists them all
 WORDS = {"no_effect": "no effect that matters", "not_judged": "not judged"}
 
@@ -55,9 +56,13 @@ def sweep(
     runner = Runner(config, launcher, console)
     try:
         check_execution(config)
-        claims = load_claims(claim_folders(config))
+        folders = claim_folders(config)
+        experiments = config_loader.get_group_options("experiment")
+        claims = load_claims(folders, experiments=experiments)
         names, opening = asked_claims(arguments, config_loader)
         cells, plan = plan_study(config, arguments, grids, config_loader, claims)
+        added = added_claims(claims, folders)
+        check_selections(added, plan, cells, config, arguments, config_loader)
         if opening and not plan.looks:
             expected = f"further looks for claim=open (as in {_presets(config_loader)})"
             raise ConfigError("study.looks", expected, plan.looks)

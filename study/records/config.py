@@ -7,6 +7,7 @@ here knows Hydra.
 import hashlib
 import importlib
 import inspect
+import itertools
 import json
 import math
 import re
@@ -24,6 +25,10 @@ SPACINGS = ("linear", "log")
 SUBSETS = ("random", "first")
 SCALINGS = ("training", "evaluation")
 FULL_BATCH = "full"
+# Features of the data sets that are known in advance.
+_INPUTS = {"gaussian": 100, "mnist": 784, "mnist5k": 784}
+# Weights of one network; with their gradients and what a step needs, 10⁹ fill 12 GB and more.
+MOST_WEIGHTS = 10**9
 # Keys that came later, at the value that every run had before there was a choice: there they are
 # left out of the address, so that a run that is stored keeps the one it has.
 _BEFORE: dict[str, Any] = {
@@ -229,9 +234,17 @@ class RunConfig:
         limits = np.finfo(self.dtype)
         if not float(limits.tiny) <= self.batchnorm_eps <= float(limits.max):
             raise ConfigError("batchnorm_eps", f"a number in {self.dtype}", self.batchnorm_eps)
+        self._validate_size()
         self._validate_batches()
         if "voting" in self.measure and not self.dropout:
             raise ConfigError("measure", "no 'voting' where dropout = 0", list(self.measure))
+
+    def _validate_size(self) -> None:
+        widths = [_INPUTS.get(self.data.name, 1), *self.hidden, 10]
+        weights = sum(a * b for a, b in itertools.pairwise(widths))
+        size = weights * np.dtype(self.dtype).itemsize / 1e9
+        expected = f"at most {MOST_WEIGHTS:,} weights (these take {size:,.0f} GB)"
+        _check("hidden", expected, self.hidden, weights <= MOST_WEIGHTS)
 
     def _validate_batches(self) -> None:
         size, batch = self.train_size, self.batch_size

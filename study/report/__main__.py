@@ -4,6 +4,11 @@ The exit code is 0 only if the report was written and no record of the study is 
 ones are named and left out of it.
 """
 
+if __name__ == "__main__":  # before the imports: they take a second, and Ctrl-C may come at once
+    from study.endings import expect_interrupt
+
+    expect_interrupt()
+
 import argparse
 import sys
 from pathlib import Path
@@ -12,6 +17,7 @@ from rich.console import Console
 
 from study.analysis.declarations import load_claims
 from study.analysis.frames import Results
+from study.endings import quiet_endings
 from study.errors import StudyError
 from study.paths import conf_folder
 from study.records.compaction import COMPACTING, compact
@@ -66,4 +72,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with quiet_endings():
+        sys.exit(main())

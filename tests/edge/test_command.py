@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from starter import PATIENCE, wait_until
+from starter import PATIENCE, path_with, wait_until
 from starting import Command
 
 from study.data import idx
@@ -137,7 +138,25 @@ def test_the_command_of_a_record_repeats_it(command: Command) -> None:
 BAD = {
     "unknown key": (["colour=red"], "colour"),
     "unknown choice": (["init=hee"], r"hee[\s\S]*xavier"),
-    "wrong type": (["lr=abc"], r"abc[\s\S]*lr"),
+    "wrong type": (["lr=abc"], "lr: expected a number, got 'abc'"),
+    "wrong list": (["hidden=5"], "hidden: expected a list of integers, got 5"),
+    "half a seed": (["seed=1.5"], r"seed: expected an integer, got 1\.5"),
+    "a number for a switch": (["batchnorm=2"], "batchnorm: expected true or false, got 2"),
+    "a switch for a number": (["lr=true"], "lr: expected a number, got True"),
+    "misspelt": (["lrr=0.5"], "lrr: expected a key of the configuration, .*; did you mean lr\\?"),
+    "misspelt, appended": (["+lrr=0.5"], "lrr: expected a key .*; did you mean lr\\?"),
+    "misspelt, forced": (["++lrr=0.5"], "lrr: expected a key .*; did you mean lr\\?"),
+    "misspelt in a section": (["report.lnag=ko"], r"report\.lnag: .* did you mean report\.lang\?"),
+    "keys of a number": (["+lr.x=1"], r"lr\.x: expected lr alone"),
+    "taken away": (["~lr"], "lr: expected a value, got '~lr'"),
+    "experiment": (["experiment=dropout"], "experiment: expected python -m study -m, .*=dropout'"),
+    "preset": (["study=quick"], "study: expected python -m study -m, .* got 'study=quick'"),
+    "size": (["study.seeds=3"], r"study\.seeds: expected python -m study -m, "),
+    "several values": (["lr=0.1,0.2"], r"lr: expected one value \(several need -m\)"),
+    "no store": (["store="], "store: expected a folder, got ''"),
+    "no reports": (["report.folder="], r"report\.folder: expected a folder, got ''"),
+    "too wide": (["hidden=[1000000000]"], r"hidden: .* weights \(these take 440 GB\)"),
+    "two modes": (["--multirun", "--cfg", "job"], "command line: expected one of these options"),
     "no override": (["xavier"], "xavier"),
     "dropout": (["dropout=1"], r"dropout: expected a number in \[0, 1\), got 1"),
     "decay": (["weight_decay=-1"], "weight_decay: expected a finite number >= 0, got -1"),
@@ -159,6 +178,7 @@ BAD = {
     "language": (["report.lang=xx"], r"report\.lang: expected a language, got 'xx' .*en, ko"),
     "claim": (["claim=W2"], "claim: expected null in a single run; with -m, the name of a claim"),
     "no name": (["init=1"], "init: expected the name of one of the choices, got '1'"),
+    "nearly a choice": (["init=xavir"], "init: .*got 'xavir' .*; did you mean xavier\\?"),
     "a list for a name": (["init=[1,2]"], r"init: expected the name .* got '\[1,2\]'"),
 }  # fmt: skip
 BAD_SWEEP = {
@@ -166,7 +186,7 @@ BAD_SWEEP = {
     "unknown key, two values": (["colour=red,blue"], "colour: expected a key of the configuration"),
     "unknown choice": (["init=hee"], r"hee[\s\S]*xavier"),
     "unknown choice, two values": (["init=hee,he"], r"hee[\s\S]*xavier"),
-    "wrong type, two values": (["lr=abc,0.1"], "lr: expected another type.*'abc'"),
+    "wrong type, two values": (["lr=abc,0.1"], "lr: expected a number, got 'abc'"),
     "dropout": (["dropout=1"], r"experiment width: dropout: expected a number in \[0, 1\), got 1"),
     "too many samples": (["train_size=1001"], r"train_size: .*\[1, 1000\], got 1001"),
     "two lengths": (["num_steps=5", "num_epochs=5"], "num_epochs, num_steps: expected exactly"),
@@ -176,7 +196,12 @@ BAD_SWEEP = {
     "no experiment": (["experiment=[]"], "experiment: expected at least one experiment"),
     "wrong experiment": (["experiment=widht"], r"widht[\s\S]*width"),
     "wrong experiments": (["experiment=widht,width"], r"widht[\s\S]*width"),
-    "nothing left": (["init=he", "init.value=3"], r"init\.value: expected a value that leaves"),
+    "nothing left": (["init=he", "init.value=3"], r"init\.value: expected an option of every init"),
+    "an option of one": (["init=normal,constant", "init.std=0.5"],
+                         r"init\.std: expected .*\(constant has none\), .*choices: normal\)"),
+    "no store": (["store="], "store: expected a folder, got ''"),
+    "misspelt": (["+lrr=0.1,0.2"], "lrr: expected a key .*; did you mean lr\\?"),
+    "misspelt size": (["study.sedes=3"], r"study\.sedes: expected a key .*mean study\.seeds\?"),
     "no data": (["data=idx", "data.root=/nowhere", "data.label=x"], r"data\.root: .*'/nowhere'"),
     "no root": (["data=idx"], r"data\.(root|label): expected a "),
     "no workers": (["workers=0"], "workers: expected a number > 0 or null, got 0"),
@@ -188,6 +213,18 @@ BAD_SWEEP = {
     "wrong claims": (["claim=W2,W9"], "claim: expected one of the choices, got 'W9' .*W1, W2"),
     "claim without cells": (["claim=W2"], "claim: expected a claim about cells of the study"),
 }  # fmt: skip
+
+
+# Experiments of somebody's own, and what is wrong with them.
+BAD_EXPERIMENTS = {
+    "fixed: {hidden: [4]\naxes: {seed: [0]}": r"mine\.yaml, line 3: expected YAML, ",
+    'axes: {seed: "${seeds:${study.sedes}}"}': r"\$\{study\.sedes\}: .* mean study\.seeds\?",
+    'axes: {seed: "${seeds:abc}"}': "experiment mine, axis seed: expected a list of .*, got 'abc'",
+    'axes: {lr: "${logspac:1,2,3}"}': r"\$\{logspac:…\}: .*; did you mean logspace\?",
+    "fixed: {hiden: [4]}": "experiment mine: hiden: expected a key .*; did you mean hidden\\?",
+    "axes: {lr: [0.1, x]}": "experiment mine: lr: expected a number, got 'x'",
+    "axes: {batchnorm: [2]}": "experiment mine: batchnorm: expected true or false, got 2",
+}
 
 
 def refused(command: Command, words: list[str], message: str) -> None:
@@ -217,6 +254,18 @@ def test_a_study_that_cannot_work_is_refused(command: Command, case: str) -> Non
     first += [] if any(word.startswith("experiment=") for word in words) else ["experiment=width"]
     first += [] if any(word.startswith("data=") for word in words) else ["data=gaussian"]
     refused(command, [*first, *words], message)
+
+
+@pytest.mark.parametrize("text", BAD_EXPERIMENTS)
+def test_an_experiment_that_cannot_work_is_refused(
+    command: Command, tmp_path: Path, text: str
+) -> None:
+    folder = tmp_path / "mine" / "experiment"
+    folder.mkdir(parents=True)
+    text_of_file = f"# @package hydra.sweeper.grids.mine\n{text}\n"
+    (folder / "mine.yaml").write_text(text_of_file, encoding="utf-8")
+    words = ["-m", "--config-dir", str(folder.parent), "experiment=mine", "data=gaussian"]
+    refused(command, words, BAD_EXPERIMENTS[text])
 
 
 @pytest.mark.parametrize("words", [TINY, SWEEP], ids=["run", "sweep"])
@@ -360,6 +409,37 @@ def test_a_claim_of_ones_own_is_a_file(command: Command, tmp_path: Path) -> None
     assert "Wider is better" in page(command).read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("treatment: {width: 100}", "treatment: {activation: rellu}"),
+         r"parts\.test\.treatment\.activation: .*got 'rellu' \(choices: relu\); .* mean relu\?"),
+        (("where: {init: he}", "where: {init: he, lr: 0.2}"),
+         r"parts\.test\.where\.lr: expected what a cell of the experiment width has, got 0\.2"),
+        (("metric: test_accuracy",
+          "metric: {name: layer, column: weight_norm, moment: init, layer: 99}\n    smallest: 1"),
+         r"parts\.test\.metric\.layer: .* at most 2, got 99"),
+        (("experiment: width", "experiment: widht"), r"'widht' .* did you mean width\?"),
+        (("where: {init: he}", "where: {init: he, num_epochs: 30}"), None),  # study=full has it
+    ],
+)  # fmt: skip
+def test_a_claim_about_what_there_is_not_is_refused_before_any_run(
+    command: Command, tmp_path: Path, words: tuple[str, str], message: str | None
+) -> None:
+    claims = tmp_path / "mine" / "claims"
+    claims.mkdir(parents=True)
+    assert words[0] in MINE
+    (claims / "wider.yaml").write_text(MINE.replace(*words), encoding="utf-8")
+    done = command("-m", "--config-dir", str(claims.parent), *SWEEP[1:])
+    if message is None:
+        assert done.returncode == 0, done.stderr
+        return
+    assert done.returncode == 1
+    assert re.search(message, done.stderr), done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(command.folder.iterdir())
+
+
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_hydras_own_launchers_give_the_same_records(
     command: Command, launcher: str, user_conf: str
@@ -433,6 +513,36 @@ def test_no_orphans_when_the_parent_is_killed(command: Command, how: signal.Sign
     assert wait_until(lambda: not command.alive()), "orphans"
 
 
+@on_unix
+@pytest.mark.parametrize("module", ["study", "study.check", "study.report"])
+def test_control_c_during_the_imports_leaves_no_traceback(module: str, tmp_path: Path) -> None:
+    (tmp_path / "rich.py").write_text(  # which all of them import, late
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.raise_signal(signal.SIGINT)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        env=os.environ | {"PYTHONPATH": path_with(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 130, done.stderr
+    assert done.stderr == "interrupted\n"
+
+
+@on_unix
+@pytest.mark.parametrize("words", [("study", "--help"), ("study.check", "--help")])
+def test_nobody_who_reads_on_is_no_error(words: tuple[str, ...]) -> None:
+    """As in ``python -m study --help | head -3``."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-m", *words], stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert done.returncode in (0, 141)  # argparse takes no notice
+    assert done.stderr == b""
+
+
 # -- help
 
 
@@ -440,6 +550,6 @@ def test_help_shows_the_study_and_its_experiments(command: Command) -> None:
     done = command.afresh("--help")
     assert done.returncode == 0
     assert done.stdout.startswith("study is powered by Hydra.")
-    assert "experiment: activations" in done.stdout
+    assert "experiment: activation_widths, activations" in done.stdout
     assert "num_epochs: 20" in done.stdout
     assert list(command.folder.iterdir()) == []

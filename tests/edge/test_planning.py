@@ -12,7 +12,8 @@ from builders_claims import claim, part
 from study.analysis.declarations import Claim
 from study.edge.gate import planned
 from study.errors import ConfigError
-from study.records.config import RunConfig, columns
+from study.records.cells import columns
+from study.records.config import RunConfig
 from study.records.plan import StudyPlan, read_plan
 from study.records.store import RunStore
 

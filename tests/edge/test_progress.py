@@ -43,7 +43,7 @@ def test_what_is_stored_meanwhile_is_counted_by_status(store: RunStore, terminal
     store.write(records[0])
     store.write(records[3])
     shown = console(terminal)
-    with StoreProgress(store, [item.address for item in records], shown) as progress:
+    with StoreProgress(store, {item.address: 1.0 for item in records}, shown) as progress:
         for item in records[1:3]:
             store.write(item)
         store.write(replace(records[3], status="completed"))  # run again
@@ -58,7 +58,7 @@ def test_a_log_gets_a_line_now_and_then(store: RunStore, monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "LINE_SECONDS", 0.03)
     records = [record(seed, "completed") for seed in range(1000, 1003)]
     shown = console()
-    with StoreProgress(store, [item.address for item in records], shown) as progress:
+    with StoreProgress(store, {item.address: 1.0 for item in records}, shown) as progress:
         store.write(records[0])
         while "1 of 3 runs" not in text(shown):
             progress._stop.wait(0.01)
@@ -68,14 +68,42 @@ def test_a_log_gets_a_line_now_and_then(store: RunStore, monkeypatch: pytest.Mon
 
 def test_a_log_of_a_short_sweep_has_no_lines(store: RunStore) -> None:
     shown = console()
-    with StoreProgress(store, [], shown):
+    with StoreProgress(store, {}, shown):
         pass
     assert text(shown) == ""
 
 
 def test_a_file_that_is_no_record_is_counted_as_damaged(store: RunStore) -> None:
     path = store.path(record(0, "completed").address)
-    with StoreProgress(store, [path.stem], console()) as progress:
+    with StoreProgress(store, {path.stem: 1.0}, console()) as progress:
         path.parent.mkdir()
         path.write_bytes(b"\xff\x00")
     assert progress.counts == {"damaged": 1}
+
+
+def test_the_time_left_is_that_of_the_work_left(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The longest runs start first: by their number it began at five times the truth."""
+    monkeypatch.setattr(module, "POLL_SECONDS", 1e9)  # it is looked at by hand
+    now = 0.0
+    records = [record(seed, "completed") for seed in range(20)]
+    records[1] = replace(records[1], status="failed")
+    work = [60.0, 1000.0, *[2.0] * 18]
+    costs = {item.address: cost for item, cost in zip(records, work, strict=True)}
+    with StoreProgress(store, costs, console(), clock=lambda: now) as progress:
+
+        def left(seconds: float, *stored: RunRecord) -> float | None:
+            nonlocal now
+            now = seconds
+            for item in stored:
+                store.write(item)
+            progress._poll()
+            return progress.seconds_left()
+
+        assert left(1.0) is None
+        assert left(2.0, records[2]) is None  # 2 of 1,096
+        assert left(3.0, records[1]) is None  # what failed at once is no work: 2 of 96
+        assert left(31.0, records[0]) == 17.0  # 62 done, 34 left
+        assert left(40.0) == pytest.approx(40 * 34 / 62)  # nothing more is done
+        assert left(48.0, *records[3:]) == 0.0
