@@ -182,7 +182,7 @@ def test_a_claim_that_is_no_longer_supported_flips() -> None:
     result = check(before, changed(moved(-0.3, noise=0.01)), rules)
     assert result.outcome == "regression"
     (flip,) = result.flips
-    assert (flip.before, flip.now, flip.part) == ("supported", "inconclusive", "only")
+    assert (flip.before, flip.now, flip.part) == ("supported", "no_effect", "only")
     assert flip.change.mean == pytest.approx(-0.3, abs=0.02)
     assert check(before, changed(moved(-0.7, noise=0.01)), rules).flips[0].now == "refuted"
 
@@ -219,9 +219,9 @@ def test_a_claim_whose_runs_are_missing_does_not_flip() -> None:
 
 def test_a_claim_that_is_decided_now_is_an_improvement() -> None:
     rules = with_claim(smallest=0.7)
-    before = baseline(rules)
-    assert before.claims["high"].verdict == "inconclusive"
-    result = check(before, changed(moved(0.15)), rules)
+    wide = baseline(rules, changed(moved(0.1, noise=0.05)))
+    assert wide.claims["high"].verdict == "inconclusive"
+    result = check(wide, changed(moved(0.3)), rules)
     assert result.claims[0].verdict == "improvement"
     assert result.outcome == "pass"
 

@@ -159,7 +159,7 @@ def test_every_reason_is_said_in_a_few_words_and_in_a_sentence(language, reason)
         ("left_out", {"count": 1200}, "Cells of e that it compares are not part"),
         ("left_out", {"count": 1200}, ": 1,200."),
         ("missing", {"count": 3}, "missing or failed: 3."),
-        ("missing", {"count": 0}, "One of its sides has no run in e."),
+        ("no_cells", {}, "No run of this study has the settings that it fixes."),
         (
             "few_seeds",
             {"seeds": 1, "fewest": 6},

@@ -8,7 +8,7 @@ import pytest
 
 from study.analysis.claims import judge
 from study.analysis.frames import Results
-from study.records.config import columns
+from study.records.cells import columns
 from study.records.plan import StudyPlan, pack_rows
 from study.report.coverage import coverage
 from study.report.sections import FIGURES

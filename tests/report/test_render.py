@@ -16,7 +16,7 @@ from study.analysis.registry import Entry, Registration, Registry, UsedSeeds
 from study.errors import MergedCellsError, StoreError, StudyError
 from study.paths import conf_folder
 from study.records import compaction
-from study.records.config import columns
+from study.records.cells import columns
 from study.records.plan import pack_rows
 from study.records.store import RunStore
 from study.report.__main__ import main
