@@ -184,7 +184,7 @@ def test_a_claim_that_is_no_longer_supported_flips() -> None:
     (flip,) = result.flips
     assert (flip.before, flip.now, flip.part) == ("supported", "no_effect", "only")
     assert flip.change.mean == pytest.approx(-0.3, abs=0.02)
-    assert check(before, changed(moved(-0.7, noise=0.01)), rules).flips[0].now == "refuted"
+    assert check(before, changed(moved(-1.2, noise=0.01)), rules).flips[0].now == "refuted"
 
 
 def test_noise_alone_does_not_flip_a_claim() -> None:
