@@ -310,7 +310,7 @@ def looks(plan: StudyPlan, text: Text) -> str:
     """How the error level is spent, where claims that are open are judged again; else empty."""
     if not plan.looks:
         return ""
-    first, *later = (f"{100 * level:.2g}" for level in spent(plan))
+    first, *later = (f"{100 * level:.3g}" for level in spent(plan))
     seeds = ", ".join(str(look) for look in plan.looks)
     return text.page["looks_rule"].format(seeds=seeds, first=first, later=later[0])
 

@@ -165,10 +165,10 @@ def test_claims_are_counted_by_verdict(page):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_what_the_study_lacks_is_said_on_the_first_screen(page, width):
-    with seen(page, width=width):
-        page.execute_script("scrollTo(0, 0)")
-        banner = page.find_element(By.CSS_SELECTOR, ".banner")
+def test_what_the_study_lacks_is_said_on_the_first_screen(browser, tiny_study, language, width):
+    with seen(browser, width=width):
+        visit(browser, tiny_study.page_in(language))
+        banner = browser.find_element(By.CSS_SELECTOR, ".banner")
         assert banner.text
         assert banner.rect["y"] + banner.rect["height"] < 844
 

@@ -352,4 +352,4 @@ def test_spending_of_the_error_level_is_said_where_there_are_looks():
     assert looks(plan, TEXT) == ""
     said = looks(dataclasses.replace(plan, looks=[16, 24]), TEXT)
     assert "16, 24" in said
-    assert "2.5\u00a0% at the first one and 1.2\u00a0% at each later one" in said
+    assert "2.5\u00a0% at the first one and 1.25\u00a0% at each later one" in said
