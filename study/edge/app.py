@@ -45,6 +45,11 @@ def execute(config: DictConfig) -> str | None:
         if alone:  # a sweep has done it for its jobs
             chosen = identify(chosen)
         store = RunStore(config.store)
+        if config.dry_run:
+            reason, _ = inspect(store, chosen)
+            where = store.where(chosen.address)
+            print(f"to run: 1 ({reason})" if reason else f"already stored: {where}")
+            return None
         if alone and _show_stored(store, chosen):
             return None
         store.check_writable()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from study.edge.schema import RUN_KEYS, typed
+from study.edge.schema import MAX_CELLS, RUN_KEYS, typed
 from study.errors import ConfigError
 from study.records.config import RunConfig
 
@@ -44,16 +44,47 @@ class Grid:
     measure: list[str] = field(default_factory=list)
 
 
-def expand(experiment: str, grid: Mapping[str, Any]) -> Grid:
-    """All cells of one grid, the last axis varying fastest."""
+def count(experiment: str, grid: Mapping[str, Any], most: int) -> int:
+    """How many cells ``expand`` would make of a grid, without making them.
+
+    Raises:
+        ConfigError: they are more than ``most``, or the grid cannot be used.
+    """
+    total = 1
+    for values in _axes(experiment, grid).values():
+        # a number of seeds that is too large for a list of them
+        total *= values if isinstance(values, int) else len(values)
+    check_count(total, most, f"experiment {experiment}")
+    for key, values in _axes(experiment, grid).items():
+        if isinstance(values, int):
+            raise ConfigError(f"experiment {experiment}, axis {key}", "a list of values", values)
+    return total
+
+
+def check_count(total: int, most: int, what: str) -> None:
+    """Raise ConfigError if ``what`` has more cells than ``most``, the configuration's max_cells."""
+    if total > most:
+        raise ConfigError("max_cells", f"at least {total:,}, the cells of {what}", most)
+
+
+def _axes(experiment: str, grid: Mapping[str, Any]) -> dict[str, Any]:
+    """The axes of a grid, whose values are lists, or numbers of too many seeds."""
     unknown = set(grid) - GRID_KEYS
     if unknown:
         raise ConfigError(f"experiment {experiment}", "a known key", sorted(unknown), GRID_KEYS)
-    fixed = dict(grid.get("fixed") or {})
     axes = dict(grid.get("axes") or {})
     for key, values in axes.items():
-        if not isinstance(values, list) or not values:
+        large = isinstance(values, int) and not isinstance(values, bool) and values > 0
+        if not large and (not isinstance(values, list) or not values):
             raise ConfigError(f"experiment {experiment}, axis {key}", "a list of values", values)
+    return axes
+
+
+def expand(experiment: str, grid: Mapping[str, Any], most: int = MAX_CELLS) -> Grid:
+    """All cells of one grid, the last axis varying fastest."""
+    count(experiment, grid, most)
+    axes = _axes(experiment, grid)
+    fixed = dict(grid.get("fixed") or {})
     assignments = [
         [dict(value) if isinstance(value, Mapping) else {key: value} for value in values]
         for key, values in axes.items()
@@ -82,7 +113,10 @@ class Narrowed:
 
 
 def narrow(
-    grids: list[Grid], wanted: Mapping[str, list[Any]], value: Callable[[Cell, str], Any]
+    grids: list[Grid],
+    wanted: Mapping[str, list[Any]],
+    value: Callable[[Cell, str], Any],
+    most: int = MAX_CELLS,
 ) -> Narrowed:
     """Restrict ``grids`` to what the command line asks for.
 
@@ -94,9 +128,10 @@ def narrow(
     Args:
         wanted: values by key, typed as in the cells.
         value: what a key is in a cell, ``ABSENT`` if it means nothing there.
+        most: cells that there may be.
 
     Raises:
-        ConfigError: nothing is left, or the keys contradict each other.
+        ConfigError: nothing is left, there are too many cells, or the keys contradict each other.
     """
     found = Narrowed(grids)
     wanted = _one_length(wanted)
@@ -115,11 +150,12 @@ def narrow(
             cells = [cell for cell in grid.cells if value(cell, key) in listed]
             if added and (everywhere or key in grid.axes):
                 meant = [cell for cell in grid.cells if value(cell, key) is not ABSENT]
-                cells += _replaced(meant, key, added)
+                cells += _replaced(meant, key, added, most)
             if cells:
                 narrowed.append(Grid(grid.experiment, cells, grid.axes | {key}, grid.measure))
         if not narrowed:
             raise ConfigError(key, "a value that leaves something of the study", values)
+        check_count(sum(len(grid.cells) for grid in narrowed), most, f"the study with {key}")
         found.grids = narrowed
     return found
 
@@ -160,7 +196,9 @@ def _one_length(wanted: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
     }
 
 
-def _replaced(cells: list[Cell], key: str, values: list[Any]) -> list[Cell]:
+def _replaced(
+    cells: list[Cell], key: str, values: list[Any], most: int | None = None
+) -> list[Cell]:
     """``cells`` with ``key`` set to each of ``values``, without repeats."""
     replaced: dict[str, Cell] = {}
     for cell in cells:
@@ -170,6 +208,8 @@ def _replaced(cells: list[Cell], key: str, values: list[Any]) -> list[Cell]:
             if key in GROUPS:  # options of the old choice go with it
                 changed = {k: v for k, v in changed.items() if not k.startswith(f"{key}.")}
             replaced.setdefault(repr(sorted(changed.items())), changed)
+            if most is not None and len(replaced) > most:  # how many more is not looked at
+                check_count(len(replaced), most, f"the study with {key} and more")
     return list(replaced.values())
 
 

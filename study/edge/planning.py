@@ -1,6 +1,7 @@
 """Planning: from the command line to the cells of a study, and to what of it they leave out."""
 
 import hashlib
+import itertools
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,10 +25,12 @@ from study.edge.grids import (
     Narrowed,
     Option,
     asked_of_all,
+    check_count,
+    count,
     expand,
     narrow,
 )
-from study.edge.schema import RUN_KEYS, AppConfig, check_preset, plain
+from study.edge.schema import LONGEST, MAX_CELLS, RUN_KEYS, AppConfig, check_preset, plain
 from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
 from study.records.cells import columns
@@ -115,9 +118,12 @@ def plan_study(
         grids = config_loader.load_sweep_config(config, chosen).hydra.sweeper.grids
     if not grids:
         raise ConfigError("experiment", "at least one experiment", [])
-    expanded = [_expand(name, plain(grids, name), composer) for name in grids]
+    most = config.max_cells
+    total = sum(count(name, plain(grids, name), most) for name in grids)
+    check_count(total, most, f"the {len(grids)} experiments")
+    expanded = [_expand(name, plain(grids, name), composer, most) for name in grids]
     composer.load(cell for grid in expanded for cell in grid.cells)
-    narrowed = narrow(expanded, asked.wanted, composer.value)
+    narrowed = narrow(expanded, asked.wanted, composer.value, most)
     composer.load(cell for grid in narrowed.grids for cell in grid.cells)
     chosen_cells = _Chosen()
     for grid in narrowed.grids:
@@ -262,7 +268,10 @@ def _values(override: Override) -> list[Any]:
     if not override.is_discrete_sweep():
         raise ConfigError(override.key_or_group, "a list of values", override.input_line)
     # Hydra's quoted strings as strings
-    return [getattr(value, "text", value) for value in override.sweep_iterator()]
+    values = list(itertools.islice(override.sweep_iterator(), LONGEST + 1))
+    if len(values) > LONGEST:  # of a range
+        raise ConfigError(override.key_or_group, f"{LONGEST:,} values or less", override.input_line)
+    return [getattr(value, "text", value) for value in values]
 
 
 # --- cells --------------------------------------------------------------------------------------
@@ -304,9 +313,11 @@ def _choose(chosen: _Chosen, grid: Grid, composer: Composer, claims: Sequence[Cl
         places[id(cell)] = address
 
 
-def _expand(experiment: str, grid: Mapping[str, Any], composer: Composer) -> Grid:
+def _expand(
+    experiment: str, grid: Mapping[str, Any], composer: Composer, most: int = MAX_CELLS
+) -> Grid:
     """The cells of one experiment, their values typed and their options loaded."""
-    expanded = expand(experiment, grid)
+    expanded = expand(experiment, grid, most)
     try:
         expanded.cells = [
             {key: composer.typed(key, value) for key, value in cell.items()}
@@ -356,7 +367,9 @@ class _Declared:
         name = config.hydra.job.config_name
         before = config_loader.load_configuration(name, words + others, run_mode=RunMode.RUN)
         grids = before.hydra.sweeper.grids
-        self.before = [_expand(each, plain(grids, each), composer) for each in grids]
+        self.before = [
+            _expand(each, plain(grids, each), composer, config.max_cells) for each in grids
+        ]
         composer.load(cell for grid in self.before for cell in grid.cells)
         if changed:
             self.here = self.before

@@ -20,6 +20,8 @@ from study.records.config import RunConfig
 from study.records.plan import check_name
 
 RESOLVERS = ("seeds", "logspace")
+MAX_CELLS = 100_000
+LONGEST = 10_000  # values of a list that is not written out
 RUN_KEYS = tuple(item.name for item in fields(RunConfig))
 
 
@@ -51,6 +53,8 @@ class AppConfig(RunConfig):
         timeout: seconds one run may take, > 0; null for no limit.
         cells_per_job: runs of one job under ``hydra/launcher=ray`` and ``submitit_…``, >= 1; null
             for 25 for each of its workers.
+        max_cells: a study of more cells is refused before it starts, >= 1.
+        dry_run: only say what would run.
         report: where the report goes.
     """
 
@@ -60,6 +64,8 @@ class AppConfig(RunConfig):
     workers: int | None = None
     timeout: float | None = None
     cells_per_job: int | None = None
+    max_cells: int = MAX_CELLS
+    dry_run: bool = False
     report: ReportConfig = field(default_factory=ReportConfig)
 
 
@@ -75,22 +81,25 @@ def register() -> None:
     # with them this one store, which hands out copies of what is in it anyway.
     ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
     OmegaConf.register_new_resolver("seeds", _seeds, replace=True)
-    OmegaConf.register_new_resolver(
-        "logspace",
-        lambda start, stop, n: [float(f"{x:.6g}") for x in np.logspace(start, stop, n)],
-        replace=True,
-    )
+    OmegaConf.register_new_resolver("logspace", _logspace, replace=True)
 
 
 def _seeds(number: Any, *, _root_: DictConfig) -> Any:
     """``${seeds:6}``: six seeds, from ``study.seeds_from`` of the same configuration on.
 
-    What is no number stays as it is: an error here would be a traceback; as an axis it is refused.
+    What is no number, or more than the study may have cells, stays as it is: an error here would
+    be a traceback, and the list would fill the memory; as an axis it is refused.
     """
+    most = OmegaConf.select(_root_, "max_cells", default=MAX_CELLS)
     first = OmegaConf.select(_root_, "study.seeds_from", default=0)
-    if not (_integer(number, 0) and _integer(first, 0)):
+    if not (_integer(number, 0) and _integer(first, 0)) or number > most:
         return number
     return list(range(first, first + number))
+
+
+def _logspace(start: float, stop: float, n: int) -> Any:
+    """``${logspace:-4,0,16}``: so many numbers from 10^start to 10^stop, in equal ratios."""
+    return n if n > LONGEST else [float(f"{x:.6g}") for x in np.logspace(start, stop, n)]
 
 
 # What values of these types are called in an error.
@@ -218,6 +227,8 @@ def check_execution(config: DictConfig) -> None:
         value = config[key]
         if value is not None and not 0 < value < math.inf:
             raise ConfigError(key, "a number > 0 or null", value)
+    if config.max_cells < 1:
+        raise ConfigError("max_cells", "an integer >= 1", config.max_cells)
     if config.report.name is not None:
         check_name(config.report.name)
     known = sorted(file.stem for file in (templates_folder() / "text").glob("*.yaml"))

@@ -15,7 +15,7 @@ from study.analysis.verdicts import VERDICTS
 from study.edge.looks import judged
 from study.edge.own_claims import added_claims, check_selections
 from study.edge.planning import asked_claims, claim_folders, plan_study
-from study.edge.running import Runner
+from study.edge.running import Runner, take_stock
 from study.edge.schema import check_execution
 from study.endings import EXIT_INTERRUPTED
 from study.errors import ConfigError, StudyError
@@ -66,6 +66,10 @@ def sweep(
         if opening and not plan.looks:
             expected = f"further looks for claim=open (as in {_presets(config_loader)})"
             raise ConfigError("study.looks", expected, plan.looks)
+        if config.dry_run:
+            for line in dry_run_lines(plan, take_stock(runner.store, cells).reasons):
+                print(line)
+            raise SystemExit(0)
         runner.store.check_writable()
         stock = runner.look_up(cells)
         plan.write(runner.store)
@@ -106,6 +110,20 @@ def _announcement(plan: StudyPlan, reasons: Mapping[str, str]) -> str:
         parts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(why.items()))
         text += f", {why.total():,} to run ({parts})"
     return text
+
+
+def dry_run_lines(plan: StudyPlan, reasons: Mapping[str, str]) -> list[str]:
+    """What would run: the announcement, and the same for each experiment.
+
+    Args:
+        reasons: why a cell would be run, by address.
+    """
+    lines = [_announcement(plan, reasons)]
+    for name, addresses in plan.experiments.items():
+        missing = sum(address in reasons for address in addresses)
+        stored = len(addresses) - missing
+        lines.append(f"{name}: {len(addresses):,} cells, {stored:,} stored, {missing:,} to run")
+    return lines
 
 
 def _finish(

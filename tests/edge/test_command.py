@@ -279,6 +279,41 @@ def test_a_store_that_cannot_be_written_is_refused(
 # -- sweeps
 
 
+MANY = {
+    "seeds": (["study.seeds=100000000"], r"600,000,000, the cells of experiment width, got 100000"),
+    "a longer list": (["seed=range(0,100000000)"], "seed: expected 10,000 values or less"),
+    "two lists": (["seed=range(0,1000)", "lr=range(1,1000)"], "max_cells: expected at least"),
+    "few": (
+        ["max_cells=3"],
+        "max_cells: expected at least 36, the cells of experiment width, got 3",
+    ),
+    "none": (["max_cells=0"], "max_cells: expected an integer >= 1, got 0"),
+}
+
+
+@pytest.mark.parametrize("case", MANY)
+def test_a_study_of_too_many_cells_is_refused_before_they_are_made(
+    command: Command, case: str
+) -> None:
+    words, message = MANY[case]
+    refused(command, ["-m", "experiment=width", "data=gaussian", *words], message)
+
+
+def test_a_dry_run_says_what_would_run_and_runs_nothing(command: Command) -> None:
+    dry = command(*SWEEP, "dry_run=true")
+    assert dry.returncode == 0, dry.stderr
+    assert "2 cells of 1 experiments (0 wanted more than once), 0 stored, 2 to run (2 new)\n" in (
+        dry.stdout
+    )
+    assert "width: 2 cells, 0 stored, 2 to run\n" in dry.stdout
+    assert command(*TINY, "dry_run=true").stdout == "to run: 1 (new)\n"
+    assert not list(command.folder.iterdir())
+    assert command(*SWEEP, "init=he").returncode == 0
+    before = sorted(command.folder.rglob("*"))
+    assert "width: 2 cells, 1 stored, 1 to run\n" in command(*SWEEP, "dry_run=true").stdout
+    assert sorted(command.folder.rglob("*")) == before
+
+
 def test_a_small_sweep_ends_in_a_report_and_is_not_repeated(command: Command) -> None:
     done = command.afresh(*SWEEP)
     assert done.returncode == 0, done.stderr
