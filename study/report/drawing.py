@@ -15,9 +15,9 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
-from study.analysis.figures.spec import FigureSpec
-from study.analysis.figures.style import house_style, korean_font
 from study.analysis.frames import Results
+from study.figures.spec import FigureSpec
+from study.figures.style import house_style, korean_font
 from study.report.sections import FIGURES
 from study.report.svg import inline_svg
 from study.report.text import Text, load_text

@@ -10,9 +10,9 @@ from typing import Any
 from markupsafe import Markup
 
 from study.analysis.effects import FACTORS
-from study.analysis.figures.grid_cells import METRIC, NAMES, plain, setting
-from study.analysis.grid_data import ACCURACIES, per_cent
 from study.analysis.intervals import Estimate
+from study.figures.own.grid_cells import METRIC, NAMES, plain, setting
+from study.report.grid_data import ACCURACIES, per_cent
 from study.report.svg import in_page_colours
 from study.report.text import Text
 

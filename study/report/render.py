@@ -13,11 +13,11 @@ from rich.console import Console
 
 from study.analysis.claims import Judgement, judge
 from study.analysis.declarations import Claim
-from study.analysis.figures.style import house_style, korean_font
 from study.analysis.frames import Results
 from study.analysis.registry import load_registry
 from study.analysis.verdicts import FEWEST
 from study.errors import ConfigError, StoreError
+from study.figures.style import house_style, korean_font
 from study.paths import templates_folder
 from study.records.plan import StudyPlan
 from study.records.record import RunRecord

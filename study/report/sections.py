@@ -2,7 +2,7 @@
 
 from itertools import chain
 
-from study.analysis.figures import (
+from study.figures.own import (
     activations,
     batchnorm,
     dropout,
@@ -12,7 +12,7 @@ from study.analysis.figures import (
     symmetry,
     weight_decay,
 )
-from study.analysis.figures.spec import FigureSpec
+from study.figures.spec import FigureSpec
 
 MODULES = (
     minibatch, symmetry, activations, initial_values, batchnorm, weight_decay, dropout, grid,

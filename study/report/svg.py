@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from study.analysis.figures.style import FAINT, INK, PALETTE
+from study.figures.style import FAINT, INK, PALETTE
 
 DATE = {"Date": None}  # the same runs give the same bytes
 PIXELS_PER_INCH = 160

@@ -12,16 +12,16 @@ from markupsafe import Markup
 from study.analysis.claims import Judgement
 from study.analysis.declarations import Claim
 from study.analysis.effects import FACTORS
-from study.analysis.figures.grid_cells import EXPERIMENT
-from study.analysis.figures.spec import FigureSpec
 from study.analysis.frames import Results
-from study.analysis.grid_data import explorer_data, ranking_data
 from study.analysis.registry import EXPLORATORY, Registration, Registry
 from study.errors import MergedCellsError
+from study.figures.own.grid_cells import EXPERIMENT
+from study.figures.spec import FigureSpec
 from study.report import tables
 from study.report.claim_views import ClaimView, claim_view, interval_note
 from study.report.coverage import Coverage, coverage
 from study.report.drawing import Drawing
+from study.report.grid_data import explorer_data, ranking_data
 from study.report.origin import count_outcomes
 from study.report.sections import SECTIONS
 from study.report.settings import told

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from study.analysis.figures.style import PALETTE
+from study.figures.style import PALETTE
 from study.paths import templates_folder
 
 CSS = (templates_folder() / "style.css").read_text(encoding="utf-8")

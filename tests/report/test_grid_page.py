@@ -16,9 +16,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from study.analysis.figures import grid, style
-from study.analysis.grid_data import SEEDS_SHOWN, explorer_data, ranking_data
+from study.figures import style
+from study.figures.own import grid
 from study.paths import templates_folder
+from study.report.grid_data import SEEDS_SHOWN, explorer_data, ranking_data
 from study.report.grid_page import explorer_json, ranking_view, seeds_note
 from study.report.render import content_security_policy
 from study.report.svg import inline_svg

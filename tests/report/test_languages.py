@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from study.analysis.figures import style
 from study.analysis.frames import Results
+from study.figures import style
 from study.paths import templates_folder
 from study.report import tables
 from study.report.sections import FIGURES

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from study.analysis.figures.style import colour, house_style, new_figure
+from study.figures.style import colour, house_style, new_figure
 from study.report.svg import DATE, inline_svg
 
 

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from study.analysis.figures import parts, style
 from study.analysis.intervals import Estimate
+from study.figures import style
+from study.figures.own import parts
 
 
 def test_a_diverged_run_goes_on_at_chance_to_the_end():

@@ -2,8 +2,9 @@ import builders_remedies as make
 import numpy as np
 import pytest
 
-from study.analysis.figures import dropout, style
 from study.analysis.intervals import Estimate
+from study.figures import style
+from study.figures.own import dropout
 
 MASKS = [
     np.array([1, 0, 1, 1, 1, 1, 1, 0, 0, 1], np.uint8),

@@ -9,13 +9,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.analysis.figures import style
-from study.analysis.figures.activations import ACTIVATIONS, INITS, MARKERS, NAMES, probed
-from study.analysis.figures.parts import end_labels
-from study.analysis.figures.spec import FigureSpec
-from study.analysis.figures.style import Translate
 from study.analysis.frames import Results, count_diverged
 from study.analysis.intervals import log_t_interval, t_interval
+from study.figures import style
+from study.figures.own.activations import ACTIVATIONS, INITS, MARKERS, NAMES, probed
+from study.figures.own.parts import end_labels
+from study.figures.spec import FigureSpec
+from study.figures.style import Translate
 
 # 1.2.4-d: training loss by scheme
 

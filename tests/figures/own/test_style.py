@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from study.analysis.figures import style
 from study.analysis.intervals import log_t_interval, t_interval
+from study.figures import style
 
 
 @pytest.fixture(autouse=True)

@@ -21,8 +21,11 @@ from study.analysis.effects import (
     interaction,
     levels,
 )
-from study.analysis.figures import parts, style
-from study.analysis.figures.grid_cells import (
+from study.analysis.frames import Results, count_diverged
+from study.analysis.intervals import t_interval
+from study.figures import style
+from study.figures.own import parts
+from study.figures.own.grid_cells import (
     EXPERIMENT,
     LEARNED,
     METRIC,
@@ -38,7 +41,7 @@ from study.analysis.figures.grid_cells import (
     rows_of,
     setting,
 )
-from study.analysis.figures.grid_effects import (
+from study.figures.own.grid_effects import (
     draw_interactions,
     draw_main_effects,
     facts_interactions,
@@ -46,11 +49,9 @@ from study.analysis.figures.grid_effects import (
     table_interactions,
     table_main_effects,
 )
-from study.analysis.figures.grid_ranking import draw_ranking, facts_ranking, table_ranking
-from study.analysis.figures.spec import FigureSpec
-from study.analysis.figures.style import Translate
-from study.analysis.frames import Results, count_diverged
-from study.analysis.intervals import t_interval
+from study.figures.own.grid_ranking import draw_ranking, facts_ranking, table_ranking
+from study.figures.spec import FigureSpec
+from study.figures.style import Translate
 
 EQUAL_CONTRAST = 0.19  # luminance against which dark and white text stand out alike
 

@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from study.analysis.figures import overfitting, parts, style
-from study.analysis.figures.spec import FigureSpec
-from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
 from study.analysis.intervals import Estimate, paired_difference, summarise, t_interval
+from study.figures import style
+from study.figures.own import overfitting, parts
+from study.figures.spec import FigureSpec
+from study.figures.style import Translate
 
 DROPOUT = overfitting.Remedy(
     "dropout", "dropout", name="dropout rate", symbol="p", lecture=0.2, log=False

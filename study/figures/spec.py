@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
 from study.errors import MergedCellsError
+from study.figures.style import Translate
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from study.analysis.curves import CURVE_COLUMNS as CURVE_COLUMNS
 from study.analysis.curves import accuracy_curves as accuracy_curves
-from study.analysis.figures import style
-from study.analysis.figures.style import Translate
 from study.analysis.frames import Results, count_diverged
 from study.analysis.intervals import Estimate
+from study.figures import style
+from study.figures.style import Translate
 
 
 def final_runs(results: Results, experiment: str) -> pd.DataFrame:

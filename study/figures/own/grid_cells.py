@@ -19,10 +19,10 @@ from study.analysis.effects import (
     FACTORS,
     levels,
 )
-from study.analysis.figures import style
-from study.analysis.figures.style import Translate
 from study.analysis.frames import Results, count_diverged
 from study.analysis.intervals import Estimate, t_interval
+from study.figures import style
+from study.figures.style import Translate
 from study.records.cells import number_text
 
 EXPERIMENT = "grid"

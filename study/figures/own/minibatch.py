@@ -10,11 +10,12 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.analysis.figures import parts, style
-from study.analysis.figures.spec import FigureSpec
-from study.analysis.figures.style import Translate
 from study.analysis.frames import Results, count_diverged
 from study.analysis.intervals import Estimate, log_t_interval, t_interval
+from study.figures import style
+from study.figures.own import parts
+from study.figures.spec import FigureSpec
+from study.figures.style import Translate
 
 MOMENTS = {"init": "before training", "end": "after training"}
 BATCH_SIZES = ("1", "10", "100", "1000", "full")

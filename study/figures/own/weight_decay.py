@@ -6,11 +6,12 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from study.analysis.figures import overfitting, parts, style
-from study.analysis.figures.spec import FigureSpec
-from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
 from study.analysis.intervals import log_t_interval, pairs, t_interval
+from study.figures import style
+from study.figures.own import overfitting, parts
+from study.figures.spec import FigureSpec
+from study.figures.style import Translate
 
 WEIGHT_DECAY = overfitting.Remedy(
     "weight_decay", "weight_decay", name="weight decay", symbol="λ", lecture=0.1, log=True

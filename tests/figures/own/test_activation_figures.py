@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from study.analysis.figures import activations, style
+from study.figures import style
+from study.figures.own import activations
 
 
 @pytest.fixture(autouse=True)

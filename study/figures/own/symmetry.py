@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from study.analysis.figures import style
-from study.analysis.figures.spec import FigureSpec
-from study.analysis.figures.style import Translate
 from study.analysis.frames import Results, count_diverged
 from study.analysis.intervals import paired_difference, t_interval
+from study.figures import style
+from study.figures.spec import FigureSpec
+from study.figures.style import Translate
 
 INITS = ("constant 0", "constant 0.01", "xavier", "he")
 # in the names of facts

@@ -11,13 +11,13 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.analysis.figures import style
-from study.analysis.figures.parts import Pooled, closest, pool, small_share
-from study.analysis.figures.spec import FigureSpec
-from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
 from study.analysis.intervals import Estimate, log_t_interval, t_interval
 from study.analysis.typography import typeset
+from study.figures import style
+from study.figures.own.parts import Pooled, closest, pool, small_share
+from study.figures.spec import FigureSpec
+from study.figures.style import Translate
 
 EXPERIMENT = ("activations",)
 WIDTHS = "activation_widths"

@@ -2,7 +2,8 @@ import builders_initial as make
 import numpy as np
 import pytest
 
-from study.analysis.figures import minibatch, style
+from study.figures import style
+from study.figures.own import minibatch
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,8 @@ import builders_initial as make
 import numpy as np
 import pytest
 
-from study.analysis.figures import initial_values, style
+from study.figures import style
+from study.figures.own import initial_values
 
 
 @pytest.fixture(autouse=True)

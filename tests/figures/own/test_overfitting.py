@@ -3,8 +3,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.analysis.figures import overfitting, style
 from study.analysis.intervals import Estimate
+from study.figures import style
+from study.figures.own import overfitting
 
 TRAIN = (0.1, 0.4, 0.6, 0.85, 0.95)
 TEST = (0.1, 0.3, 0.5, 0.7, 0.75)

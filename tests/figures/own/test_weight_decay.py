@@ -2,7 +2,8 @@ import builders_remedies as make
 import numpy as np
 import pytest
 
-from study.analysis.figures import style, weight_decay
+from study.figures import style
+from study.figures.own import weight_decay
 
 
 def layers(scale):

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 
-from study.analysis import grid_data
-from study.analysis.figures import grid, grid_cells, grid_effects, grid_ranking, style
 from study.analysis.intervals import Estimate, t_interval
+from study.figures import style
+from study.figures.own import grid, grid_cells, grid_effects, grid_ranking
+from study.report import grid_data
 from study.report.text import load_text
 
 RECIPE = ("he", "relu", True, 0.2, 0.0)

@@ -14,9 +14,6 @@ from scipy import stats
 
 from study.analysis.curves import gap_curves, gaps_at_equal_accuracy
 from study.analysis.effects import FACTORS, over_seeds
-from study.analysis.figures import parts, style
-from study.analysis.figures.spec import FigureSpec
-from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
 from study.analysis.intervals import (
     Estimate,
@@ -24,6 +21,10 @@ from study.analysis.intervals import (
     summarise,
     t_interval,
 )
+from study.figures import style
+from study.figures.own import parts
+from study.figures.spec import FigureSpec
+from study.figures.style import Translate
 
 LEVELS = (0.5, 0.8, 0.9)
 SIDES = {False: "off", True: "on"}

@@ -17,8 +17,9 @@ from study.analysis.effects import (
     spread_by,
     switch_effect,
 )
-from study.analysis.figures import style
-from study.analysis.figures.grid_cells import (
+from study.analysis.frames import Results, count_diverged
+from study.figures import style
+from study.figures.own.grid_cells import (
     EXPERIMENT,
     METRIC,
     NAMES,
@@ -35,8 +36,7 @@ from study.analysis.figures.grid_cells import (
     setting,
     signed,
 )
-from study.analysis.figures.style import Translate
-from study.analysis.frames import Results, count_diverged
+from study.figures.style import Translate
 
 SIDES = (("off", "s"), ("on", "o"))  # of a switch, with their markers
 ROUNDING = 1e-9  # equal accuracies differ by as much after a few sums

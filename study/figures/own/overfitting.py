@@ -10,10 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.analysis.figures import parts, style
-from study.analysis.figures.style import Translate
 from study.analysis.frames import Results
 from study.analysis.intervals import Estimate, paired_difference, summarise, t_interval
+from study.figures import style
+from study.figures.own import parts
+from study.figures.style import Translate
 
 TABLE_ROWS = 10
 CURVES = {"train": "train_accuracy", "test": "test_accuracy"}

@@ -13,8 +13,10 @@ import pandas as pd
 from matplotlib.colors import to_hex, to_rgb
 
 from study.analysis.effects import FACTORS, levels
-from study.analysis.figures import parts, style
-from study.analysis.figures.grid_cells import (
+from study.analysis.frames import Results, count_diverged
+from study.figures import style
+from study.figures.own import parts
+from study.figures.own.grid_cells import (
     EXPERIMENT,
     METRIC,
     NAMES,
@@ -25,8 +27,7 @@ from study.analysis.figures.grid_cells import (
     plain,
     rows_of,
 )
-from study.analysis.figures.grid_ranking import ranking
-from study.analysis.frames import Results, count_diverged
+from study.figures.own.grid_ranking import ranking
 from study.records.cells import label as label_of
 from study.records.cells import overrides_for
 from study.records.record import RunSummary

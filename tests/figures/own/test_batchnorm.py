@@ -2,7 +2,8 @@ import builders_remedies as make
 import numpy as np
 import pytest
 
-from study.analysis.figures import batchnorm, style
+from study.figures import style
+from study.figures.own import batchnorm
 
 SLOW = (0.1, 0.12, 0.2, 0.3, 0.4)
 FAST = (0.1, 0.4, 0.6, 0.85, 0.95)

@@ -15,8 +15,10 @@ from study.analysis.effects import (
     is_switch,
     levels,
 )
-from study.analysis.figures import style
-from study.analysis.figures.grid_cells import (
+from study.analysis.frames import Results, count_diverged
+from study.analysis.intervals import Estimate, t_interval
+from study.figures import style
+from study.figures.own.grid_cells import (
     EXPERIMENT,
     METRIC,
     NAMES,
@@ -35,9 +37,7 @@ from study.analysis.figures.grid_cells import (
     rows_of,
     setting,
 )
-from study.analysis.figures.style import Translate
-from study.analysis.frames import Results, count_diverged
-from study.analysis.intervals import Estimate, t_interval
+from study.figures.style import Translate
 
 MARKERS = {"he": "o", "xavier": "s", "normal 1": "^", "normal 0.01": "D"}  # constant: v
 NAME_COLUMN = (1.27, 1.0)  # widths of the names and of the plot beside them
