@@ -6,7 +6,7 @@ Nothing of a file is trusted: whatever YAML it holds, the outcome is what was as
 
 import re
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -148,9 +148,16 @@ class Node:
         return [Node(self.file, f"{self.key}[{i}]", item) for i, item in enumerate(self.value)]
 
     def languages(self) -> dict[str, str]:
-        """A text for each language."""
-        self.keys(LANGUAGES)
-        return {language: self.get(language).text() for language in LANGUAGES}
+        """A text for each language that has one, the first of ``LANGUAGES`` always among them."""
+        self.keys(LANGUAGES[:1], LANGUAGES[1:])
+        return {
+            language: self.get(language).text() for language in LANGUAGES if language in self.value
+        }
+
+
+def in_language(words: Mapping[str, Any], language: str) -> Any:
+    """``words`` of this language, or of the first of ``LANGUAGES`` where there are none."""
+    return words.get(language, words[LANGUAGES[0]])
 
 
 def matches(pattern: str, value: Any) -> bool:

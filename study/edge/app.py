@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import hydra
@@ -113,7 +112,6 @@ def main() -> Any:
     except StudyError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
-    sys.argv += _without_experiments(sys.argv[1:])
     os.environ[FULL_ERROR] = "1"  # Hydra lets its errors out, instead of printing them
     command = hydra.main(
         version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config"
@@ -126,10 +124,3 @@ def main() -> Any:
             raise
         print(explained(error), file=sys.stderr)
         raise SystemExit(1) from None
-
-
-def _without_experiments(arguments: Sequence[str]) -> list[str]:
-    """One run and ``--help`` need no experiments; composing them takes half of the start."""
-    flags = {word for word in arguments if word.startswith("-")}
-    named = any(word.lstrip("+~").startswith(("experiment", "hydra.mode")) for word in arguments)
-    return [] if named or flags - {"-h", "--help"} else ["experiment=[]"]
