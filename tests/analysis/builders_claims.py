@@ -96,7 +96,7 @@ def results(records: Iterable[RunRecord] = (), experiment: str = "e", missing: i
     """A study of one experiment, ``missing`` of whose runs are not stored."""
     records = list(records)
     addresses = [record.address for record in records] + [f"missing{i}" for i in range(missing)]
-    plan = StudyPlan("name", "command", "data", "preset", [], {experiment: addresses})
+    plan = StudyPlan("name", "command", "data", "preset", experiments={experiment: addresses})
     return Results(plan, {record.address: record for record in records})
 
 
@@ -133,6 +133,7 @@ def claim(parts: Mapping[str, Part] | None = None, **keys: Any) -> Claim:
         "beyond": False,
         "statement": {"en": "It is so.", "ko": "그렇다."},
         "parts": dict(parts or {"only": part()}),
+        "chapter": "lecture",
     }
     return Claim(**(usual | keys))
 

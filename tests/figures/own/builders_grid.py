@@ -103,7 +103,7 @@ def results(records: Iterable[RunRecord], missing: int = 0) -> Results:
     records = list(records)
     addresses = [each.address for each in records]
     addresses += [f"missing {number}" for number in range(missing)]
-    plan = StudyPlan("name", "command", "data", "preset", [], {"grid": addresses})
+    plan = StudyPlan("name", "command", "data", "preset", experiments={"grid": addresses})
     return Results(plan, {each.address: each for each in records})
 
 
