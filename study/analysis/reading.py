@@ -24,7 +24,7 @@ def read(path: Path) -> Any:
     """The content of a YAML file, whatever it is; a key that stands twice is an error."""
     try:
         # What yaml.safe_load does, with a look at the nodes on the way.
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        loader = _Loader(path.read_text(encoding="utf-8"))
         node = loader.get_single_node()
         repeated = _repeated_key(node)
         content = None if node is None else loader.construct_document(node)
@@ -35,6 +35,22 @@ def read(path: Path) -> Any:
     if repeated is not None:
         raise ConfigError(f"{path}: {repeated}", "each key once", "the same key again")
     return content
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's, which can also read ``{en: How deep does it learn?}``: YAML, but not for PyYAML.
+
+    Within braces it takes every ? for the sign of a key; in plain text YAML has none.
+    """
+
+    def scan_plain(self) -> yaml.ScalarToken:
+        """A text without quotes; the loader may look at its ? as at a letter."""
+        peek = super().peek
+        self.peek: Any = lambda index=0: "x" if (found := peek(index)) == "?" else found
+        try:
+            return super().scan_plain()
+        finally:
+            del self.peek
 
 
 def _repeated_key(root: yaml.Node | None) -> str | None:
