@@ -138,6 +138,37 @@ def claim(parts: Mapping[str, Part] | None = None, **keys: Any) -> Claim:
     return Claim(**(usual | keys))
 
 
+def as_yaml(declared: Claim) -> dict[str, Any]:
+    """What declares the claim in the file of a chapter."""
+    parts = {}
+    for name, own in declared.parts.items():
+        parts[name] = {
+            "experiment": own.experiment,
+            "metric": {"name": own.metric, **own.options},
+            "where": [_listed(each) for each in own.where],
+            "treatment": [_listed(each) for each in own.treatment],
+            "direction": own.direction,
+            "paired_by": list(own.paired_by),
+            "compare": own.compare,
+            "smallest": own.smallest,
+            "deciding": own.deciding,
+        }
+        if own.control is None:
+            parts[name]["against"] = own.against
+        else:
+            parts[name]["control"] = [_listed(each) for each in own.control]
+        for key in ("reduce", "reduce_control"):
+            reduction = getattr(own, key)
+            if reduction is not None:
+                values = {**vars(reduction), "over": list(reduction.over)}
+                parts[name][key] = {k: v for k, v in values.items() if v not in (None, False)}
+    return {"statement": declared.statement, "parts": parts}
+
+
+def _listed(cell: Mapping[str, tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return {column: list(values) for column, values in cell.items()}
+
+
 def judgement(declared: Claim, records: Iterable[RunRecord], **options: Any) -> Judgement:
     """The verdict on one claim alone."""
     (found,) = judge([declared], results(records, **options))
