@@ -39,7 +39,7 @@ FACTS = (
     "highest", "highest_at", "lowest", "lowest_at",
 )  # fmt: skip
 TABLE_ROWS = 10  # of a learning curve, beside the start and the end
-END = "end, all test images"
+END = "end, all samples"
 
 
 def check(node: Node, plot: Plot) -> Plot:
@@ -64,7 +64,9 @@ def summarise(plot: Plot, measured: Measured) -> Summary:
     found = _in_step(plot, rows.select(plot, measured, runs))
     cells = estimates(plot, found, runs)
     final = _final(plot, measured, runs)
-    data: dict[str, Any] = {"final": final} if final is not None else {}
+    lines = [key for key in lines_of(plot) if key in CELL]
+    data: dict[str, Any] = {"counts": counted(runs, lines)}
+    data |= {"final": final} if final is not None else {}
     if plot.mark("level"):
         data["levels"] = _levels(plot, found)
     if (gap := plot.mark("gap")) is not None:
@@ -98,12 +100,18 @@ def estimates(plot: Plot, found: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFra
     cells = [(*key, interval(values.to_numpy())) for key, values in groups]
     table = pd.DataFrame(cells, columns=[*keys, "estimate"])
     own = [key for key in keys if key in CELL]
-    counts = _counts(runs, own)
+    counts = counted(runs, own)
+    if len(own) == len(keys) - 1:  # runs themselves: those without a value have a place, too
+        names = pd.DataFrame({METRIC: [measure.name for measure in plot.y]})
+        table = counts[own].merge(names, how="cross").merge(table, on=keys, how="left")
+        nothing = interval([])
+        table["estimate"] = [e if isinstance(e, Estimate) else nothing for e in table["estimate"]]
     if table.empty:
         return table.assign(runs=pd.Series(dtype=int), diverged=pd.Series(dtype=int))
     table = table.merge(counts, on=own, how="left") if own else table.merge(counts, how="cross")
     for key in reversed(keys):  # stable: the first key counts most
-        order = {_hashable(v): i for i, v in enumerate(rows.levels(plot, table, key))}
+        known = runs if key in own else table
+        order = {_hashable(v): i for i, v in enumerate(rows.levels(plot, known, key))}
         places = table[key].map(lambda value, order=order: order[_hashable(value)])
         table = table.iloc[np.argsort(places.to_numpy(), kind="stable")]
     return table.reset_index(drop=True)
@@ -113,7 +121,7 @@ def _hashable(value: Any) -> Hashable:
     return None if value is None or value is pd.NA or value != value else value
 
 
-def _counts(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+def counted(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """How many runs there are and how many diverged, by the columns ``by``."""
     lost = runs.assign(lost=runs["status"] == "diverged")
     if not by:
@@ -240,11 +248,9 @@ def _wide(keys: list[str], cells: pd.DataFrame) -> pd.DataFrame:
     ]
     if not parts:
         return cells[[*keys, "runs", "diverged"]]
-    if not keys:
-        return pd.concat([parts[0], *(p.iloc[:, 2:] for p in parts[1:])], axis=1)
     wide = parts[0]
     for other in parts[1:]:
-        wide = wide.merge(other, on=[*keys, "runs", "diverged"], how="outer", sort=False)
+        wide = wide.merge(other, on=[*keys, "runs", "diverged"], how="left", sort=False)
     return wide
 
 
