@@ -127,6 +127,8 @@ def ticks(axes: Axes, plot: Plot, places: Mapping[Any, float], words: Labels, co
     where = list(places.values())
     if len(places) <= FEW or named:
         texts = [words.level(plot, plot.x, value) for value in places]
+        if plot.x == "layer" and plot.mark("theory") is not None:  # which starts at the input
+            where, texts = [0.0, *where], [words.tr("input"), *texts]
         axes.set_xticks(where, texts)
         axes.minorticks_off()
         long = columns * sum(len(text) + 1 for text in texts) > 44
@@ -137,9 +139,16 @@ def ticks(axes: Axes, plot: Plot, places: Mapping[Any, float], words: Labels, co
             _break(axes, sorted(where))
         return
     if plot.log("x"):
-        style.logarithmic(axes, "x")
         positive = [place for value, place in places.items() if value > 0]
-        axes.set_xlim(min(positive), max(positive))
+        low, high = min(positive), max(positive)
+        axes.set_xlim(low, high)
+        if high / low > 1e4:
+            style.logarithmic(axes, "x")
+            return
+        near = [m * 10.0**power for power in range(-9, 10) for m in (1, 2, 5)]
+        steps = [place for place in near if low <= place <= high]
+        axes.set_xticks(steps, [number(step) for step in steps])
+        axes.minorticks_off()
         return
     axes.set_xlim(min(where), max(where))
     count = 6 if columns == 1 else 3

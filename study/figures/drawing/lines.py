@@ -11,7 +11,7 @@ from study.figures.drawing import Drawn, marks
 from study.figures.drawing.axes import dress, places_of, values_of
 from study.figures.labels import Labels
 from study.figures.looks import looks
-from study.figures.plot import Summary
+from study.figures.plot import METRIC, Summary
 
 HEIGHT, SMALL = 3.6, 2.5  # of a row of panels; where there are several of them
 DOTS = 12  # a line with more places than that has no markers

@@ -14,7 +14,7 @@ from study.analysis.intervals import Estimate
 from study.figures import marks as declared
 from study.figures import rows, style
 from study.figures.drawing.axes import values_of
-from study.figures.kinds.lines import best
+from study.figures.estimates import best
 from study.figures.labels import Labels, number
 from study.figures.looks import Look
 from study.figures.plot import METRIC, Mark, Summary
@@ -99,6 +99,12 @@ def _theory(panel: Panel, mark: Mark) -> None:
     low, high = min(panel.places.values()), max(panel.places.values())
     log = panel.summary.plot.log("x")
     low = low if log else min(low, 0.0)
+    if panel.summary.plot.x == "layer":
+        start = [declared.formula(text) for text in mark.options["of"].values()]
+        heights = {float(at_input(0.0)) for at_input in start if at_input is not None}
+        if len(heights) == 1:  # what they all start from
+            ink = mpl.rcParams["text.color"]
+            panel.axes.plot(0, heights.pop(), "s", color=ink, markersize=6, zorder=3)
     x = np.geomspace(low, high, 60) if log else np.linspace(low, high, 60)
     for level, text in mark.options["of"].items():
         look = panel.styles.get(level)
@@ -210,12 +216,12 @@ def _gap_label(panel: Panel) -> tuple[float, str, str] | None:
     """Where two lines part in the end, and by how many points."""
     mark = panel.summary.plot.mark("gap")
     found = panel.own(panel.summary.data["gap"]) if mark is not None else pd.DataFrame()
-    if mark is None or found.empty or not math.isfinite(found["estimate"].iloc[0].mean):
+    if mark is None or found.empty or not math.isfinite(found["estimate"].iloc[-1].mean):
         return None
     ends = gap_ends(panel, mark)
     if len(ends) < 2 or panel.summary.plot.rows != rows.POINTS:
         return None
-    words = f"{panel.words.tr('gap')} {_difference(panel, found['estimate'].iloc[0])}"
+    words = f"{panel.words.tr('gap')} {_difference(panel, found['estimate'].iloc[-1])}"
     return sum(ends) / 2, words, style.colour("gap")
 
 
@@ -260,7 +266,7 @@ def _gap(panel: Panel, mark: Mark) -> None:
     ink = mpl.rcParams["text.color"]
     arrow = {"arrowstyle": "-|>", "color": ink, "shrinkA": 0, "shrinkB": 0}
     panel.axes.annotate("", (where, end), (where, start), arrowprops=arrow)
-    found = panel.own(panel.summary.data["gap"])["estimate"].iloc[0]
+    found = panel.own(panel.summary.data["gap"])["estimate"].iloc[-1]
     sign = "+" if found.mean > 0 else ""
     text = sign + _difference(panel, found).replace(f" {panel.words.tr('points')}",
                                                    f"\n{panel.words.tr('points')}")  # fmt: skip
