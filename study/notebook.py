@@ -52,7 +52,7 @@ def run(*overrides: str, store: str | Path | None = None) -> RunRecord:
     """
     register()
     with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
-        config = run_config(hydra.compose("config", ["experiment=[]", *overrides]))
+        config = run_config(hydra.compose("config", list(overrides)))
     record = run_one(identify(config))
     if store is not None:
         RunStore(store).write(record)

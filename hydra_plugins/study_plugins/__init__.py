@@ -17,14 +17,7 @@ from omegaconf import DictConfig
 
 
 class StudySweeper(Sweeper):
-    """Runs the union of the grids in ``hydra.sweeper.grids``, each cell once.
-
-    Args:
-        grids: what ``conf/experiment/*.yaml`` put there, by name of the experiment.
-    """
-
-    def __init__(self, grids: dict[str, Any]) -> None:
-        self.grids = grids
+    """Runs the union of the experiments of the chosen chapters, each cell once."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -41,9 +34,7 @@ class StudySweeper(Sweeper):
         assert self.config is not None
         assert self.hydra_context is not None
         assert self.launcher is not None
-        return sweep(
-            self.config, arguments, self.grids, self.hydra_context.config_loader, self.launcher
-        )
+        return sweep(self.config, arguments, self.hydra_context.config_loader, self.launcher)
 
 
 class PoolLauncher(Launcher):
@@ -71,12 +62,18 @@ class PoolLauncher(Launcher):
 
         return launch(self, job_overrides)
 
+    def run_cells(self, cells: Sequence[Any], store: Any) -> list[str]:
+        """Run cells that the sweep has composed already; return what went wrong."""
+        from study.edge.pool import run_cells
+
+        return run_cells(cells, store, workers=self.workers, timeout=self.timeout)
+
 
 _store = ConfigStore.instance()
 _store.store(
     group="hydra/sweeper",
     name="study",
-    node={"_target_": "hydra_plugins.study_plugins.StudySweeper", "grids": {}},
+    node={"_target_": "hydra_plugins.study_plugins.StudySweeper"},
     provider="study",
 )
 _store.store(

@@ -1,4 +1,4 @@
-"""What a claim is: its declaration in ``conf/claims/<id>.yaml``, read and checked.
+"""What a claim is: its declaration in a chapter (``conf/chapter``), read and checked.
 
 The keys are described in ``docs/claims.md``. Nothing of a file is trusted: whatever YAML it holds,
 the outcome is a ``Claim`` or a ``ConfigError`` that says which file and key are wrong and how.
@@ -24,12 +24,10 @@ from study.analysis.metrics import METRICS, REQUIRED
 from study.analysis.reading import LANGUAGES, Node, is_number, matches, read
 from study.analysis.recipe import is_recommended
 from study.analysis.verdicts import DIRECTIONS, NO_EFFECT, NOT_JUDGED, OPEN_ENDED, VERDICTS
-from study.errors import ConfigError
 from study.records.cells import COLUMNS, SWITCHES, TEXTS
 
 COMPARISONS = ("difference", "ratio")
 UNITS = ("points", "percent", "number", "times")  # formats of the report's sentences
-OWN = "own"  # the chapter of a claim that does not name one
 OPEN = "open"  # no claim's id: ``claim=open`` asks for those that are inconclusive
 REDUCTIONS = ("range", "sd", "mean", "max", "min", "regret", "difference", "best", "worst")
 SPREADS = ("range", "sd", "regret", "difference")  # in points where the metric is a share
@@ -80,7 +78,7 @@ class Part:
     """One test of a claim; see ``docs/claims.md`` for the keys.
 
     Attributes:
-        label: by language.
+        label: by language; empty where its metric says enough.
         experiment: whose runs.
         metric, options: a name of ``metrics.METRICS`` and its options.
         where: cells of both sides.
@@ -132,9 +130,9 @@ class Claim:
     """One claim of the lecture, or beyond it.
 
     Attributes:
-        id: also the name of its file.
-        section: of the lecture, or ``G`` for the grid.
-        figure: id of the figure that shows it.
+        id: the name that ``claim=`` takes.
+        section: of its chapter; empty where that has none.
+        figure: id of the figure that shows it; empty where none does.
         beyond: whether the lecture does not say it.
         statement: by language; ``ko`` in the lecture's own words.
         chapter: the claims that are declared, and corrected for their number, together.
@@ -151,7 +149,7 @@ class Claim:
     beyond: bool
     statement: dict[str, str]
     parts: dict[str, Part]
-    chapter: str = OWN
+    chapter: str
     scope: tuple[str, ...] = ()
     short: dict[str, str] = field(default_factory=dict)
     finding: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -244,65 +242,60 @@ def _equal(column: pd.Series, value: Any) -> NDArray[np.bool_]:
 
 
 def load_claims(
-    folders: Iterable[Path], *, experiments: Collection[str] | None = None,
-    figures: Collection[str] | None = None,
+    folder: Path, chapter: str, *, experiments: Collection[str] | None = None,
+    figures: Collection[str] | None = None, sections: Collection[str] | None = None,
 ) -> list[Claim]:  # fmt: skip
-    """Every claim of ``folders`` (``*.yaml``), in the order of the lecture.
+    """Every claim of ``folder`` (``<id>.yaml``), those beyond the lecture last.
 
     Args:
-        experiments, figures: those there are, where the caller knows them.
+        chapter: to which they belong.
+        experiments, figures, sections: those there are, where the caller knows them.
 
     Raises:
         ConfigError: a file that cannot be used; names file and key, what is expected and what was
             received.
     """
-    found: dict[str, Path] = {}
-    claims = []
-    for folder in folders:
-        if not Path(folder).is_dir():
-            raise ConfigError("claims", "a folder of YAML files", str(folder))
-        for path in sorted(Path(folder).glob("*.yaml")):
-            if path.stem in found:
-                expected = f"an id of its own ({found[path.stem]} has it)"
-                raise ConfigError(f"{path}: id", expected, path.stem)
-            found[path.stem] = path
-            claims.append(load_claim(path, experiments=experiments, figures=figures))
+    claims = [
+        read_claim(
+            Node(str(path), "", read(path)), path.stem, chapter,
+            experiments=experiments, figures=figures, sections=sections,
+        )
+        for path in sorted(folder.glob("*.yaml"))
+    ]  # fmt: skip
     return sorted(claims, key=_place)
 
 
 def _place(claim: Claim) -> tuple[Any, ...]:
     """The lecture's sections first, in order; what is beyond it last."""
-    return (claim.beyond, _natural(claim.section), _natural(claim.id))
+    return (claim.beyond, natural(claim.section), natural(claim.id))
 
 
-def _natural(text: str) -> list[tuple[bool, int, str]]:
+def natural(text: str) -> list[tuple[bool, int, str]]:
     """``1.10`` comes after ``1.9``, and letters after numbers."""
     words = re.findall(r"\d+|\D+", text)
     return [(not w.isdigit(), int(w) if w.isdigit() else 0, w) for w in words if w != "."]
 
 
-def load_claim(
-    path: Path, *, experiments: Collection[str] | None = None,
-    figures: Collection[str] | None = None,
+def read_claim(
+    root: Node, claim_id: str, chapter: str, *, experiments: Collection[str] | None = None,
+    figures: Collection[str] | None = None, sections: Collection[str] | None = None,
 ) -> Claim:  # fmt: skip
-    """The claim declared in one file; raises ConfigError as ``load_claims``."""
-    root = Node(str(path), "", read(path))
+    """One claim from its declaration; raises ConfigError as ``load_claims``."""
     root.keys(
-        required=("id", "section", "figure", "statement", "parts"),
-        optional=("short", "beyond", "chapter", "scope", "finding", "cases"),
+        required=("statement", "parts"),
+        optional=("section", "figure", "short", "beyond", "scope", "finding", "cases"),
     )
-    own = root.get("id")
-    own.check("the name of its file", own.value == path.stem, [path.stem])
-    own.check("letters, digits, - and _, a letter first", matches(r"[A-Za-z][\w-]*", own.value))
-    own.check("another name: claim=open asks for the open claims", own.value != OPEN)
-    section, figure = root.get("section"), root.get("figure")
-    expected = "a section as text in quotes, e.g. '1.4.1', or G"
-    section.check(expected, matches(r"\d+(\.\d+)*|G", section.value))
-    figure.text()
-    if figures is not None:
-        figure.check("a figure of the report", figure.value in figures, figures)
-    chapter = root.get("chapter", default=OWN)
-    chapter.check("a name (letters, digits, - and _)", matches(r"[A-Za-z][\w-]*", chapter.value))
+    own = Node(root.file, root.key or "file name", claim_id)
+    own.check("letters, digits, - and _, a letter first", matches(r"[A-Za-z][\w-]*", claim_id))
+    own.check("another name: claim=open asks for the open claims", claim_id != OPEN)
+    section, figure = root.get("section", ""), root.get("figure", "")
+    expected = "a section as text in quotes, e.g. '1.4.1'"
+    section.check(expected, isinstance(section.value, str))
+    figure.check("the id of a figure", isinstance(figure.value, str))
+    if figures is not None and figure.value:
+        figure.check("a figure of the chapter", figure.value in figures, figures)
+    if sections is not None and section.value:
+        section.check("a section of the chapter", section.value in sections, sections)
     beyond = root.get("beyond", default=False)
     beyond.check("true or false", isinstance(beyond.value, bool))
     parts = {name: _part(node, experiments) for name, node in root.get("parts").named_items()}
@@ -310,13 +303,13 @@ def load_claim(
     root.get("parts").check(expected, any(part.deciding for part in parts.values()))
     cases = _cases(root.get("cases", default={}), parts)
     return Claim(
-        id=own.value,
+        id=claim_id,
         section=section.value,
         figure=figure.value,
         beyond=beyond.value,
         statement=root.get("statement").languages(),
         parts=parts,
-        chapter=chapter.value,
+        chapter=chapter,
         scope=read_columns(root.get("scope", default=[])),
         short=root.get("short").languages() if "short" in root.value else {},
         finding=_finding(root.get("finding", default={}), parts, cases),
@@ -325,8 +318,8 @@ def load_claim(
 
 
 _PART_KEYS = (
-    "where", "control", "against", "paired_by", "reduce", "reduce_control", "compare", "smallest",
-    "unit", "deciding",
+    "label", "where", "control", "against", "paired_by", "reduce", "reduce_control", "compare",
+    "smallest", "unit", "deciding",
 )  # fmt: skip
 
 
@@ -351,7 +344,7 @@ def read_selection(node: Node, *, extremes: bool = False) -> Selection:
 
 
 def _part(node: Node, experiments: Collection[str] | None, *, judged: bool = True) -> Part:
-    node.keys(("label", "experiment", "metric", "treatment", "direction"), _PART_KEYS)
+    node.keys(("experiment", "metric", "treatment", "direction"), _PART_KEYS)
     experiment = node.get("experiment")
     experiment.text()
     if experiments is not None:
@@ -376,7 +369,7 @@ def _part(node: Node, experiments: Collection[str] | None, *, judged: bool = Tru
     same = control is not None and control == treatment and reduce == reduce_control
     node.get("control").check("other cells than treatment", not same)
     return Part(
-        label=node.get("label").languages(),
+        label=node.get("label").languages() if "label" in node.value else {},
         experiment=experiment.value,
         metric=metric,
         options=options,

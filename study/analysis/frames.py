@@ -243,6 +243,28 @@ class Results:
         }
         return Results(replace(self.plan, experiments=merged, further={}), self.stored)
 
+    def of_experiments(self, names: Iterable[str]) -> "Results":
+        """The runs of these experiments alone."""
+        kept = set(names)
+        if kept.issuperset(self.plan.experiments):
+            return self
+        groups: dict[str, Any] = {
+            group: {name: own for name, own in getattr(self.plan, group).items() if name in kept}
+            for group in ("experiments", "left_out", "added", "further")
+        }
+        plan = replace(self.plan, **groups)
+        return Results(plan, self.stored)
+
+    def by_experiment(self) -> pd.DataFrame:
+        """``runs`` of all, and in ``experiments`` the names of those that want each run."""
+        wanted: dict[str, list[str]] = {}
+        for name, addresses in self.plan.experiments.items():
+            for address in addresses:
+                wanted.setdefault(address, []).append(name)
+        runs = self.runs()
+        names = [" ".join(wanted.get(address, ())) for address in runs["address"]]
+        return runs.assign(experiments=names)
+
     def has(self, *experiments: str) -> bool:
         """Whether each of ``experiments`` has at least one run that did not fail."""
         return all(

@@ -575,6 +575,13 @@ METRICS |= {
 }  # fmt: skip
 
 
+def label(name: str, options: Mapping[str, Any]) -> str:
+    """A few English words for what the metric ``name`` measures with these options."""
+    words = str(options.get("column", name)) if name in ("layer", "curve_mean") else name
+    where = options.get("layer")
+    return words.replace("_", " ") + (f", layer {where}" if isinstance(where, int) else "")
+
+
 def measure(
     results: Results, experiment: str, name: str, options: Mapping[str, Any]
 ) -> pd.DataFrame:

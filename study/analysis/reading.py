@@ -6,7 +6,7 @@ Nothing of a file is trusted: whatever YAML it holds, the outcome is what was as
 
 import re
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,6 +17,8 @@ import yaml
 from study.errors import ConfigError
 
 LANGUAGES = ("en", "ko")
+# PyYAML's own takes a tenth of the speed, and a ? within braces for the sign of a key, as YAML 1.1.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 HUGE = 1e300  # no number of a file is that large
 
 
@@ -35,22 +37,6 @@ def read(path: Path) -> Any:
     if repeated is not None:
         raise ConfigError(f"{path}: {repeated}", "each key once", "the same key again")
     return content
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's, which can also read ``{en: How deep does it learn?}``: YAML, but not for PyYAML.
-
-    Within braces it takes every ? for the sign of a key; in plain text YAML has none.
-    """
-
-    def scan_plain(self) -> yaml.ScalarToken:
-        """A text without quotes; the loader may look at its ? as at a letter."""
-        peek = super().peek
-        self.peek: Any = lambda index=0: "x" if (found := peek(index)) == "?" else found
-        try:
-            return super().scan_plain()
-        finally:
-            del self.peek
 
 
 def _repeated_key(root: yaml.Node | None) -> str | None:
@@ -164,9 +150,16 @@ class Node:
         return [Node(self.file, f"{self.key}[{i}]", item) for i, item in enumerate(self.value)]
 
     def languages(self) -> dict[str, str]:
-        """A text for each language."""
-        self.keys(LANGUAGES)
-        return {language: self.get(language).text() for language in LANGUAGES}
+        """A text for each language that has one, the first of ``LANGUAGES`` always among them."""
+        self.keys(LANGUAGES[:1], LANGUAGES[1:])
+        return {
+            language: self.get(language).text() for language in LANGUAGES if language in self.value
+        }
+
+
+def in_language(words: Mapping[str, Any], language: str) -> Any:
+    """``words`` of this language, or of the first of ``LANGUAGES`` where there are none."""
+    return words.get(language, words[LANGUAGES[0]])
 
 
 def matches(pattern: str, value: Any) -> bool:

@@ -15,17 +15,14 @@ that earlier reports have used::
 anyone can check from its history that the day is true.
 """
 
-import argparse
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 
-from study.analysis.declarations import Claim, load_claims
+from study.analysis.declarations import Claim
 from study.analysis.reading import Node, matches, read
-from study.errors import StudyError
 from study.paths import conf_folder
 from study.records.store import write_atomically
 
@@ -185,26 +182,3 @@ def write_registry(claims: Sequence[Claim], today: date, path: Path | None = Non
 
 
 _HEAD = "# What was declared before its runs: digests of claims, and seeds of earlier reports.\n"
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Say which claims are not declared as they are; ``--write`` declares them."""
-    parser = argparse.ArgumentParser(prog="python -m study.analysis.registry", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="enter them, declared today (UTC)")
-    options = parser.parse_args(arguments)
-    try:
-        claims = load_claims([conf_folder() / "claims"])
-        if options.write:
-            new = write_registry(claims, datetime.now(UTC).date())
-        else:
-            new = outdated(claims, load_registry())
-    except StudyError as error:
-        print(error, file=sys.stderr)
-        return 1
-    names = ", ".join(claim.id for claim in new) or "none"
-    print(f"{'declared' if options.write else 'not declared as they are'}: {names}")
-    return 0 if options.write or not new else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import hydra
@@ -13,7 +12,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from study.edge.arguments import EXPLAINABLE, check_arguments, explained
+from study.edge.arguments import EXPLAINABLE, as_choices, check_arguments, explained
 from study.edge.schema import check_execution, register, run_config
 from study.endings import quiet_endings
 from study.errors import ConfigError, StudyError
@@ -113,7 +112,7 @@ def main() -> Any:
     except StudyError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
-    sys.argv += _without_experiments(sys.argv[1:])
+    sys.argv[1:] = as_choices(sys.argv[1:])
     os.environ[FULL_ERROR] = "1"  # Hydra lets its errors out, instead of printing them
     command = hydra.main(
         version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config"
@@ -126,10 +125,3 @@ def main() -> Any:
             raise
         print(explained(error), file=sys.stderr)
         raise SystemExit(1) from None
-
-
-def _without_experiments(arguments: Sequence[str]) -> list[str]:
-    """One run and ``--help`` need no experiments; composing them takes half of the start."""
-    flags = {word for word in arguments if word.startswith("-")}
-    named = any(word.lstrip("+~").startswith(("experiment", "hydra.mode")) for word in arguments)
-    return [] if named or flags - {"-h", "--help"} else ["experiment=[]"]

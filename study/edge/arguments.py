@@ -16,15 +16,17 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from study.edge.schema import RESOLVERS, AppConfig, known_keys, typed
+from study.edge.schema import EXPERIMENTS, RESOLVERS, AppConfig, known_keys, typed
 from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
 
 # Config groups whose options are files; an override of one names one.
 CHOICES = ("init", "activation", "data", "study")
 # Keys that say which runs a study has; one run has no use for them.
-OF_A_STUDY = ("experiment", "study")
-GRIDS = re.compile(r"hydra\.sweeper\.grids\.(\w+)\.?")
+OF_A_STUDY = ("chapter", "experiment", "study")
+CHAPTER = "chapter="
+LISTED = ("chapter", "experiment", "claim")  # several names in one override
+GRIDS = re.compile(rf"{EXPERIMENTS}\.([\w-]+)\.?")
 
 
 def check_arguments(words: Sequence[str]) -> None:
@@ -53,6 +55,29 @@ def check_arguments(words: Sequence[str]) -> None:
             _check_type(override)
 
 
+def as_choices(words: Sequence[str]) -> list[str]:
+    """``chapter=a`` as ``chapter=choice(a)``, which Hydra leaves to the sweeper.
+
+    For Hydra the folder ``conf/chapter`` is a config group, whose files it would read itself.
+    """
+    return [
+        f"{CHAPTER}choice({word.removeprefix(CHAPTER).strip('[]')})"
+        if word.startswith(CHAPTER) and "(" not in word
+        else word
+        for word in words
+    ]
+
+
+def as_typed(words: Sequence[str]) -> list[str]:
+    """The reverse of ``as_choices``."""
+    return [
+        CHAPTER + word[len(CHAPTER) :].removeprefix("choice(").removesuffix(")")
+        if word.startswith(CHAPTER)
+        else word
+        for word in words
+    ]
+
+
 def _parsed(words: Sequence[str]) -> list[Override]:
     parser = OverridesParser.create()
     found = []
@@ -73,7 +98,7 @@ def _unreadable(error: OverrideParseException) -> ConfigError:
 def _check_key(override: Override) -> None:
     key = override.key_or_group
     top, _, option = key.partition(".")
-    if "/" in key or top in ("hydra", "experiment") or override.package is not None:
+    if "/" in key or top == "hydra" or override.package is not None:
         return
     if override.is_delete() and top in AppConfig.__dataclass_fields__:
         raise ConfigError(key, "a value", override.input_line)
@@ -93,12 +118,12 @@ def unknown_key(key: str, known: Iterable[str]) -> ConfigError:
 
 
 def _check_name(override: Override) -> None:
-    """Refuse ``init=1`` and ``experiment=[1]``, which end in a traceback of Hydra's."""
+    """Refuse ``init=1``, which ends in a traceback of Hydra's, and ``experiment=[1]``."""
     key = override.key_or_group
-    if key not in (*CHOICES, "experiment") or override.is_sweep_override():
+    if key not in (*CHOICES, *LISTED) or override.is_sweep_override():
         return
     value = override.value()
-    names = value if key == "experiment" and isinstance(value, list) else [value]
+    names = value if key in LISTED and isinstance(value, list) else [value]
     if not all(isinstance(name, str | None) for name in names):
         _, _, text = str(override.input_line).partition("=")
         raise ConfigError(key, "the name of one of the choices", text)

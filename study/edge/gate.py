@@ -1,4 +1,4 @@
-"""The gate's runs: composed from ``conf/experiment/gate.yaml``, run in this machine's workers."""
+"""The gate's runs: composed from ``conf/chapter/gate``, run in this machine's workers."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from rich.console import Console
 
-from study.analysis.declarations import Claim
-from study.edge.planning import plan_study
+from study.edge.arguments import as_choices
+from study.edge.planning import Planned, plan_study
 from study.edge.pool import run_cells
 from study.edge.progress import StoreProgress
 from study.edge.running import check_all_data, cost
@@ -19,7 +19,6 @@ from study.errors import StudyError
 from study.gate.rules import EXPERIMENT
 from study.paths import conf_folder
 from study.records.config import RunConfig
-from study.records.plan import StudyPlan
 from study.records.record import RunRecord
 from study.records.store import RunStore
 
@@ -28,17 +27,14 @@ TIMEOUT = 60.0  # seconds; a run takes a fraction of one
 
 def gate_cells() -> dict[str, RunConfig]:
     """The configurations of the gate's runs, by address."""
-    return planned([f"experiment={EXPERIMENT}"])[0]
+    return planned([f"experiment={EXPERIMENT}"]).cells
 
 
-def planned(
-    words: Sequence[str], claims: Sequence[Claim] = ()
-) -> tuple[dict[str, RunConfig], StudyPlan]:
-    """What ``python -m study -m`` with these ``words`` would run: cells by address, and the plan.
+def planned(words: Sequence[str]) -> Planned:
+    """What ``python -m study -m`` with these ``words`` would run.
 
     Args:
         words: overrides, as on the command line.
-        claims: those that ``claim=…`` can name.
 
     Raises:
         ConfigError: a value cannot be used, or nothing is left to run.
@@ -46,8 +42,9 @@ def planned(
     register()
     with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        config = loader.load_configuration("config", list(words), run_mode=RunMode.MULTIRUN)
-        return plan_study(config, words, config.hydra.sweeper.grids, loader, claims)
+        chosen = as_choices(words)
+        config = loader.load_configuration("config", chosen, run_mode=RunMode.MULTIRUN)
+        return plan_study(config, chosen, loader)
 
 
 def run_gate(

@@ -2,7 +2,8 @@
 
 A grid is ``fixed`` (overrides that all its cells share), ``axes`` (lists of values whose product
 is the cells) and ``measure``. An axis value may be a mapping of several overrides, so that
-``init: normal`` and ``init.std: 1`` move together. A cell is a flat mapping of overrides.
+``init: normal`` and ``init.std: 1`` move together. A cell is a flat mapping of overrides; ``depth``
+and ``width`` stand for ``hidden``, that many layers of so many units.
 """
 
 import itertools
@@ -18,6 +19,7 @@ GROUPS = ("init", "activation", "data")
 # The length of a run is given in one of two units; naming one lets go of the other.
 LENGTHS = ("num_epochs", "num_steps")
 EXCLUSIVE = {"num_epochs": "num_steps", "num_steps": "num_epochs"}
+SHAPE = ("depth", "width")
 GRID_KEYS = {"fixed", "axes", "measure"}
 
 Cell = dict[str, Any]
@@ -94,6 +96,7 @@ def expand(experiment: str, grid: Mapping[str, Any], most: int = MAX_CELLS) -> G
         for parts in itertools.product(*assignments)
     ]
     varying = {key for values in assignments for value in values for key in value}
+    varying |= {"hidden"} if varying.intersection(SHAPE) else set()
     return Grid(experiment, cells, varying, list(grid.get("measure") or []))
 
 
@@ -121,9 +124,9 @@ def narrow(
     """Restrict ``grids`` to what the command line asks for.
 
     For each key: values that some cell of the study has select those cells; a value that no cell
-    has replaces the key, in the grids where it varies, or in all of them if it varies nowhere or
-    no asked-for value is known. A grid without cells is left out. Cells that are selected stay the
-    same objects.
+    has replaces the key, in the grids where it varies, or in all of them if it varies nowhere, no
+    asked-for value is known, or it is a new choice of a group, such as a user's own initialiser. A
+    grid without cells is left out. Cells that are selected stay the same objects.
 
     Args:
         wanted: values by key, typed as in the cells.
@@ -144,7 +147,8 @@ def narrow(
         if added:
             found.replaced[key] = added
             found.purely |= set() if listed else {key}
-        everywhere = not listed or not any(key in grid.axes for grid in grids)
+        varies = any(key in grid.axes for grid in grids)
+        everywhere = key in GROUPS or not listed or not varies
         narrowed = []
         for grid in grids:
             cells = [cell for cell in grid.cells if value(cell, key) in listed]
@@ -293,6 +297,24 @@ class Composer:
                     values[EXCLUSIVE[key]] = None
         values["measure"] = sorted({*values["measure"], *measure})
         return RunConfig.from_dict(values)
+
+    def shaped(self, cell: Cell) -> Cell:
+        """``cell`` with the widths of its hidden layers in the place of ``depth`` and ``width``.
+
+        Raises:
+            ConfigError: they are no whole numbers > 0, or ``hidden`` is given, too.
+        """
+        given = {key: cell[key] for key in SHAPE if key in cell}
+        if not given:
+            return cell
+        for key, value in given.items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ConfigError(key, "an integer >= 1", value)
+        if "hidden" in cell:
+            raise ConfigError("hidden", "either hidden or depth and width", cell["hidden"])
+        usual = self._base["hidden"] or [0]
+        hidden = [given.get("width", usual[0])] * given.get("depth", len(usual))
+        return {key: v for key, v in cell.items() if key not in SHAPE} | {"hidden": hidden}
 
     def typed(self, key: str, value: Any) -> Any:
         """``value`` as the schema wants it, e.g. 0 as 0.0.

@@ -1,11 +1,10 @@
 """Claims that somebody added: do they compare cells that there are?
 
-The tests ask that of the claims in ``conf/claims``. One that selects nothing is *not judged*, which
-looks as if runs were missing, where in truth ``rellu`` is misspelt.
+The tests ask that of the claims that come with the study. One that selects nothing is *not
+judged*, which looks as if runs were missing, where in truth ``rellu`` is misspelt.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from hydra.types import RunMode
@@ -19,32 +18,20 @@ from study.analysis.declarations import (
     has_value,
     within,
 )
-from study.edge.planning import plan_study
+from study.edge.arguments import as_choices
+from study.edge.planning import Planned, plan_study
 from study.errors import ConfigError
 from study.records.cells import columns
-from study.records.config import RunConfig
-from study.records.plan import StudyPlan
 
 Rows = list[dict[str, Any]]
 # Words of the command line that decide what cells are, whatever the preset.
 KEPT = ("data", "hydra")
 
 
-def added_claims(claims: Iterable[Claim], folders: Sequence[Path]) -> list[Claim]:
-    """Those of ``claims`` that are not the study's own, which are in the first of ``folders``."""
-    added = {path.stem for folder in folders[1:] for path in folder.glob("*.yaml")}
-    return [claim for claim in claims if claim.id in added]
-
-
 def check_selections(
-    claims: Sequence[Claim],
-    plan: StudyPlan,
-    cells: Mapping[str, RunConfig],
-    config: DictConfig,
-    arguments: Sequence[str],
-    config_loader: Any,
+    planned: Planned, config: DictConfig, arguments: Sequence[str], config_loader: Any
 ) -> None:
-    """Refuse a part of ``claims`` with a side that no cell of its experiment is on.
+    """Refuse a claim of a chapter of the user's own with a side that no cell is on.
 
     A cell counts if this study has it or any preset declares it: ``study=quick`` has fewer than a
     claim may want.
@@ -52,41 +39,38 @@ def check_selections(
     Raises:
         ConfigError: names the value that no cell has, and those that there are.
     """
-    here = {
-        name: [columns(cells[address].to_dict()) for address in addresses]
-        for name, addresses in plan.experiments.items()
-    }
+    claims = [claim for chapter in planned.chapters if not chapter.own for claim in chapter.claims]
+    here = _rows(planned)
     wrong = [claim for claim in claims if any(_problems(claim, here))]
     if not wrong:
         return
     names = sorted({name for claim in wrong for name in claim.experiments})
+    chapters = [chapter.name for chapter in planned.chapters]
     for preset in config_loader.get_group_options("study"):
-        for name, rows in _declared(preset, names, config, arguments, config_loader).items():
+        words = [word for word in arguments if word.partition("=")[0].partition(".")[0] in KEPT]
+        words += [f"study={preset}", f"experiment=[{','.join(names)}]"]
+        words += as_choices([f"chapter={','.join(chapters)}"])
+        for name, rows in _declared(words, config, config_loader).items():
             here.setdefault(name, []).extend(rows)
     for claim in wrong:
         for problem in _problems(claim, here):
             raise problem
 
 
-def _declared(
-    preset: str,
-    experiments: Sequence[str],
-    config: DictConfig,
-    arguments: Sequence[str],
-    config_loader: Any,
-) -> dict[str, Rows]:
-    """What ``experiments`` declare under ``preset``."""
-    words = [word for word in arguments if word.partition("=")[0].partition(".")[0] in KEPT]
-    words += [f"study={preset}", f"experiment=[{','.join(experiments)}]"]
-    chosen = [str(word) for word in config.hydra.overrides.hydra] + words
+def _rows(planned: Planned) -> dict[str, Rows]:
+    return {
+        name: [columns(planned.cells[address].to_dict()) for address in addresses]
+        for name, addresses in planned.plan.experiments.items()
+    }
+
+
+def _declared(words: Sequence[str], config: DictConfig, config_loader: Any) -> dict[str, Rows]:
+    """What a study of these ``words`` has."""
+    chosen = [*map(str, config.hydra.overrides.hydra), *words]
     composed = config_loader.load_configuration(
         config.hydra.job.config_name, chosen, run_mode=RunMode.MULTIRUN
     )
-    cells, plan = plan_study(composed, words, composed.hydra.sweeper.grids, config_loader)
-    return {
-        name: [columns(cells[address].to_dict()) for address in addresses]
-        for name, addresses in plan.experiments.items()
-    }
+    return _rows(plan_study(composed, words, config_loader))
 
 
 def _problems(claim: Claim, rows: Mapping[str, Rows]) -> Iterable[ConfigError]:

@@ -17,6 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from study import data
 from study.analysis.declarations import OPEN, Claim, selects
+from study.chapters import Chapter, chapter_folders, find_chapters, load_chapters
+from study.edge.arguments import as_typed
 from study.edge.grids import (
     ABSENT,
     GROUPS,
@@ -30,50 +32,68 @@ from study.edge.grids import (
     expand,
     narrow,
 )
-from study.edge.schema import LONGEST, MAX_CELLS, RUN_KEYS, AppConfig, check_preset, plain
+from study.edge.schema import (
+    EXPERIMENTS,
+    LONGEST,
+    MAX_CELLS,
+    RUN_KEYS,
+    AppConfig,
+    check_preset,
+    plain,
+)
 from study.errors import ConfigError, StudyError
-from study.paths import conf_folder
 from study.records.cells import columns
 from study.records.config import RunConfig, hydra_string
 from study.records.plan import NAME_BYTES, StudyPlan, check_name, pack_rows
 
 # Keys that name several things of their own, not values of a run's key.
-LISTS = ("experiment", "claim")
+LISTS = ("chapter", "experiment", "claim")
 # How many seeds and which: a study with more of them is the same one.
 SEEDS = ("study.seeds", "study.grid_seeds", "study.seeds_from", "study.looks")
-GRIDS = "hydra.sweeper.grids"
 
 
-def claim_folders(config: DictConfig) -> list[Path]:
-    """``claims`` in the study's own configuration, and in each that the command line adds."""
-    sources = (Path(each.path) for each in config.hydra.runtime.config_sources if each.path)
-    added = [source / "claims" for source in sources if (source / "claims").is_dir()]
-    own = conf_folder().resolve() / "claims"
-    return [own, *(folder for folder in added if folder.resolve() != own)]
+@dataclass
+class Planned:
+    """A study before its first run.
+
+    Attributes:
+        cells: of all its experiments, each once, by address.
+        plan: of the study.
+        chapters: whose figures and claims it is about.
+        named: the claims that the command line asks for.
+        opening: whether it asks for the open ones.
+    """
+
+    cells: dict[str, RunConfig]
+    plan: StudyPlan
+    chapters: list[Chapter]
+    named: list[str]
+    opening: bool
+
+    @property
+    def claims(self) -> list[Claim]:
+        """Those of all chapters."""
+        return [claim for chapter in self.chapters for claim in chapter.claims]
 
 
-def asked_claims(arguments: Sequence[str], config_loader: Any) -> tuple[list[str], bool]:
-    """The claims that ``claim=…`` names, and whether it asks for the open ones."""
-    parsed = OverridesParser.create(config_loader=config_loader).parse_overrides(list(arguments))
-    names: list[str] = []
-    for override in parsed:
-        if override.key_or_group == "claim":
-            values = _values(override)
-            names = [str(value) for value in values if value is not None]
-    return [name for name in names if name != OPEN], OPEN in names
+def added_folders(config: DictConfig) -> list[Path]:
+    """The folders of configuration that the command line adds to the study's own."""
+    return [Path(each.path) for each in config.hydra.runtime.config_sources if each.path]
 
 
-def plan_study(
-    config: DictConfig,
-    arguments: Sequence[str],
-    grids: Mapping[str, Any],
-    config_loader: Any,
-    claims: Sequence[Claim] = (),
-) -> tuple[dict[str, RunConfig], StudyPlan]:
-    """The cells of the selected experiments, each once, by address; and the plan of the study.
+def _shown(folder: Path) -> str:
+    """A folder as it is typed where the command is: relative if it lies below."""
+    here = Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+
+
+def plan_study(config: DictConfig, arguments: Sequence[str], config_loader: Any) -> Planned:
+    """What the command line asks for: the cells of the selected experiments, and the plan.
 
     Args:
-        claims: those that ``claim=…`` can name; only the cells that they compare are left.
+        config: the composed configuration of the multirun.
+        arguments: the command line's overrides.
+        config_loader: Hydra's, for the options of config groups.
 
     Raises:
         ConfigError: a value cannot be used, or nothing is left to run.
@@ -105,45 +125,113 @@ def plan_study(
     asked = _asked(parsed, composer)
     _check_options(asked, composer, config_loader)
     names = [name for name in asked.lists.get("claim", []) if name != OPEN]
-    chosen_claims = _chosen(claims, names)
-    experiments = asked.lists.get("experiment", [])
-    if chosen_claims and not any(words.startswith("experiment") for words in asked.selection):
-        parts = (part for claim in chosen_claims for part in claim.parts.values())
-        experiments = list(dict.fromkeys(part.experiment for part in parts))
-    if experiments:  # experiment=a,b like experiment=[a,b]
-        known = config_loader.get_group_options("experiment")
-        for name in set(experiments) - set(known):
-            raise ConfigError("experiment", "one of the choices", name, known)
-        chosen = [f"experiment=[{','.join(experiments)}]", *_settings(parsed)]
-        grids = config_loader.load_sweep_config(config, chosen).hydra.sweeper.grids
-    if not grids:
-        raise ConfigError("experiment", "at least one experiment", [])
+    chapters = _chapters(config, asked, names)
+    claims = _chosen([claim for chapter in chapters for claim in chapter.claims], names)
+    grids = _grids_of(config, chapters, _experiments(chapters, asked, claims))
     most = config.max_cells
-    total = sum(count(name, plain(grids, name), most) for name in grids)
+    total = sum(count(name, grid, most) for name, grid in grids.items())
     check_count(total, most, f"the {len(grids)} experiments")
-    expanded = [_expand(name, plain(grids, name), composer, most) for name in grids]
+    expanded = [_expand(name, grid, composer, most) for name, grid in grids.items()]
     composer.load(cell for grid in expanded for cell in grid.cells)
     narrowed = narrow(expanded, asked.wanted, composer.value, most)
     composer.load(cell for grid in narrowed.grids for cell in grid.cells)
     chosen_cells = _Chosen()
     for grid in narrowed.grids:
-        _choose(chosen_cells, grid, composer, chosen_claims)
+        _choose(chosen_cells, grid, composer, claims)
     if not chosen_cells.configs:
         raise ConfigError("claim", "a claim about cells of the study", ",".join(names))
     named = base["data"]["label"] or _data_name(base["data"])
+    own = [chapter.name for chapter in chapters]
+    shown = own if "chapter" in asked.lists and own != [config.chapter] else []
+    folders = [_shown(path.parent) for path in chapter_folders(added_folders(config))[1:]]
+    options = [word for folder in folders for word in ("--config-dir", folder)]
+    words = [*options, *_without_open(arguments, names)]
     plan = StudyPlan(
-        name=config.report.name or study_name(named, preset["name"], asked.selection),
-        command=shlex.join(["python", "-m", "study", "-m", *_without_open(arguments, names)]),
+        name=config.report.name or study_name(named, preset["name"], [*shown, *asked.selection]),
+        command=shlex.join(["python", "-m", "study", "-m", *words]),
         data=named,
         preset=preset["name"],
         selection=asked.selection,
+        chapters=own,
+        folders=folders,
         experiments=chosen_cells.addresses,
         looks=list(preset.get("looks", [])),
         seeds_from=preset.get("seeds_from", 0),
     )
-    declared = _Declared(config, parsed, experiments, expanded, composer, config_loader)
+    declared = _Declared(config, parsed, chapters, expanded, composer, config_loader)
     _compare(plan, chosen_cells, narrowed, declared, composer, asked.words)
-    return chosen_cells.configs, plan
+    opening = OPEN in asked.lists.get("claim", [])
+    return Planned(chosen_cells.configs, plan, chapters, names, opening)
+
+
+def _chapters(config: DictConfig, asked: "_Asked", claims: Sequence[str]) -> list[Chapter]:
+    """The chapters asked for; else those that have the experiments and claims asked for.
+
+    Raises:
+        ConfigError: there is none of a name, or it cannot be used.
+    """
+    folders = chapter_folders(added_folders(config))
+    names = asked.lists.get("chapter")
+    if names is not None:
+        return load_chapters(names, folders)
+    usual = load_chapters([config.chapter], folders)
+    wanted = {"experiment": asked.lists.get("experiment", []), "claim": list(claims)}
+    if all(not set(wanted[key]) - set(_named(usual, key)) for key in wanted):
+        return usual
+    every = [load_chapters([name], folders)[0] for name in find_chapters(folders)]
+    for key, names in wanted.items():
+        known = _named(every, key)
+        for name in names:
+            if name not in known:
+                more = [OPEN] if key == "claim" else []
+                raise ConfigError(key, "one of the choices", name, [*known, *more])
+    return [
+        chapter
+        for chapter in every
+        if any(set(names) & set(_named([chapter], key)) for key, names in wanted.items())
+    ]
+
+
+def _named(chapters: Sequence[Chapter], key: str) -> list[str]:
+    """The experiments, or the claims, of ``chapters``."""
+    if key == "experiment":
+        return [name for chapter in chapters for name in chapter.experiments]
+    return [claim.id for chapter in chapters for claim in chapter.claims]
+
+
+def _experiments(
+    chapters: Sequence[Chapter], asked: "_Asked", claims: Sequence[Claim]
+) -> list[str]:
+    """The experiments of the study: those asked for, those of the claims asked for, or all."""
+    known = list(dict.fromkeys(_named(chapters, "experiment")))
+    names = asked.lists.get("experiment", [])
+    for name in names:
+        if name not in known:
+            raise ConfigError("experiment", "one of the choices", name, known)
+    if not names and claims:
+        names = [part.experiment for claim in claims for part in claim.parts.values()]
+    found = list(dict.fromkeys(names or known))
+    if not found:
+        raise ConfigError("chapter", "a chapter with experiments", [c.name for c in chapters])
+    return found
+
+
+def _grids_of(
+    config: DictConfig, chapters: Sequence[Chapter], names: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    """The grids called ``names``, what they refer to in ``config`` filled in.
+
+    Raises:
+        OmegaConfBaseException: they refer to what is not there.
+    """
+    grids = {name: grid for chapter in chapters for name, grid in chapter.experiments.items()}
+    keys = [str(key) for key in config if key != "hydra"]
+    root = OmegaConf.masked_copy(config, keys)
+    values = OmegaConf.to_container(root, resolve=False)
+    assert isinstance(values, dict)
+    filled = OmegaConf.create({**values, EXPERIMENTS: {name: grids[name] for name in names}})
+    found: Any = OmegaConf.to_container(filled[EXPERIMENTS], resolve=True)
+    return dict(found)
 
 
 # --- what the command line asks for -------------------------------------------------------------
@@ -157,8 +245,7 @@ class _Asked:
         wanted: values by key of a run.
         words: by the same key, the override.
         selection: the overrides that make the study another one.
-        lists: the names of the claims, and those of the experiments where they are given as a
-            sweep.
+        lists: the names of the chapters, experiments and claims.
     """
 
     wanted: dict[str, list[Any]] = field(default_factory=dict)
@@ -182,13 +269,14 @@ def _asked(parsed: Sequence[Override], composer: Composer) -> _Asked:
         if narrows:
             asked.wanted[key] = [composer.typed(key, value) for value in _values(override)]
             asked.words[key] = words
-        elif override.is_sweep_override() or (key == "claim" and override.value() is not None):
-            asked.lists[key] = [str(value) for value in _values(override)]
+        elif key in LISTS and (override.is_sweep_override() or override.value() is not None):
+            asked.lists[key] = _names(override)
         if key == "claim" and OPEN in asked.lists.get(key, ()):
             # with further seeds it is the same study
             named = [name for name in asked.lists[key] if name != OPEN]
             words = f"claim={','.join(named)}" if named else ""
-        if words and (narrows or key in LISTS or key.startswith("study.")):
+        restricts = key in asked.lists and key != "chapter"
+        if words and (narrows or restricts or key.startswith("study.")):
             asked.selection.append(words)
     return asked
 
@@ -226,8 +314,7 @@ def _without_narrowing(
     """
     if not any(_narrows(override) and not override.is_sweep_override() for override in parsed):
         return config
-    words = ["experiment=[]", *_settings(parsed)]
-    found: DictConfig = config_loader.load_sweep_config(config, words)
+    found: DictConfig = config_loader.load_sweep_config(config, _settings(parsed))
     return found
 
 
@@ -244,7 +331,7 @@ def _settings(parsed: Sequence[Override]) -> list[str]:
 def _without_open(arguments: Sequence[str], claims: Sequence[str]) -> list[str]:
     """The command line without ``claim=open``; the plan of a study with further seeds adds it."""
     kept = []
-    for word in arguments:
+    for word in as_typed(arguments):
         key, _, value = word.partition("=")
         if key.lstrip("+") == "claim" and OPEN in value.split(","):
             kept += [f"claim={','.join(claims)}"] if claims else []
@@ -260,6 +347,14 @@ def _chosen(claims: Sequence[Claim], names: Sequence[str]) -> list[Claim]:
         if name not in by_id:
             raise ConfigError("claim", "one of the choices", name, [*by_id, OPEN])
     return [by_id[name] for name in names]
+
+
+def _names(override: Override) -> list[str]:
+    """What ``experiment=a,b``, ``experiment=[a,b]`` or ``experiment=a`` names."""
+    values = _values(override)
+    if not override.is_sweep_override() and isinstance(values[0], list):
+        values = values[0]
+    return [str(value) for value in values if value is not None]
 
 
 def _values(override: Override) -> list[Any]:
@@ -320,7 +415,7 @@ def _expand(
     expanded = expand(experiment, grid, most)
     try:
         expanded.cells = [
-            {key: composer.typed(key, value) for key, value in cell.items()}
+            {key: composer.typed(key, value) for key, value in composer.shaped(cell).items()}
             for cell in expanded.cells
         ]
     except ConfigError as error:
@@ -335,8 +430,7 @@ class _Declared:
     """The cells that the experiments declare under the preset, without any narrowing.
 
     Attributes:
-        here: their grids as they are; those that the command line itself has changed
-            (``hydra.sweeper.grids…``) as they were.
+        here: their grids as they are.
         before: the same without what changes the preset's sizes (``study.…``), other than the
             numbers of seeds.
         words: the overrides that ``before`` is without.
@@ -346,33 +440,23 @@ class _Declared:
         self,
         config: DictConfig,
         parsed: Sequence[Override],
-        experiments: Sequence[str],
+        chapters: Sequence[Chapter],
         expanded: list[Grid],
         composer: Composer,
         config_loader: Any,
     ) -> None:
-        overridden = [str(words) for words in config.hydra.overrides.hydra]
-        changed = [words for words in overridden if words.lstrip("+~").startswith(GRIDS)]
-        sizes = [each for each in parsed if _changes_sizes(each)]
-        self.words = [*(str(each.input_line) for each in sizes), *changed]
+        self.words = [str(each.input_line) for each in parsed if _changes_sizes(each)]
         self.here = self.before = expanded
         if not self.words:
             return
-        words = [words for words in overridden if words not in changed]
-        words += [str(e.input_line) for e in parsed if e.key_or_group == "experiment"]
-        if experiments:
-            words = [each for each in words if not each.startswith("experiment=")]
-            words.append(f"experiment=[{','.join(experiments)}]")
+        words = [str(words) for words in config.hydra.overrides.hydra]
         others = [w for w in _settings(parsed) if w not in self.words and w not in words]
         name = config.hydra.job.config_name
         before = config_loader.load_configuration(name, words + others, run_mode=RunMode.RUN)
-        grids = before.hydra.sweeper.grids
-        self.before = [
-            _expand(each, plain(grids, each), composer, config.max_cells) for each in grids
-        ]
+        grids = _grids_of(before, chapters, [grid.experiment for grid in expanded])
+        most = config.max_cells
+        self.before = [_expand(name, grid, composer, most) for name, grid in grids.items()]
         composer.load(cell for grid in self.before for cell in grid.cells)
-        if changed:
-            self.here = self.before
 
 
 def _changes_sizes(override: Override) -> bool:

@@ -11,7 +11,6 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from study.edge.cluster import is_cluster, keep_returned, run_on_cluster
-from study.edge.pool import run_cells
 from study.edge.progress import StoreProgress
 from study.edge.schema import plain
 from study.records.compaction import COMPACTING, compact
@@ -164,11 +163,10 @@ def _launch(
     launcher: Any, cells: Sequence[RunConfig], store: RunStore, config: DictConfig
 ) -> list[str]:
     """Run the cells; return what went wrong besides the runs themselves."""
-    from hydra_plugins.study_plugins import PoolLauncher
-
     try:
-        if isinstance(launcher, PoolLauncher):  # the cells are composed already
-            return run_cells(cells, store, workers=launcher.workers, timeout=launcher.timeout)
+        if hasattr(launcher, "run_cells"):  # the study's own: the cells are composed already
+            problems: list[str] = launcher.run_cells(cells, store)
+            return problems
         settings = plain(config.hydra, "launcher")
         if is_cluster(settings):
             return run_on_cluster(
@@ -179,7 +177,7 @@ def _launch(
                 timeout=config.timeout,
                 cells_per_job=config.cells_per_job,
             )
-        execution = [f"store={hydra_string(config.store)}", "experiment=[]"]
+        execution = [f"store={hydra_string(config.store)}"]
         jobs = launcher.launch([[*overrides(cell), *execution] for cell in cells], 0)
     except Exception as error:  # a launcher that gave up: what it stored still counts
         return [f"the launcher stopped: {error}"]

@@ -19,6 +19,7 @@ from study.paths import templates_folder
 from study.records.config import RunConfig
 from study.records.plan import check_name
 
+EXPERIMENTS = "experiments"  # where their grids stand while interpolations are filled in
 RESOLVERS = ("seeds", "logspace")
 MAX_CELLS = 100_000
 LONGEST = 10_000  # values of a list that is not written out
@@ -46,7 +47,9 @@ class AppConfig(RunConfig):
 
     Attributes:
         study: preset of sizes for the experiments (``conf/study``).
-        claim: run only what this claim (``conf/claims``) compares; null for all. ``open``: run
+        chapter: the question, of ``conf/chapter``; with -m also several.
+        experiment: run only this experiment of the chapter; null for all. With -m also several.
+        claim: run only what this claim of the chapter compares; null for all. ``open``: run
             further seeds for the claims that are inconclusive.
         store: folder of the run records.
         workers: worker processes, >= 1; null for one on each core.
@@ -59,7 +62,9 @@ class AppConfig(RunConfig):
     """
 
     study: dict[str, Any] = field(default_factory=dict)
-    claim: str | None = None
+    chapter: Any = "lecture"
+    experiment: Any = None
+    claim: Any = None
     store: str = "runs"
     workers: int | None = None
     timeout: float | None = None
@@ -70,7 +75,7 @@ class AppConfig(RunConfig):
 
 
 def register() -> None:
-    """Make the schema and the resolvers of ``conf/experiment`` known."""
+    """Make the schema and the resolvers of experiments known."""
     schema = OmegaConf.structured(AppConfig)
     for group in ("init", "activation"):
         # init.std=0.5 is right or wrong by the choice, which in a sweep is the cell's: a wrong

@@ -10,11 +10,10 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from study.analysis.claims import Judgement
-from study.analysis.declarations import Claim, load_claims
 from study.analysis.verdicts import VERDICTS
 from study.edge.looks import judged
-from study.edge.own_claims import added_claims, check_selections
-from study.edge.planning import asked_claims, claim_folders, plan_study
+from study.edge.own_claims import check_selections
+from study.edge.planning import Planned, plan_study
 from study.edge.running import Runner, take_stock
 from study.edge.schema import check_execution
 from study.endings import EXIT_INTERRUPTED
@@ -31,7 +30,6 @@ WORDS = {"no_effect": "no effect that matters", "not_judged": "not judged"}
 def sweep(
     config: DictConfig,
     arguments: Sequence[str],
-    grids: Mapping[str, Any],
     config_loader: Any,
     launcher: Any,
 ) -> None:
@@ -43,7 +41,6 @@ def sweep(
     Args:
         config: the composed configuration of the multirun.
         arguments: the command line's overrides.
-        grids: the grids of the selected experiments (``hydra.sweeper.grids``).
         config_loader: Hydra's, for the options of config groups.
         launcher: the launcher that Hydra instantiated.
 
@@ -56,14 +53,10 @@ def sweep(
     runner = Runner(config, launcher, console)
     try:
         check_execution(config)
-        folders = claim_folders(config)
-        experiments = config_loader.get_group_options("experiment")
-        claims = load_claims(folders, experiments=experiments)
-        names, opening = asked_claims(arguments, config_loader)
-        cells, plan = plan_study(config, arguments, grids, config_loader, claims)
-        added = added_claims(claims, folders)
-        check_selections(added, plan, cells, config, arguments, config_loader)
-        if opening and not plan.looks:
+        planned = plan_study(config, arguments, config_loader)
+        cells, plan, claims = planned.cells, planned.plan, planned.claims
+        check_selections(planned, config, arguments, config_loader)
+        if planned.opening and not plan.looks:
             expected = f"further looks for claim=open (as in {_presets(config_loader)})"
             raise ConfigError("study.looks", expected, plan.looks)
         if config.dry_run:
@@ -78,8 +71,8 @@ def sweep(
         _print_some(console, "run again", stock.unreadable)
         runner.run(cells, stock)
         own = int(config.study.seeds)
-        judgements = judged(plan, cells, claims, runner, own=own, run=opening)
-        raise SystemExit(_finish(plan, runner, claims, judgements, names, config))
+        judgements = judged(plan, cells, claims, runner, own=own, run=planned.opening)
+        raise SystemExit(_finish(planned, runner, judgements, config))
     except StudyError as error:
         console.print(str(error))
         raise SystemExit(EXIT_FAILED) from None
@@ -127,19 +120,10 @@ def dry_run_lines(plan: StudyPlan, reasons: Mapping[str, str]) -> list[str]:
 
 
 def _finish(
-    plan: StudyPlan,
-    runner: Runner,
-    claims: Sequence[Claim],
-    judgements: Sequence[Judgement],
-    names: Sequence[str],
-    config: DictConfig,
+    planned: Planned, runner: Runner, judgements: Sequence[Judgement], config: DictConfig
 ) -> int:
-    """Say what came of this sweep's cells, write the report, and return the exit code.
-
-    Args:
-        names: of the claims that the command line asks for.
-    """
-    console, runs = runner.console, runner.runs
+    """Say what came of this sweep's cells, write the report, and return the exit code."""
+    console, runs, plan = runner.console, runner.runs, planned.plan
     counts: Counter[str] = Counter(record.status for record in runs.values())
     counts["missing"] = len(plan.addresses) - len(runs)
     failures = [_describe(r, plan) for r in runs.values() if r.status == "failed"]
@@ -152,16 +136,16 @@ def _finish(
             if counts[status] or status != "missing"
         )
     )
-    for line in verdict_lines(plan, judgements, names):
+    for line in verdict_lines(plan, judgements, planned.named):
         console.print(line)
     # what draws the figures takes a second to import: the runs do not wait for it
     from study.report.render import render_study
 
     try:
-        page = render_study(
+        page, broken = render_study(
             plan,
             runs,
-            claims,
+            planned.chapters,
             folder=config.report.folder,
             console=console,
             language=config.report.lang,
@@ -171,8 +155,11 @@ def _finish(
     except StudyError as error:
         console.print(f"the report was not written: {error}")
         return EXIT_FAILED
+    for line in broken:
+        console.print(line)
     print(f"report: {page}", file=sys.stdout)
-    return EXIT_FAILED if counts["failed"] or counts["missing"] or runner.problems else 0
+    failed = counts["failed"] or counts["missing"] or runner.problems or broken
+    return EXIT_FAILED if failed else 0
 
 
 def verdict_lines(

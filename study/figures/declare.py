@@ -20,7 +20,19 @@ from study.figures.reading import read_plot
 
 Sentences = Mapping[str, Words]  # by case; just MEASURED where there are none
 
-SAID = ("title", "look", "section", "alt", "measured", "quantities", "cases", "facts", "like")
+SAID = (
+    "title",
+    "look",
+    "section",
+    "beside",
+    "alt",
+    "measured",
+    "quantities",
+    "cases",
+    "facts",
+    "like",
+)
+BESIDE = ("explorer", "ranking")
 ID = r"[\w][\w.-]*"
 
 
@@ -39,6 +51,7 @@ class Figure:
         quantities: by name, what its sentences can tell.
         cases: by name, what the quantities have to be; the first that holds counts.
         alt, measured: alternative text and sentence by case; empty for the automatic ones.
+        beside: what the page shows with it (``BESIDE``); empty for nothing.
         constants: further facts of its sentences, which the declaration gives itself.
     """
 
@@ -47,6 +60,7 @@ class Figure:
     experiments: tuple[str, ...]
     section: str | None = None
     look: Words = field(default_factory=dict)
+    beside: str = ""
     by: tuple[str, ...] = ()
     own: str | None = None
     plots: tuple[Plot, ...] = ()
@@ -82,6 +96,7 @@ def read_figure(
         "section": node.value.get("section"),
         "title": read_words(node.get("title")),
         "look": read_words(node.get("look")) if "look" in node.value else {},
+        "beside": node.get("beside").choice(BESIDE) if "beside" in node.value else "",
     }
     if node.value.get("kind") == OWN:
         return _by_hand(node, experiments, said)

@@ -199,7 +199,8 @@ def summarise(record: RunRecord, cell: str) -> Run:
 
 def judge_claims(rules: Rules, records: Sequence[RunRecord]) -> list[Judgement]:
     """The verdicts of the gate's claims on ``records``."""
-    plan = StudyPlan(EXPERIMENT, "", "", "", [], {EXPERIMENT: [r.address for r in records]})
+    wanted = {EXPERIMENT: [record.address for record in records]}
+    plan = StudyPlan(EXPERIMENT, "", "", "", experiments=wanted)
     return judge(rules.claims, Results(plan, {record.address: record for record in records}))
 
 

@@ -70,7 +70,7 @@ def load_rules(folder: Path | None = None) -> Rules:
     named = isinstance(metrics, dict) and len(metrics) > 0 and set(metrics) <= set(METRICS)
     _check(f"{path}: metrics", f"rules of some of {', '.join(METRICS)}", metrics, named)
     rules = {name: _metric(f"{path}: metrics.{name}", rule) for name, rule in metrics.items()}
-    claims = load_claims([folder / "claims"], experiments=[EXPERIMENT])
+    claims = load_claims(folder / "claims", EXPERIMENT, experiments=[EXPERIMENT])
     return Rules(float(alpha), rules, tuple(claims))
 
 

@@ -14,7 +14,11 @@ from typing import Any
 from study.errors import ConfigError, StoreError
 from study.records.store import ADDRESS, RunStore, changed_at, write_atomically
 
-SCHEMA = 3  # before, a plan did not say what of the study it left out, and cannot be judged by
+SCHEMA = 4
+# Before chapters there was one. Before schema 3 a plan did not say what of the study it left out,
+# and nothing can be judged by it.
+LECTURE = ("lecture",)
+READABLE = (3, SCHEMA)
 # Longer names would not leave room for the temporary file's, on any file system.
 NAME_BYTES = 120
 
@@ -29,6 +33,8 @@ class StudyPlan:
         data: what the data set is called.
         preset: name of the preset of sizes (``study=…``).
         selection: the overrides that restrict the study, as typed; empty for all of it.
+        chapters: names of those whose figures and claims it is about.
+        folders: of configuration that the command line added, which may hold some of them.
         experiments: addresses of the runs of each experiment, in the order of the grid.
         left_out: by experiment, the cells that it declares and this study does not have, packed
             (``pack_rows``) as their flat columns.
@@ -45,6 +51,8 @@ class StudyPlan:
     data: str
     preset: str
     selection: list[str] = field(default_factory=list)
+    chapters: list[str] = field(default_factory=lambda: list(LECTURE))
+    folders: list[str] = field(default_factory=list)
     experiments: dict[str, list[str]] = field(default_factory=dict)
     left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
     added: dict[str, list[str]] = field(default_factory=dict)
@@ -146,11 +154,14 @@ def read_plan(store: RunStore, name: str | None = None) -> StudyPlan:
     if not isinstance(content, dict):
         raise StoreError(f"{path}: not the plan of a study; run the study again")
     schema, checksum = content.pop("schema", None), content.pop("checksum", None)
-    if schema != SCHEMA:
+    if schema not in READABLE:
         raise StoreError(f"{path}: written by another version; run the study again")
+    sum_of = _checksum(content)
+    if schema < SCHEMA:
+        content = {"chapters": list(LECTURE), "folders": []} | content
     if set(content) != wanted or content["name"] != path.stem or not _sound(content):
         raise StoreError(f"{path}: not the plan of a study; run the study again")
-    if checksum != _checksum(content):
+    if checksum != sum_of:
         raise StoreError(f"{path}: damaged, it does not match its checksum; run the study again")
     return StudyPlan(**content)
 
@@ -162,7 +173,7 @@ def _checksum(content: dict[str, Any]) -> str:
 def _sound(content: dict[str, Any]) -> bool:
     """Whether the values are what the fields say, the addresses among them."""
     groups = [content[key] for key in ("experiments", "added", "further")]
-    lists = [content[key] for key in ("selection", "settings")]
+    lists = [content[key] for key in ("selection", "settings", "chapters", "folders")]
     return (
         all(isinstance(content[key], str) for key in ("name", "command", "data", "preset"))
         and all(isinstance(own, list) for own in lists)

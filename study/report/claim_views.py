@@ -8,9 +8,10 @@ from typing import Any
 
 from study.analysis import verdicts
 from study.analysis.claims import Judgement, spent
-from study.analysis.declarations import Claim, Part
+from study.analysis.declarations import Part
 from study.analysis.findings import LEARNED, Finding
 from study.analysis.intervals import Estimate
+from study.analysis.metrics import label as metric_label
 from study.analysis.registry import EXPLORATORY, REGISTERED, Registration
 from study.analysis.typography import typeset
 from study.analysis.verdicts import INCONCLUSIVE, NO_EFFECT, NOT_JUDGED
@@ -21,10 +22,9 @@ from study.report.strip import Strip, strip
 from study.report.text import Text, kept_together
 
 MARKS = {"supported": "✓", "no_effect": "≈", "refuted": "✗", "inconclusive": "?", "not_judged": "–"}
-LECTURE = "lecture"  # the chapter of the claims that come with the study
-# Claims that are counted together: those of the lecture, its claims at other settings, what the
-# same runs say beyond it, and claims of a user's own.
-GROUPS = ("lecture", "settings", "beyond", "own")
+# Claims of a chapter that are counted together: those that it is about, those at other settings,
+# and what the same runs say beyond it.
+GROUPS = ("declared", "settings", "beyond")
 MOST_SEEDS = 10_000  # more is said as "more than"
 
 
@@ -116,18 +116,11 @@ class ClaimView:
     command: str
 
 
-def is_of_lecture(claim: Claim) -> bool:
-    """Whether the lecture says it."""
-    return claim.chapter == LECTURE and not claim.beyond
-
-
 def group_of(judgement: Judgement) -> str:
     """With which claims it is counted."""
     if judgement.settings:
         return "settings"
-    if judgement.claim.chapter != LECTURE:
-        return "own"
-    return "beyond" if judgement.claim.beyond else "lecture"
+    return "beyond" if judgement.claim.beyond else "declared"
 
 
 def claim_view(
@@ -137,6 +130,7 @@ def claim_view(
     *,
     registration: Registration | None = None,
     data: str = "",
+    source: str = "",
 ) -> ClaimView:
     """``judgement`` in the language of ``text``.
 
@@ -144,17 +138,18 @@ def claim_view(
         command: repeats just the runs of this claim.
         registration: whether it was declared before its runs; None: never.
         data: the study's data set, which the scope need not name again.
+        source: the language of what the chapter is about, whose own words are shown, too.
     """
-    claim, language = judgement.claim, text.language
-    original = claim.statement.get("ko", "") if language != "ko" and is_of_lecture(claim) else ""
+    claim = judgement.claim
+    shows_original = source != text.language and not claim.beyond
     return ClaimView(
         id=claim.id,
         section=claim.section,
         figure=claim.figure,
         group=group_of(judgement),
-        statement=claim.statement[language],
-        original=original,
-        short=claim.short.get(language, ""),
+        statement=text.said(claim.statement),
+        original=claim.statement.get(source, "") if shows_original else "",
+        short=text.said(claim.short),
         verdict=judgement.verdict,
         uncorrected=judgement.uncorrected,
         mark=MARKS[judgement.verdict],
@@ -181,7 +176,7 @@ def part_view(finding: Finding, text: Text) -> PartView:
     effect, interval = text.mean_and_interval(shown, unit)
     instead = _instead(finding, text)
     return PartView(
-        label=part.label[text.language],
+        label=part_label(part, text),
         effect=effect,
         interval="" if instead else interval,
         narrow=_narrow(finding, text),
@@ -224,7 +219,12 @@ def sentence(judgement: Judgement, text: Text) -> str:
     if wordings is None or missing:
         listed = "; ".join(_in_words(finding, text) for finding in judgement.findings.values())
         return f"{text.page['verdict_' + judgement.verdict]}: {listed}"
-    return text.fill(wordings[text.language], judgement.findings)
+    return text.fill(text.said(wordings), judgement.findings)
+
+
+def part_label(part: Part, text: Text) -> str:
+    """What a part compares: its label, or else the name of its metric."""
+    return str(text.said(part.label)) or text.label(metric_label(part.metric, part.options))
 
 
 def _absolute(part: Part) -> bool:
@@ -256,7 +256,7 @@ def _claimed(part: Part, unit: str, text: Text) -> str:
 
 
 def _in_words(finding: Finding, text: Text) -> str:
-    label = finding.part.label[text.language]
+    label = part_label(finding.part, text)
     if math.isnan(finding.effect.mean):
         return f"{label}: {_instead(finding, text) or '–'}"
     return f"{label} {text.quantity(finding.effect, finding.part.unit)}"
@@ -284,15 +284,15 @@ def summary(group: str, counts: Mapping[str, int], declared: int, text: Text) ->
     Args:
         group: one of ``GROUPS``.
         counts: of ``tally``.
-        declared: how many claims the lecture has.
+        declared: how many claims the chapter is about.
     """
     listed = [
         text.page[f"summary_{verdict}"].format(count=counts[verdict])
         for verdict in MARKS
         if counts[verdict]
     ]
-    whole = group != "lecture" or counts["total"] == declared
-    said = text.page[f"summary_{group}" if whole else "summary_lecture_part"].format(
+    whole = group != "declared" or counts["total"] == declared
+    said = text.page[f"summary_{group}" if whole else "summary_declared_part"].format(
         declared=declared, total=counts["total"], listed=_enumerated(listed, text)
     )
     if counts["corrected"]:
@@ -320,11 +320,12 @@ def method(estimate: Estimate, text: Text) -> str:
     return text.page[f"method_{estimate.method.replace(' ', '_')}"]
 
 
-def interval_note(template: str | Mapping[str, str], facts: Mapping[str, Any], text: Text) -> str:
+def interval_note(template: str, facts: Mapping[str, Any], text: Text) -> str:
     """What the ± in ``template``, filled with ``facts``, stands for; empty where there is none."""
     found: dict[str, set[int]] = {}
-    for name in text.names(template, facts):
+    for name in text.names(template):
         value = facts[name]
+        value = value.effect if isinstance(value, Finding) else value
         if isinstance(value, Estimate) and math.isfinite(value.half_width):
             found.setdefault(method(value, text), set()).add(value.n)
     if not found:
@@ -449,8 +450,7 @@ def _levels(finding: Finding, side: str, text: Text) -> str:
 def _settings(judgement: Judgement, text: Text) -> str:
     if not judgement.settings:
         return ""
-    key = "settings_lecture" if is_of_lecture(judgement.claim) else "settings_other"
-    return text.page[key].format(settings=", ".join(judgement.settings))
+    return text.page["settings_declared"].format(settings=", ".join(judgement.settings))
 
 
 def _registration(registration: Registration, judged: bool, text: Text) -> str:

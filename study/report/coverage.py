@@ -1,33 +1,31 @@
-"""What a study has of the whole: what its page may say of the lecture, and has to say first.
+"""What a study has of a chapter: what the page may say of it, and has to say first.
 
 A page of a part must not pass for one of the whole, and claims at other settings not for the
-lecture's own.
+chapter's own.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from study.analysis.claims import Judgement
-from study.analysis.declarations import Claim
 from study.analysis.frames import Results
 from study.analysis.verdicts import NOT_JUDGED
-from study.report.claim_views import LECTURE, is_of_lecture
-from study.report.sections import FIGURES
+from study.chapters import Chapter
 from study.report.text import Text
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What of the lecture a study has.
+    """What of a chapter a study has.
 
     Attributes:
-        declared: how many claims the lecture's chapter declares of the lecture itself.
-        family: how many its verdicts are corrected for, those beyond the lecture among them.
+        declared: how many claims the chapter is about.
+        family: how many its verdicts are corrected for, those beyond it among them.
         selection: the overrides that restrict the study.
         not_run: experiments that it does not have.
         left_out: how many cells it lacks of those it has, by experiment.
         missing: how many of its runs are not stored.
-        unjudged: the lecture's claims without a verdict, by id.
+        unjudged: the claims it is about without a verdict, by id.
         settings: the overrides that replaced what experiments declare.
     """
 
@@ -47,7 +45,7 @@ class Coverage:
 
     @property
     def whole(self) -> bool:
-        """Whether every figure is drawn and every claim has a verdict, as the lecture has them."""
+        """Whether every figure is drawn and every claim has a verdict, as the chapter has them."""
         return not (self.part or self.missing or self.unjudged or self.settings)
 
     def lines(self, text: Text) -> list[str]:
@@ -71,26 +69,30 @@ class Coverage:
         return len(self.unjudged) == self.declared
 
 
-def coverage(
-    results: Results, declared: Sequence[Claim], judgements: Sequence[Judgement]
-) -> Coverage:
-    """What ``results`` has of the lecture's figures and of the claims that are ``declared``."""
+def coverage(results: Results, chapter: Chapter, judgements: Sequence[Judgement]) -> Coverage:
+    """What ``results`` has of the figures and claims of ``chapter``."""
     plan = results.plan
-    lecture = [claim for claim in declared if is_of_lecture(claim)]
+    about = [claim.id for claim in chapter.claims if not claim.beyond]
     judged = {
-        each.claim.id
-        for each in judgements
-        if each.verdict != NOT_JUDGED and not each.settings and is_of_lecture(each.claim)
+        each.claim.id for each in judgements if each.verdict != NOT_JUDGED and not each.settings
     }
-    wanted = [name for spec in FIGURES.values() for name in spec.experiments]
-    wanted += [name for claim in lecture for name in claim.experiments]
+    wanted = [
+        address
+        for group in (plan.experiments, plan.further)
+        for name in chapter.experiments
+        for address in group.get(name, ())
+    ]
     return Coverage(
-        declared=len(lecture),
-        family=sum(claim.chapter == LECTURE for claim in declared),
+        declared=len(about),
+        family=len(chapter.claims),
         selection=plan.selection,
-        not_run=[name for name in dict.fromkeys(wanted) if not plan.experiments.get(name)],
-        left_out={name: len(plan.left_out_rows(name)) for name in plan.left_out},
-        missing=len(plan.addresses) - len(results.records),
-        unjudged=[claim.id for claim in lecture if claim.id not in judged],
+        not_run=[name for name in chapter.experiments if not plan.experiments.get(name)],
+        left_out={
+            name: len(plan.left_out_rows(name))
+            for name in plan.left_out
+            if name in chapter.experiments
+        },
+        missing=sum(address not in results.records for address in dict.fromkeys(wanted)),
+        unjudged=[name for name in about if name not in judged],
         settings=plan.settings,
     )

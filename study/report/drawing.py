@@ -6,21 +6,29 @@ import gc
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any
 
+import matplotlib as mpl
 import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
+from study.analysis.findings import Measured
 from study.analysis.frames import Results
-from study.figures.spec import FigureSpec
+from study.chapters import Chapter
+from study.errors import MergedCellsError
+from study.figures import making, words
+from study.figures.declare import Figure
 from study.figures.style import house_style, korean_font
-from study.report.sections import FIGURES
+from study.figures.words import ALT
 from study.report.svg import inline_svg
 from study.report.text import Text, load_text
+
+Key = tuple[str, str]
+"""A chapter and the id of one of its figures."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +39,31 @@ class Drawing:
         table: its numbers.
         facts: what its sentences are filled with.
         pictures: SVG by language.
+        merged: why it is not drawn, where it would average over runs of different cells.
+        broken: what went wrong; empty where nothing did.
     """
 
-    table: pd.DataFrame
-    facts: dict[str, Any]
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    facts: Mapping[str, Any] = field(default_factory=dict)
     pictures: dict[str, str] = field(default_factory=dict)
+    merged: MergedCellsError | None = None
+    broken: str = ""
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether there is a figure."""
+        return bool(self.pictures)
 
 
 @contextlib.contextmanager
 def drawing(
     results: Results,
+    chapters: Sequence[Chapter],
     languages: Sequence[str],
     *,
     workers: int | None = None,
     console: Console | None = None,
-) -> Iterator[Callable[[], dict[str, Drawing]]]:
+) -> Iterator[Callable[[], dict[Key, Drawing]]]:
     """Start to draw every figure that ``results`` has runs for, and cells that it takes apart.
 
     Args:
@@ -54,33 +72,36 @@ def drawing(
         console: shows the progress on a terminal.
 
     Yields:
-        What waits for the drawings and returns them, by id. Until it is called, and while the
-        other processes draw, this one is free for something else.
+        What waits for the drawings and returns them. Until it is called, and while the other
+        processes draw, this one is free for something else.
     """
-    specs = [
-        spec
-        for spec in FIGURES.values()
-        if results.has(*spec.experiments) and spec.merged(results) is None
-    ]
-    count = min(workers or os.cpu_count() or 1, len(specs))
+    figures = {
+        (chapter.name, figure.id): figure
+        for chapter in chapters
+        for figure in chapter.figures
+        if results.has(*figure.experiments)
+    }
+    count = min(workers or os.cpu_count() or 1, len(figures))
     shows = console is not None and console.is_terminal
     progress = functools.partial(
         track, description="drawing", console=console, transient=True, disable=not shows
     )
     if count <= 1:
-        yield lambda: {spec.id: draw(spec, results, languages) for spec in progress(specs)}
+        found = Measured(results)
+        yield lambda: {key: draw(figures[key], found, languages) for key in progress(list(figures))}
         return
     # A forked process has the results and the libraries already; elsewhere they are sent to it.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(count, context, _keep, (results, tuple(languages))) as pool:
+    kept = (figures, Measured(results), tuple(languages))
+    with ProcessPoolExecutor(count, context, _keep, kept) as pool:
         # All are handed in before the progress starts a thread, which a fork would not survive.
         # The grid's take longest and are the last of the page: no process is left alone with them.
-        waiting = {spec.id: pool.submit(_draw_kept, spec.id) for spec in reversed(specs)}
+        waiting = {key: pool.submit(_draw_kept, key) for key in reversed(figures)}
 
-        def drawn() -> dict[str, Drawing]:
-            for each in progress(as_completed(waiting.values()), total=len(specs)):
+        def drawn() -> dict[Key, Drawing]:
+            for each in progress(as_completed(waiting.values()), total=len(figures)):
                 each.result()  # raises what went wrong there
-            return {spec.id: waiting[spec.id].result() for spec in specs}
+            return {key: waiting[key].result() for key in figures}
 
         try:
             yield drawn
@@ -88,17 +109,34 @@ def drawing(
             pool.shutdown(cancel_futures=True)  # after an error nobody waits for the rest
 
 
-def draw(spec: FigureSpec, results: Results, languages: Sequence[str]) -> Drawing:
-    """One figure, in each language."""
-    facts = spec.facts(results)
-    drawing = Drawing(spec.table(results), facts)
-    for language in languages:
-        text = load_text(language)
-        description = text.fill(text.figures[spec.id]["alt"], facts)
-        with house_style(language):
-            figure = spec.draw(results, figure_text(text).label)
-            drawing.pictures[language] = inline_svg(figure, spec.id, description)
+def draw(figure: Figure, measured: Measured, languages: Sequence[str]) -> Drawing:
+    """One figure, in each language; one that fails is said to be broken, and the others go on."""
+    try:
+        made = making.make(figure, measured)
+        drawing = Drawing(made.table, made.facts)
+        for language in languages:
+            text = load_text(language)
+            description = text.fill(template(figure, made.facts, ALT, text), made.facts)
+            with house_style(language):
+                drawn = picture(figure, made, measured, text)
+                drawing.pictures[language] = inline_svg(drawn, figure.id, description)
+    except MergedCellsError as error:
+        return Drawing(merged=error)
+    except Exception as error:
+        message = " ".join(str(error).split())
+        return Drawing(broken=f"{type(error).__name__}: {message}".rstrip(": "))
     return drawing
+
+
+def picture(figure: Figure, made: making.Made, measured: Measured, text: Text) -> mpl.figure.Figure:
+    """The figure itself; to be called in the house's style."""
+    own = figure_text(text)
+    return making.draw(figure, made, own.label, own.language, measured=measured)
+
+
+def template(figure: Figure, facts: Mapping[str, Any], which: str, text: Text) -> str:
+    """The words of a figure: its alternative text (``ALT``) or its sentence (``SAID``)."""
+    return words.template(figure, facts, which, text.page, text.language)
 
 
 def figure_text(text: Text) -> Text:
@@ -106,17 +144,18 @@ def figure_text(text: Text) -> Text:
     return load_text() if text.language == "ko" and korean_font() is None else text
 
 
-_kept: tuple[Results, tuple[str, ...]]
+_kept: tuple[dict[Key, Figure], Measured, tuple[str, ...]]
 
 
-def _keep(results: Results, languages: tuple[str, ...]) -> None:
+def _keep(figures: dict[Key, Figure], measured: Measured, languages: tuple[str, ...]) -> None:
     """In a drawing process: what it draws from."""
     global _kept
-    _kept = results, languages
+    _kept = figures, measured, languages
     # A figure is thousands of small objects, and the records lie beside them: looking through all
     # of them for cycles takes an eighth of the time, and the process ends with its last figure.
     gc.disable()
 
 
-def _draw_kept(figure_id: str) -> Drawing:
-    return draw(FIGURES[figure_id], *_kept)
+def _draw_kept(key: Key) -> Drawing:
+    figures, measured, languages = _kept
+    return draw(figures[key], measured, languages)

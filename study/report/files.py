@@ -1,7 +1,9 @@
 """What lies beside the page for programs: verdicts, runs and tables (``docs/claims.md``)."""
 
 import json
+from collections.abc import Sequence
 
+from study.analysis.frames import Results
 from study.analysis.verdict_json import to_json
 from study.report import tables
 from study.report.views import Report
@@ -10,13 +12,25 @@ CLAIMS = "claims.json"
 RUNS = "runs.csv"
 
 
-def machine_readable(report: Report) -> dict[str, str]:
-    """Content by file name: the verdicts, one row for each run, and each figure's table."""
-    verdicts = to_json(report.judgements, report.results.plan, report.registrations)
+def machine_readable(results: Results, reports: Sequence[Report]) -> dict[str, str]:
+    """Content by file name: the verdicts, one row for each run, and each figure's table.
+
+    Args:
+        results: of all chapters.
+
+    Tables of the first chapter lie in ``tables``, those of others in ``tables/<chapter>``.
+    """
+    first, *others = reports
+    judgements = [each for report in reports for each in report.judgements]
+    registrations = {k: v for report in reports for k, v in report.registrations.items()}
+    verdicts = to_json(judgements, results.plan, registrations)
+    tables_of = {"tables": first} | {f"tables/{each.chapter.name}": each for each in others}
     return {
         CLAIMS: json.dumps(verdicts, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-        RUNS: report.results.runs().to_csv(index=False),
+        RUNS: results.by_experiment().to_csv(index=False),
     } | {
-        f"tables/{figure_id}.csv": tables.flat(drawing.table).to_csv(index=False)
+        f"{folder}/{figure_id}.csv": tables.flat(drawing.table).to_csv(index=False)
+        for folder, report in tables_of.items()
         for figure_id, drawing in report.drawings.items()
+        if drawing.is_drawn
     }

@@ -133,15 +133,15 @@ def _rounded(choice: str) -> str:
         return choice
 
 
-def citation(results: Results, text: Text) -> dict[str, str]:
-    """How to cite these results: as a sentence and as BibTeX."""
+def citation(results: Results, title: str, text: Text) -> dict[str, str]:
+    """How to cite these results, the page called ``title``: as a sentence and as BibTeX."""
     facts = origin(results, text)
     code = facts["code"][0]
     version = f"{code['study']}, {(code['commit'] or code['code'])[:12]}"
     year = facts["started"][:4]
-    words = {"name": results.plan.name, "version": version, "year": year}
+    words = {"title": title, "name": results.plan.name, "version": version, "year": year}
     bibtex = (
-        f"@misc{{study-{results.plan.name},\n  title = {{{text.page['title']}}},\n"
+        f"@misc{{study-{results.plan.name},\n  title = {{{title}}},\n"
         f"  howpublished = {{study {version}, {results.plan.command}}},\n  year = {{{year}}}\n}}"
     )
     return {"text": text.page["cite_as"].format(**words), "bibtex": bibtex}

@@ -6,17 +6,20 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import jinja2
 from markupsafe import Markup
 from rich.console import Console
 
 from study.analysis.claims import Judgement, judge
-from study.analysis.declarations import Claim
+from study.analysis.findings import Measured
 from study.analysis.frames import Results
 from study.analysis.registry import load_registry
 from study.analysis.verdicts import FEWEST
+from study.chapters import Chapter
 from study.errors import ConfigError, StoreError
+from study.figures.making import make
 from study.figures.style import house_style, korean_font
 from study.paths import templates_folder
 from study.records.plan import StudyPlan
@@ -24,10 +27,9 @@ from study.records.record import RunRecord
 from study.records.runs import Runs
 from study.records.store import write_atomically
 from study.report import files, grid_page
-from study.report.claim_views import GROUPS, MARKS, looks, summary, tally
-from study.report.drawing import drawing, figure_text
+from study.report.claim_views import GROUPS, MARKS, ClaimView, looks, summary, tally
+from study.report.drawing import drawing, picture
 from study.report.origin import citation, divergences, failures, origin, used_seeds
-from study.report.sections import FIGURES
 from study.report.svg import png
 from study.report.text import Text, languages, load_text
 from study.report.views import Report, claim_views, section_views, study_command
@@ -39,38 +41,49 @@ NO_KOREAN_FONT = (
 
 
 @dataclass(frozen=True)
-class OtherPage:
-    """The same report in another language."""
+class Page:
+    """A page of the report: which chapter, in which language, and its file."""
 
+    chapter: str
     language: str
-    name: str
-    href: str
+    file: str
+
+
+class Rendered(NamedTuple):
+    """What was written.
+
+    Attributes:
+        page: the path of the first page.
+        broken: the figures that could not be drawn, and why.
+    """
+
+    page: Path
+    broken: list[str]
 
 
 def render_study(
     plan: StudyPlan,
     records: Runs | Mapping[str, RunRecord],
-    claims: Sequence[Claim],
+    chapters: Sequence[Chapter],
     *,
     folder: str | Path,
     console: Console | None = None,
     language: str = "en",
     workers: int | None = None,
     judgements: Sequence[Judgement] | None = None,
-) -> Path:
-    """Write the report of ``plan`` into ``<folder>/<plan.name>`` and return the page's path.
+) -> Rendered:
+    """Write the report of ``plan`` into ``<folder>/<plan.name>``.
 
-    ``index.html`` is in ``language``, ``index.<other>.html`` in each other one; beside them are
-    the verdicts, the runs and the tables for programs (``files``). The same records give the same
-    bytes.
+    There is a page for each chapter and language (``page_names``); beside them are the verdicts,
+    the runs and the tables for programs (``files``). The same records give the same bytes.
 
     Args:
         records: the stored runs by address; what is missing is said in the report.
-        claims: to judge.
+        chapters: what it is about; the first page is that of the first one.
         folder: where reports go.
         console: shows the progress; None for silence.
         workers: processes that draw; None for one on each core.
-        judgements: of the claims, where they have been judged already.
+        judgements: of all claims, where they have been judged already.
 
     Raises:
         ConfigError: there is no such language.
@@ -81,13 +94,17 @@ def render_study(
         console.print(NO_KOREAN_FONT, markup=False)
     if not results.records:
         raise StoreError(f"{plan.name}: no run is stored, there is nothing to report")
-    pages = page_names(language)
-    report = make_report(
-        results, claims, tuple(pages), console=console, workers=workers, judgements=judgements
-    )
+    pages = page_names([chapter.name for chapter in chapters], language)
+    reports = make_reports(
+        results, chapters, [language, *other_languages(language)],
+        console=console, workers=workers, judgements=judgements,
+    )  # fmt: skip
     target = Path(folder) / plan.name
-    content = {name: render_page(report, load_text(each), pages) for each, name in pages.items()}
-    content |= files.machine_readable(report)
+    content = {
+        page.file: render_page(reports, page.chapter, load_text(page.language), pages)
+        for page in pages
+    }
+    content |= files.machine_readable(results, reports)
     try:
         for name, text in content.items():
             path = target / name
@@ -97,32 +114,69 @@ def render_study(
         (target / f"index.{language}.html").unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(f"{target}: cannot be written ({error.strerror})") from None
-    return target / pages[language]
+    broken = [
+        f"figure {name}: {drawing.broken}"
+        for report in reports
+        for name, drawing in report.drawings.items()
+        if drawing.broken
+    ]
+    return Rendered(target / pages[0].file, broken)
 
 
-def page_names(language: str) -> dict[str, str]:
-    """The file of each language, ``language`` first: that one is the index."""
+def other_languages(language: str) -> list[str]:
+    """All languages but this one."""
+    return [each for each in languages() if each != language]
+
+
+def page_names(chapters: Sequence[str], language: str) -> list[Page]:
+    """Every page, the first one first: ``index.html``, ``index.ko.html``, ``<chapter>.html``, …
+
+    Args:
+        language: that has no letters of its own in the names of its files.
+    """
     load_text(language)  # an unknown one is refused
-    others = [each for each in languages() if each != language]
-    return {language: "index.html"} | {each: f"index.{each}.html" for each in others}
+    found = []
+    for number, chapter in enumerate(chapters):
+        stem = chapter if number else "index"
+        found.append(Page(chapter, language, f"{stem}.html"))
+        found += [Page(chapter, each, f"{stem}.{each}.html") for each in other_languages(language)]
+    return found
 
 
-def make_report(
+def make_reports(
     results: Results,
-    claims: Sequence[Claim],
+    chapters: Sequence[Chapter],
     languages: Sequence[str],
     *,
     console: Console | None = None,
     workers: int | None = None,
     judgements: Sequence[Judgement] | None = None,
-) -> Report:
-    """Draw the figures and judge the claims."""
-    with drawing(results, languages, workers=workers, console=console) as drawings:
-        judgements = judge(claims, results) if judgements is None else judgements
-        return Report(results, drawings(), judgements, claims, load_registry())
+) -> list[Report]:
+    """Draw the figures and judge the claims of each chapter."""
+    claims = [claim for chapter in chapters for claim in chapter.claims]
+    with drawing(results, chapters, languages, workers=workers, console=console) as drawings:
+        judged = judge(claims, results) if judgements is None else judgements
+        drawn = drawings()
+    registry = load_registry()
+    return [
+        Report(
+            results.of_experiments(chapter.experiments),
+            chapter,
+            {name: drawing for (owner, name), drawing in drawn.items() if owner == chapter.name},
+            [each for each in judged if each.claim.chapter == chapter.name],
+            registry,
+        )
+        for chapter in chapters
+    ]
 
 
-def export_figure(results: Results, figure_id: str, path: Path, language: str = "en") -> None:
+def export_figure(
+    results: Results,
+    chapters: Sequence[Chapter],
+    figure_id: str,
+    path: Path,
+    language: str = "en",
+) -> None:
     """Write one figure as a PNG on white, for a slide or a README.
 
     Raises:
@@ -130,16 +184,18 @@ def export_figure(results: Results, figure_id: str, path: Path, language: str = 
         StoreError: it has no runs, or the file cannot be written.
         MergedCellsError: it would average over different cells.
     """
-    if figure_id not in FIGURES:
-        raise ConfigError("--figure", "the id of a figure", figure_id, FIGURES)
-    spec = FIGURES[figure_id]
-    if not results.has(*spec.experiments):
-        raise StoreError(f"figure {figure_id}: no runs of {', '.join(spec.experiments)} are stored")
-    if (merged := spec.merged(results)) is not None:
-        raise merged
+    figures = {figure.id: figure for chapter in chapters for figure in chapter.figures}
+    if figure_id not in figures:
+        raise ConfigError("--figure", "the id of a figure", figure_id, figures)
+    figure = figures[figure_id]
+    if not results.has(*figure.experiments):
+        wanted = ", ".join(figure.experiments)
+        raise StoreError(f"figure {figure_id}: no runs of {wanted} are stored")
+    measured = Measured(results)
+    made = make(figure, measured)
     with house_style(language, on_white=True):
-        figure = spec.draw(results, figure_text(load_text(language)).label)
-        content = png(figure, background="white")
+        drawn = picture(figure, made, measured, load_text(language))
+        content = png(drawn, background="white")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -147,13 +203,19 @@ def export_figure(results: Results, figure_id: str, path: Path, language: str = 
         raise StoreError(f"{path}: cannot be written ({error.strerror})") from None
 
 
-def render_page(report: Report, text: Text, pages: Mapping[str, str] | None = None) -> str:
-    """The page in the language of ``text`` as HTML.
+def render_page(
+    reports: Sequence[Report], chapter: str, language: Text, pages: Sequence[Page] = ()
+) -> str:
+    """The page of one chapter as HTML.
 
     Args:
-        pages: file names by language, for the link to the other one.
+        reports: of all chapters, whose verdicts the first page has.
+        language: the texts of its language.
+        pages: all pages, for the links between them; those of the usual names by default.
     """
-    results = report.results
+    every = pages or page_names([r.chapter.name for r in reports], language.language)
+    report = next(each for each in reports if each.chapter.name == chapter)
+    own, results, text = report.chapter, report.results, language.of(report.chapter)
     claims = claim_views(report, text)
     sections = section_views(report, text, claims)
     counts = tally(claims)
@@ -162,16 +224,26 @@ def render_page(report: Report, text: Text, pages: Mapping[str, str] | None = No
         (templates / name).read_text(encoding="utf-8") for name in ("style.css", "explorer.css")
     )
     script = (templates / "script.js").read_text(encoding="utf-8")
+    beside = {figure.beside for section in sections for figure in section.figures}
+    title = text.said(own.title)
+    whole = report.coverage.whole or not own.subtitle_part
+    subtitle = text.said(own.subtitle if whole else own.subtitle_part)
+    explorer = report.explorer if "explorer" in beside else None
     return (
         _environment(templates)
         .get_template("report.html.j2")
         .render(
             page=text.page,
             language=text.language,
-            other=_other_page(text, pages or page_names(text.language)),
+            title=title,
+            subtitle=subtitle or text.page["subtitle_default"],
+            chapters=_links(reports, every, chapter, language),
+            others=_other_verdicts(reports, every, chapter, language),
+            other=_other_page(own.name, text, every),
+            untranslated=own.untranslated(text.language),
             plan=results.plan,
             origin=origin(results, text),
-            cite=citation(results, text),
+            cite=citation(results, title, text),
             tally=counts,
             summaries={
                 group: summary(group, counts[group], report.coverage.declared, text)
@@ -186,21 +258,74 @@ def render_page(report: Report, text: Text, pages: Mapping[str, str] | None = No
             used_seeds=used_seeds(results, report.registry, text),
             claims=claims,
             sections=sections,
-            section_words=text.sections,
-            anchors=[name for each in sections for name in (each.id, *each.figures)],
+            all_sections=[(each.id, text.said(each.title)) for each in own.sections],
+            anchors=[
+                name for each in sections for name in (each.id, *(f.id for f in each.figures))
+            ],
             divergences=divergences(results, text),
             failures=failures(results, text),
             downloads={"claims": files.CLAIMS, "runs": files.RUNS},
-            ranking=grid_page.ranking_view(report.ranking, text),
-            seeds_note=grid_page.seeds_note(report.explorer, text),
-            data=grid_page.explorer_json(
-                report.explorer, text, study_command("experiment=grid", results)
-            ),
+            ranking=grid_page.ranking_view(report.ranking, text) if "ranking" in beside else None,
+            seeds_note=grid_page.seeds_note(explorer, text) if explorer else "",
+            data=grid_page.explorer_json(explorer, text, study_command("experiment=grid", results))
+            if explorer
+            else None,
             style=Markup(style),
             script=Markup(script),
             csp=content_security_policy(script),
         )
     )
+
+
+@dataclass(frozen=True)
+class Link:
+    """A way to another page."""
+
+    title: str
+    href: str
+    here: bool = False
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class OtherVerdicts:
+    """The verdicts of another chapter, short."""
+
+    title: str
+    href: str
+    summary: str
+    claims: list[ClaimView]
+
+
+def _links(
+    reports: Sequence[Report], pages: Sequence[Page], chapter: str, text: Text
+) -> list[Link]:
+    """The pages of all chapters in one language; none where there is one."""
+    if len(reports) < 2:
+        return []
+    files = {page.chapter: page.file for page in pages if page.language == text.language}
+    return [
+        Link(text.said(each.chapter.title), files[each.chapter.name], each.chapter.name == chapter)
+        for each in reports
+    ]
+
+
+def _other_verdicts(
+    reports: Sequence[Report], pages: Sequence[Page], chapter: str, language: Text
+) -> list[OtherVerdicts]:
+    """The verdicts of all other chapters, for the first page."""
+    if reports[0].chapter.name != chapter:
+        return []
+    files = {page.chapter: page.file for page in pages if page.language == language.language}
+    found = []
+    for report in reports[1:]:
+        text = language.of(report.chapter)
+        views = claim_views(report, text)
+        own = [view for view in views if view.group == GROUPS[0]]
+        said = summary(GROUPS[0], tally(views)[GROUPS[0]], report.coverage.declared, text)
+        title, href = text.said(report.chapter.title), files[report.chapter.name]
+        found.append(OtherVerdicts(title, href, said if own else "", views))
+    return found
 
 
 @functools.cache
@@ -215,11 +340,12 @@ def _environment(templates: Path) -> jinja2.Environment:
     )
 
 
-def _other_page(text: Text, pages: Mapping[str, str]) -> OtherPage | None:
-    """The first page in another language."""
-    for language, name in pages.items():
-        if language != text.language:
-            return OtherPage(language, load_text(language).page["language_name"], name)
+def _other_page(chapter: str, text: Text, pages: Sequence[Page]) -> Link | None:
+    """The first page of the same chapter in another language."""
+    for page in pages:
+        if page.chapter == chapter and page.language != text.language:
+            name = load_text(page.language).page["language_name"]
+            return Link(name, page.file, language=page.language)
     return None
 
 

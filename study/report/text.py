@@ -16,7 +16,9 @@ from typing import Any
 import yaml
 
 from study.analysis.intervals import Estimate
+from study.analysis.reading import in_language
 from study.analysis.typography import typeset
+from study.chapters import Chapter
 from study.errors import ConfigError
 from study.paths import templates_folder
 from study.report import tables
@@ -29,24 +31,28 @@ class Text:
 
     Attributes:
         language: its code.
-        sections: by lecture section: ``title``, ``lecture_title``, ``says``, ``formulas``.
-        figures: by figure id: ``title``, ``look``, and templates for ``fill``: ``alt`` and
-            ``measured``.
         page: strings of the page itself.
     """
 
-    def __init__(self, language: str, strings: dict[str, Any]) -> None:
+    def __init__(self, language: str, strings: Mapping[str, Any]) -> None:
         self.language = language
-        self.sections: dict[str, dict[str, Any]] = strings["sections"]
-        self.figures: dict[str, dict[str, Any]] = strings["figures"]
         self.page: dict[str, str] = strings["page"]
         self._labels: dict[str, str] = strings.get("labels") or {}
+
+    def of(self, chapter: Chapter) -> "Text":
+        """The same with the words that the page of ``chapter`` has of its own."""
+        own = chapter.page.get(self.language, {})
+        return Text(self.language, {"page": {**self.page, **own}, "labels": self._labels})
+
+    def said(self, words: Mapping[str, Any]) -> Any:
+        """``words`` in this language, or in the first one where they are not translated."""
+        return in_language(words, self.language) if words else ""
 
     def label(self, english: str) -> str:
         """A label of a figure or a table in this language; in English it is the key itself."""
         return self._labels.get(english, english)
 
-    def fill(self, template: str | Mapping[str, str], facts: Mapping[str, Any]) -> str:
+    def fill(self, template: str, facts: Mapping[str, Any]) -> str:
         """``template`` with ``{name:format}`` replaced by what ``facts`` has of ``name``.
 
         Formats: ``percent`` (a share: ``93.5 ± 0.2 %``), ``points`` (a difference of shares:
@@ -54,18 +60,15 @@ class Text:
         ratio: ``× 2.1 (1.9 to 2.4)``), ``number`` (also without a format: ``3.0 ± 1.0``).
         ``{name.n}`` takes an attribute. None is *never*, a string a label.
 
-        Args:
-            template: or several of them, of which ``facts["case"]`` chooses.
-
         Raises:
-            KeyError: a name or a case that is not there; AttributeError, ValueError: an attribute
+            KeyError: a name that is not there; AttributeError, ValueError: an attribute
                 or a format that is not there.
         """
-        return " ".join(_Filler(self).vformat(_chosen(template, facts), (), facts).split())
+        return " ".join(_Filler(self).vformat(template, (), facts).split())
 
-    def names(self, template: str | Mapping[str, str], facts: Mapping[str, Any]) -> list[str]:
-        """What ``fill`` would take from ``facts``."""
-        fields = (field for _, field, _, _ in string.Formatter().parse(_chosen(template, facts)))
+    def names(self, template: str) -> list[str]:
+        """What ``fill`` would take from its facts."""
+        fields = (field for _, field, _, _ in string.Formatter().parse(template))
         return list(dict.fromkeys(re.split(r"[.\[]", field)[0] for field in fields if field))
 
     def quantity(self, value: float | Estimate, unit: str) -> str:
@@ -101,10 +104,6 @@ class Text:
 def kept_together(sentence: str) -> str:
     """``sentence`` without line breaks within a number: at ``×``, ``±`` and before ``%``."""
     return re.sub(r"(?<=[×±]) | (?=[±%])", "\u00a0", sentence)
-
-
-def _chosen(template: str | Mapping[str, str], facts: Mapping[str, Any]) -> str:
-    return template if isinstance(template, str) else template[str(facts["case"])]
 
 
 class _Filler(string.Formatter):

@@ -1,5 +1,6 @@
-"""What the page shows of sections and figures, in one language: templates format, views compute."""
+"""What a page shows of its chapter, in one language: templates format, views compute."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,16 +15,17 @@ from study.analysis.declarations import Claim
 from study.analysis.effects import FACTORS
 from study.analysis.frames import Results
 from study.analysis.registry import EXPLORATORY, Registration, Registry
+from study.chapters import Chapter, Section
 from study.errors import MergedCellsError
+from study.figures.declare import Figure
 from study.figures.own.grid_cells import EXPERIMENT
-from study.figures.spec import FigureSpec
+from study.figures.words import ALT, SAID
 from study.report import tables
 from study.report.claim_views import ClaimView, claim_view, interval_note
 from study.report.coverage import Coverage, coverage
-from study.report.drawing import Drawing
+from study.report.drawing import Drawing, template
 from study.report.grid_data import explorer_data, ranking_data
 from study.report.origin import count_outcomes
-from study.report.sections import SECTIONS
 from study.report.settings import told
 from study.report.text import Text, kept_together
 
@@ -36,7 +38,8 @@ class FigureView:
 
     Attributes:
         id: e.g. ``1.4.1-b``; also its anchor.
-        title, look: from the language's texts.
+        title, look: of its declaration; ``look`` may be empty.
+        beside: what the page shows with it.
         picture: the figure as HTML, or None where it could not be drawn.
         problem: why it could not be drawn.
         remedy: the command of runs of which it can be, where runs are too many.
@@ -53,6 +56,7 @@ class FigureView:
     id: str
     title: str
     look: str
+    beside: str
     picture: Markup | None
     problem: str | None
     remedy: str | None
@@ -69,31 +73,34 @@ class FigureView:
 
 @dataclass(frozen=True)
 class SectionView:
-    """A section of the lecture with its claims, and its figures by id."""
+    """A section of a chapter with its claims and figures; all text in one language."""
 
     id: str
-    text: Mapping[str, Any]
+    title: str
+    original: str
+    says: str
     formulas: list[Markup]
+    live: tuple[str, ...]
     claims: list[ClaimView]
-    figures: dict[str, FigureView]
+    figures: list[FigureView]
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that a page is made of, whatever its language.
+    """All that the page of a chapter is made of, whatever its language.
 
     Attributes:
         results: the stored runs.
-        drawings: of the figures that have runs, by id.
-        judgements: the verdicts on the claims.
-        declared: all claims that are declared, also those of which the study has nothing.
+        chapter: what the page is about.
+        drawings: of its figures that have runs, by id.
+        judgements: the verdicts on its claims.
         registry: what was declared before its runs.
     """
 
     results: Results
+    chapter: Chapter
     drawings: Mapping[str, Drawing]
     judgements: Sequence[Judgement]
-    declared: Sequence[Claim] = ()
     registry: Registry = field(default_factory=Registry)
 
     @cached_property
@@ -124,8 +131,8 @@ class Report:
 
     @cached_property
     def coverage(self) -> Coverage:
-        """What the study has of the whole."""
-        return coverage(self.results, self.declared, self.judgements)
+        """What the study has of the chapter."""
+        return coverage(self.results, self.chapter, self.judgements)
 
     @cached_property
     def explorer(self) -> dict[str, Any]:
@@ -142,68 +149,78 @@ def claim_views(report: Report, text: Text) -> list[ClaimView]:
             _claim_command(judgement.claim, report.results),
             registration=report.registrations[judgement.claim.id],
             data=report.results.plan.data,
+            source=report.chapter.source,
         )
         for judgement in report.judgements
     ]
 
 
 def section_views(report: Report, text: Text, claims: Sequence[ClaimView]) -> list[SectionView]:
-    """The sections of which the study has a figure, in the lecture's order."""
-    return [
-        SectionView(
-            name,
-            text.sections[name],
-            [_formula(latex) for latex in text.sections[name].get("formulas", ())],
-            [view for view in claims if view.section == name],
-            {
-                spec.id: figure_view(
-                    spec, report, text, [view for view in claims if view.figure == spec.id]
+    """The sections of which the study has a figure, in the chapter's order.
+
+    Figures that name no section come first, in one without a title.
+    """
+    figures = [each for each in report.chapter.figures if planned(each, report.results)]
+    found = []
+    for section in (Section(""), *report.chapter.sections):
+        own = [figure for figure in figures if (figure.section or "") == section.id]
+        if own:
+            found.append(
+                SectionView(
+                    id=section.id,
+                    title=text.said(section.title),
+                    original=section.original.get(report.chapter.source, ""),
+                    says=text.said(section.says),
+                    formulas=[_formula(latex) for latex in section.formulas],
+                    live=section.live,
+                    claims=[view for view in claims if view.section == section.id],
+                    figures=[
+                        figure_view(each, report, text, [v for v in claims if v.figure == each.id])
+                        for each in own
+                    ],
                 )
-                for spec in section
-                if planned(spec, report.results)
-            },
-        )
-        for name, section in SECTIONS.items()
-        if any(planned(spec, report.results) for spec in section)
-    ]
+            )
+    return found
 
 
-def planned(spec: FigureSpec, results: Results) -> bool:
+def planned(figure: Figure, results: Results) -> bool:
     """Whether the study is one in which the figure has runs, stored or missing."""
-    return all(results.plan.experiments.get(name) for name in spec.experiments)
+    return all(results.plan.experiments.get(name) for name in figure.experiments)
 
 
-def figure_view(
-    spec: FigureSpec, report: Report, text: Text, claims: list[ClaimView]
-) -> FigureView:
+def figure_view(figure: Figure, report: Report, text: Text, claims: list[ClaimView]) -> FigureView:
     """Everything that the page shows of one figure."""
-    results, words = report.results, text.figures[spec.id]
-    missing = sum(results.missing(name) for name in spec.experiments)
-    settings, varied = describe_settings(results.runs(*spec.experiments), text)
-    drawing = report.drawings.get(spec.id)
-    merged = None if drawing else spec.merged(results)
-    facts = drawing.facts if drawing else {}
+    results = report.results
+    missing = sum(results.missing(name) for name in figure.experiments)
+    settings, varied = describe_settings(results.runs(*figure.experiments), text)
+    drawing = report.drawings.get(figure.id, Drawing())
+    drawn = drawing.pictures.get(text.language)
+    facts, several = drawing.facts, drawing.merged
+    said = template(figure, facts, SAID, text) if drawn else ""
     return FigureView(
-        id=spec.id,
-        title=words["title"],
-        look=words["look"],
-        picture=Markup(drawing.pictures[text.language]) if drawing else None,
-        problem=None if drawing else _problem(merged, text),
-        remedy=None if merged is None else _narrowed_command(merged, results),
-        alt=text.fill(words["alt"], facts) if drawing else "",
-        measured=kept_together(text.fill(words["measured"], facts)) if drawing else "",
-        note=interval_note(words["measured"], facts, text) if drawing else "",
-        table=tables.view(drawing.table, text.label) if drawing else None,
+        id=figure.id,
+        title=text.said(figure.title),
+        look=text.said(figure.look),
+        beside=figure.beside,
+        picture=Markup(drawn) if drawn else None,
+        problem=None if drawn else _problem(several, drawing.broken, text),
+        remedy=None if several is None else _narrowed_command(several, results),
+        alt=text.fill(template(figure, facts, ALT, text), facts) if drawn else "",
+        measured=kept_together(text.fill(said, facts)),
+        note=interval_note(said, facts, text),
+        table=tables.view(drawing.table, text.label) if drawn else None,
         claims=claims,
         settings=settings,
         varied=varied,
-        command=_figure_command(spec, results),
-        counts=count_outcomes(results.of(*spec.experiments), missing),
+        command=_figure_command(figure, results),
+        counts=count_outcomes(results.of(*figure.experiments), missing),
     )
 
 
-def _problem(merged: MergedCellsError | None, text: Text) -> str:
+def _problem(merged: MergedCellsError | None, broken: str, text: Text) -> str:
     """Why a figure is not drawn."""
+    if broken:
+        return str(text.page["broken"].format(error=broken))
     if merged is None:
         return str(text.page["nothing_yet"])
     columns = [
@@ -217,9 +234,9 @@ def _narrowed_command(merged: MergedCellsError, results: Results) -> str:
     return study_command(" ".join([f"experiment={merged.experiment}", *merged.overrides]), results)
 
 
-def _figure_command(spec: FigureSpec, results: Results) -> str:
-    chosen = ",".join(spec.experiments)
-    if len(spec.experiments) > 1:
+def _figure_command(figure: Figure, results: Results) -> str:
+    chosen = ",".join(figure.experiments)
+    if len(figure.experiments) > 1:
         chosen = f"[{chosen}]"
     return study_command(f"experiment={chosen}", results)
 
@@ -231,7 +248,8 @@ def _claim_command(claim: Claim, results: Results) -> str:
 def study_command(words: str, results: Results) -> str:
     """The command line that asks for ``words`` of a study like this one."""
     preset = f"study={results.plan.preset}"
-    return f"python -m study -m {' '.join([words, *_data_words(results), preset])}"
+    added = [f"--config-dir {shlex.quote(folder)}" for folder in results.plan.folders]
+    return " ".join(["python -m study -m", *added, words, *_data_words(results), preset])
 
 
 def _data_words(results: Results) -> list[str]:
