@@ -256,7 +256,9 @@ def test_runs_that_differ_in_more_than_the_seed_are_named_unless_taken_apart():
         record(seed, lr=lr, hidden=hidden)
         for seed, lr, hidden in ((0, 0.01, [100]), (1, 0.1, [100]), (2, 0.1, [100, 50]))
     ]
-    plan = StudyPlan("name", "command", "data", "preset", experiments={"e": [r.address for r in records]})
+    plan = StudyPlan(
+        "name", "command", "data", "preset", experiments={"e": [r.address for r in records]}
+    )
     results = Results(plan, {each.address: each for each in records})
     results.check_cells("e", ["lr", "hidden"])
     results.check_cells("none", [])

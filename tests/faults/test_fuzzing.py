@@ -401,7 +401,9 @@ def test_records_of_somebody_who_knows_the_checksum_can_be_drawn_or_are_refused(
 
 
 ADDRESSES = [RunConfig(seed=seed, num_epochs=1).address for seed in range(3)]
-PLAN = StudyPlan("mine", "python -m study -m", "mnist", "quick", ["a=1"], experiments={"grid": ADDRESSES})
+PLAN = StudyPlan(
+    "mine", "python -m study -m", "mnist", "quick", ["a=1"], experiments={"grid": ADDRESSES}
+)
 
 
 def test_mutated_plans_are_refused(tmp_path: Path) -> None:
