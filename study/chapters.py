@@ -270,16 +270,21 @@ def _page(node: Node) -> dict[str, dict[str, str]]:
     }
 
 
-def varied_columns(grid: Mapping[str, Any]) -> list[str]:
-    """The columns (``cells.COLUMNS``) that the axes of an experiment vary, in their order."""
-    keys: list[str] = []
+def varied_columns(grid: Mapping[str, Any]) -> dict[str, str]:
+    """The columns (``cells.COLUMNS``) that an experiment varies, and the axis that does it.
+
+    Columns of one axis vary together.
+    """
+    found: dict[str, str] = {}
     axes = grid.get("axes") or {}
     for axis, values in axes.items() if isinstance(axes, Mapping) else ():
         mappings = [v for v in values if isinstance(v, Mapping)] if isinstance(values, list) else []
         plain = not isinstance(values, list) or len(mappings) < len(values)
-        keys += [axis] if plain else []
+        keys = [axis] if plain else []
         keys += [key for mapping in mappings for key in mapping]
-    return list(dict.fromkeys(name for key in keys for name in columns_of(str(key))))
+        for name in (name for key in keys for name in columns_of(str(key))):
+            found.setdefault(name, str(axis))
+    return found
 
 
 def columns_of(key: str) -> list[str]:

@@ -118,4 +118,4 @@ class Labels:
         text = self.level(plot, column, value)
         if isinstance(value, str | bool) or column == "metric" or str(value) in plot.labels:
             return text
-        return f"{self.tr(english(column))} {text}"
+        return f"{self.column(plot, column, column)} {text}"

@@ -66,14 +66,14 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
 
 
 def _title(panel: marks.Panel, axes: np.ndarray) -> None:
-    """The level of the columns above the first row; that of the rows at the left."""
+    """The level of the columns above the first row; that of a single row, too."""
     plot, (row, column) = panel.summary.plot, panel.levels
+    if plot.heading and axes.size == 1:
+        panel.axes.set_title(panel.words.own(plot.heading), loc="left", fontsize=9.5)
     if plot.panel[1] is not None and panel.axes in axes[0]:
         panel.axes.set_title(panel.words.named(plot, plot.panel[1], column))
-    if plot.panel[0] is not None and panel.axes in axes[:, 0]:
-        named = panel.words.named(plot, plot.panel[0], row)
-        panel.axes.annotate(named, (1, 1), xycoords="axes fraction", ha="right", va="bottom",
-                            xytext=(0, 3), textcoords="offset points", fontsize=9.5)  # fmt: skip
+    elif plot.panel[0] is not None and len(axes) == 1:
+        panel.axes.set_title(panel.words.named(plot, plot.panel[0], row))
 
 
 def _lines(panel: marks.Panel) -> None:

@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from study.analysis.intervals import Estimate
 from study.figures import marks as declared
 from study.figures import rows, style
-from study.figures.drawing.axes import values_of
+from study.figures.drawing.axes import Floats, values_of
 from study.figures.estimates import best
-from study.figures.labels import Labels, number
+from study.figures.labels import Labels, english, number
 from study.figures.looks import Look
-from study.figures.plot import METRIC, Mark, Summary
+from study.figures.plot import METRIC, Mark, Plot, Summary
 
 SMALL = 9.5
 LONG = 12  # characters of a name that leave no room for its number
@@ -200,6 +200,7 @@ def _beside_name(panel: Panel) -> str:
         f"{panel.words.column(panel.summary.plot, column, column)} = "
         f"{panel.words.level(panel.summary.plot, column, values[0])}"
         for column, values in first.items()
+        if values[0] is not None  # what has no value follows from the others
     ]
     return f"{', '.join(named)}: "
 
@@ -364,13 +365,17 @@ def _diverged(panel: Panel, mark: Mark) -> None:
                     color=look.colour, xytext=(0, LINE * len(lines)), textcoords="offset points",
                 )  # fmt: skip
             continue
-        name = "" if level is None else panel.words.level(plot, plot.colour, level)
         text = f"✕ {count['diverged'].sum()}/{count['runs'].sum()}"
-        word = panel.words.tr("diverged") if panel.first else ""
-        lines.append((f"{name + ': ' if name else ''}{text} {word}".strip(), look.colour))
+        if names_lines(panel):
+            name = "" if level is None else panel.words.level(plot, plot.colour, level)
+            text = f"{name + ': ' if name else ''}{text}"
+            text += f" {panel.words.tr('diverged')}" if panel.first else ""
+        lines.append((text, look.colour))
+    # where there is room for names, above; else where diverged runs are not: they are at chance
+    at = (0.98, 0.97) if names_lines(panel) else (0.96, 0.3)
     for place, (text, colour) in enumerate(dict.fromkeys(lines)):
         panel.axes.annotate(
-            text, (0.98, 0.97), xycoords="axes fraction", xytext=(0, -LINE * place),
+            text, at, xycoords="axes fraction", xytext=(0, -LINE * place),
             textcoords="offset points", ha="right", va="top", fontsize=SMALL, color=colour,
         )  # fmt: skip
 
@@ -385,14 +390,23 @@ def _level(panel: Panel, mark: Mark) -> None:
         mine = found[rows.equal(found, plot.colour, level)]
         for _, row in mine[(mine["reached"] == mine["of"]) & (mine["of"] > 0)].iterrows():
             when = row["estimate"].mean
-            at = (when, float(np.interp(when, x, means)))
+            at = (when, _height(when, x, means, plot))
             panel.axes.plot(*at, "o", color=look.colour, markersize=5)
-            if not panel.several:
+            if not panel.several and mark.options["of"] == plot.y[0].name:
                 name = f"{100 * row['level']:.0f} %" if share else number(row["level"])
                 axis = panel.words.column(plot, "x", str(plot.x))
                 text = f"{name}: {axis} {number(float(f'{when:.3g}'))}"
                 panel.axes.annotate(text, at, xytext=(7, -3), textcoords="offset points", va="top",
                                     color=look.colour)  # fmt: skip
+
+
+def _height(at: float, x: Floats, y: Floats, plot: Plot) -> float:
+    """Where a curve is at ``at``, on a straight line between its points as they are drawn."""
+    if plot.log("x"):
+        at, x = math.log(at), np.log(x)
+    if not plot.log("y"):
+        return float(np.interp(at, x, y))
+    return float(np.exp(np.interp(at, x, np.log(y))))
 
 
 _ABOVE: dict[str, Callable[[Panel, Mark], None]] = {
@@ -406,6 +420,14 @@ def notes(summary: Summary, words: Labels) -> list[str]:
     plot, said = summary.plot, []
     if plot.mark("best") is not None and plot.mark("values") is None:
         said.append(f"○  {words.tr('best')}")
+    level = plot.mark("level")
+    if level is not None and level.options["of"] != plot.y[0].name:
+        name = words.tr(english(level.options["of"]))
+        at = ", ".join(f"{100 * each:.0f} %" for each in level.options["at"])
+        said.append(f"●  {name} {at}")
     if plot.mark("theory") is not None:
         said.append(f"{words.tr('lines')}: {words.tr('theory')}   ●: {words.tr('measured')}")
+    lost = plot.mark("diverged") is not None and summary.data["counts"]["diverged"].any()
+    if lost and plot.panel[1] is not None:  # several columns have no room to say it in each
+        said.append(f"✕  {words.tr('runs diverged')}")
     return said

@@ -60,14 +60,15 @@ def check(node: Node, plot: Plot) -> Plot:
 def summarise(plot: Plot, measured: Measured) -> Summary:
     """Means by panel, line and x; what the marks need."""
     runs = rows.chosen(plot, measured)
-    found = _in_step(plot, rows.select(plot, measured, runs))
+    each = rows.select(plot, measured, runs)
+    found = _in_step(plot, each)
     cells = estimates(plot, found, runs)
     final = _final(plot, measured, runs)
     lines = [key for key in lines_of(plot) if key in CELL]
     data: dict[str, Any] = {"counts": counted(runs, lines)}
     data |= {"final": final} if final is not None else {}
     if plot.mark("level"):
-        data["levels"] = _levels(plot, found)
+        data["levels"] = _levels(plot, each)
     if (gap := plot.mark("gap")) is not None:
         ended = None if final is None else rows.select(_ended(plot), measured, runs)
         data["gap"] = _gaps(plot, found, ended, gap.options)
@@ -89,9 +90,13 @@ def summarise(plot: Plot, measured: Measured) -> Summary:
 
 
 def _in_step(plot: Plot, found: pd.DataFrame) -> pd.DataFrame:
-    """Seeds are evaluated at the same steps, but not at the same second: the mean of a step."""
+    """Seeds are evaluated at the same steps, but not at the same second: the mean of a step.
+
+    Before the first step is no time: a few microseconds have no place on a logarithmic axis.
+    """
     if plot.x != "seconds":
         return found
+    found = found[found["step"] > 0] if plot.log("x") else found
     keys = [key for key in plot.keys if key != "seconds"]
     means = found.groupby([*keys, METRIC, "step"], dropna=False)["seconds"].transform("mean")
     return found.assign(seconds=means)
@@ -122,8 +127,9 @@ def _levels(plot: Plot, found: pd.DataFrame) -> pd.DataFrame:
     for key, own in found.groupby(lines, dropna=False, sort=False):
         count = own["address"].nunique()
         for level in mark.options["at"]:
-            falling = plot.y[0].name.endswith("loss")
-            there = own[own["value"] <= level] if falling else own[own["value"] >= level]
+            name = mark.options["of"]
+            values = own["value"] if name == plot.y[0].name else own[name]
+            there = own[values <= level] if name.endswith("loss") else own[values >= level]
             first = there.groupby("address")[x].min()
             table.append((*key, level, t_interval(first), len(first), count))
     return pd.DataFrame(table, columns=[*lines, "level", "estimate", "reached", "of"])
