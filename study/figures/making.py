@@ -55,6 +55,7 @@ def make(figure: Figure, measured: Measured) -> Made:
     facts: dict[str, Any] = {}
     for plot, summary in reversed(list(zip(figure.plots, summaries, strict=True))):
         facts |= dict.fromkeys(kind(plot.kind).FACTS, math.nan) | dict(summary.facts)
+    facts["shown"] = sum(summary.facts.get("shown", 1) for summary in summaries)
     facts |= {**figure.constants, **found, "case": quantities.case_of(figure.cases, found)}
     return Made(_together(summaries), facts, summaries)
 
