@@ -61,6 +61,15 @@ def number(value: float) -> str:
     return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
+def small_share(share: float) -> str:
+    """A share as per cent that never looks like zero when it is not."""
+    if share == 0:
+        return "0 %"
+    if share < 0.0001:
+        return "< 0.01 %"
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
 def place(columns: dict[str, Any]) -> str:
     """A cell in words that need no translation, as typed on the command line."""
     return ", ".join(f"{name}={_typed(value)}" for name, value in columns.items())

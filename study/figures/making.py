@@ -56,6 +56,7 @@ def make(figure: Figure, measured: Measured) -> Made:
     facts: dict[str, Any] = {}
     for plot, summary in reversed(list(zip(figure.plots, summaries, strict=True))):
         facts |= dict.fromkeys(kind(plot.kind).FACTS, math.nan) | dict(summary.facts)
+    facts["shown"] = sum(summary.facts.get("shown", 1) for summary in summaries)
     facts |= {**figure.constants, **found, "case": quantities.case_of(figure.cases, found)}
     settings = _settings(figure, measured) if len(summaries) > 1 else [{}]
     return Made(_together(summaries, settings), facts, summaries)

@@ -9,7 +9,7 @@ from study.analysis.reading import Node, is_number
 from study.figures.kinds import KINDS, kind
 from study.figures.measures import read_measure, read_words
 from study.figures.plot import METRIC, Mark, Measure, Plot, Words
-from study.figures.rows import AXES, RUNS, axis_columns
+from study.figures.rows import AXES, axis_columns
 from study.records.cells import COLUMNS
 
 COMMON = (
@@ -30,7 +30,7 @@ def read_plot(node: Node, experiments: Mapping[str, Collection[str]]) -> Plot:
     names.check("an experiment", bool(listed), experiments)
     shown = tuple(each.choice(experiments) for each in listed)
     varying = tuple(dict.fromkeys(c for e in shown for c in experiments[e] if c != "seed"))
-    rows = node.get("rows", RUNS).choice(own.ROWS)
+    rows = node.get("rows", own.ROWS[0]).choice(own.ROWS)
     where = read_selection(node.get("where", {}), extremes=True)
     plot = Plot(
         kind=name,

@@ -23,6 +23,12 @@ RUNS, POINTS, LAYERS = "runs", "points", "layers"
 AXES = ("step", "epoch", "samples_seen", "seconds")  # of a learning curve
 TO_THE_END = ("train_accuracy", "test_accuracy", "gap")  # of diverged runs, too: at chance
 KEPT = ("metric", "value")
+# Probes whose results are histograms, and which there are: by layer, but for the weights'.
+HISTOGRAMS = {
+    "histograms": ("activation", "preactivation", "normalised"),
+    "correlations": ("layers",),
+    "weight_histogram": (),
+}
 
 
 def chosen(plot: Plot, measured: Measured) -> pd.DataFrame:
@@ -115,7 +121,7 @@ def axis_columns(rows: str) -> tuple[str, ...]:
     """The columns of the rows that are no configuration: what x can be beside it."""
     if rows == POINTS:
         return AXES
-    if rows == LAYERS:
+    if rows == LAYERS or HISTOGRAMS.get(rows):
         return ("layer",)
     return (PROBES[rows].axis,) if rows in PROBES else ()
 

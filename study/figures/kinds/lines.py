@@ -36,8 +36,8 @@ MARKS = {
     "theory": marks.formulas,
 }
 FACTS = (
-    "unit", "x", "y", "runs", "seeds", "diverged", "lines", "chance", "x_lowest", "x_highest",
-    "highest", "highest_at", "lowest", "lowest_at",
+    "shown", "unit", "x", "y", "runs", "seeds", "diverged", "lines", "chance",
+    "x_lowest", "x_highest", "highest", "highest_at", "lowest", "lowest_at",
 )  # fmt: skip
 
 
@@ -170,6 +170,7 @@ def _facts(
         "diverged": int((runs["status"] == "diverged").sum()),
         "lines": len(cells[lines_of(plot)].drop_duplicates()),
     }
+    facts["shown"] = sum(np.isfinite(each.mean) for each in cells["estimate"])
     facts |= {"chance": data["chance"]} if "chance" in data else {}
     if len(cells):
         x = cells[plot.x]
