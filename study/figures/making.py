@@ -144,8 +144,11 @@ def draw(figure: Figure, made: Made, tr: Translate, language: str = "en", *,
 
 
 def _share_x(summaries: Sequence[Summary], shown: Sequence[np.ndarray]) -> None:
-    """Of plots with the same x under each other, from end to end, only the last one names it."""
-    for upper, axes, lower in zip(summaries, shown, summaries[1:], strict=False):
+    """What plots under each other have in common is said once: the same x, the same panels."""
+    for upper, axes, lower, below in zip(summaries, shown, summaries[1:], shown[1:], strict=False):
+        if upper.plot.panel[1] is not None and upper.plot.panel[1] == lower.plot.panel[1]:
+            for panel in below[0]:
+                panel.set_title("")
         both = (summary.cells[summary.plot.x] for summary in (upper, lower) if summary.plot.x)
         ends = {(min(x, default=0), max(x, default=0)) for x in both}
         if upper.plot.x is not None and upper.plot.x == lower.plot.x and len(ends) == 1:

@@ -28,6 +28,13 @@ def plain(node: Node, plot: Plot) -> Options:
     return {}
 
 
+def choice(node: Node, plot: Plot) -> Options:
+    """``best``: of the number shown; ``{best: valid_accuracy}``: by another one, of the runs."""
+    if node.value is None:
+        return {"by": None}
+    return {"by": node.choice((*METRICS, *VALIDATION))}
+
+
 def of_measures(node: Node, plot: Plot) -> Options:
     """``{values: [test_accuracy]}``: only of these measures; of all without options."""
     names = [measure.name for measure in plot.y]

@@ -70,6 +70,8 @@ def dress(axes: np.ndarray, summary: Summary, words: Labels, places: Mapping[Any
         low, high = share_limits(summary)
         for panel in every:
             style.percent(panel, limits=(low, high))
+            if high - low < 0.03:  # whole per cent would stand there twice
+                panel.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.1f}%")
             if is_difference(plot):
                 panel.yaxis.set_major_formatter(lambda value, _: number(100 * value))
     else:

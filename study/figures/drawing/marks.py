@@ -14,7 +14,6 @@ from study.analysis.intervals import Estimate
 from study.figures import marks as declared
 from study.figures import rows, style
 from study.figures.drawing.axes import Floats, values_of
-from study.figures.estimates import best
 from study.figures.labels import Labels, english, number
 from study.figures.looks import Look
 from study.figures.plot import METRIC, Mark, Plot, Summary
@@ -115,7 +114,18 @@ def _theory(panel: Panel, mark: Mark) -> None:
                             linewidth=1.4)  # fmt: skip
 
 
-_BELOW: dict[str, Callable[[Panel, Mark], None]] = {"beside": _beside, "theory": _theory}
+def _each(panel: Panel, mark: Mark) -> None:
+    """Single runs, beside their mean so that both can be seen."""
+    for _, look, own in panel.split(panel.own(panel.summary.data["each"])):
+        x = own[panel.summary.plot.x].map(panel.places).to_numpy(float)
+        aside = mpl.transforms.ScaledTranslation(-8 / 72, 0, panel.axes.figure.dpi_scale_trans)
+        panel.axes.plot(x, own["value"], ".", color=look.colour, alpha=0.45, markersize=5,
+                        transform=panel.axes.transData + aside)  # fmt: skip
+
+
+_BELOW: dict[str, Callable[[Panel, Mark], None]] = {
+    "beside": _beside, "theory": _theory, "each": _each,
+}  # fmt: skip
 
 
 # --- on top -------------------------------------------------------------------------------------
@@ -308,7 +318,7 @@ def apart(heights: Sequence[float], sizes: Sequence[float]) -> list[float]:
 def _values(panel: Panel, mark: Mark) -> None:
     """The mean at each x; bold where ``best`` marks it."""
     plot = panel.summary.plot
-    marked = set(best(plot, panel.cells).index) if plot.mark("best") else set()
+    marked = set(panel.summary.data["best"].index) if plot.mark("best") else set()
     several = len(panel.styles) > 1
     for place, (_, look, own) in enumerate(panel.lines()):
         own = own[own[METRIC].isin(mark.options["of"])]
@@ -337,8 +347,7 @@ def _best(panel: Panel, mark: Mark) -> None:
     plot = panel.summary.plot
     if plot.mark("values") is not None:
         return
-    found = best(plot, panel.cells)
-    for _, look, own in panel.split(found):
+    for _, look, own in panel.split(panel.own(panel.summary.data["best"])):
         x, means, _, _ = values_of(own, panel.places, plot)
         panel.axes.plot(x, means, "o", markersize=12, markerfacecolor="none",
                         markeredgecolor=look.colour, markeredgewidth=1.6)  # fmt: skip
@@ -418,8 +427,13 @@ _ABOVE: dict[str, Callable[[Panel, Mark], None]] = {
 def notes(summary: Summary, words: Labels) -> list[str]:
     """What the marks of a plot mean, where nothing beside them says it."""
     plot, said = summary.plot, []
-    if plot.mark("best") is not None and plot.mark("values") is None:
-        said.append(f"○  {words.tr('best')}")
+    chosen = plot.mark("best")
+    if chosen is not None and plot.mark("values") is None:
+        by = chosen.options["by"]
+        name = "best" if by is None else f"best by {english(by)}"
+        said.append(f"○  {words.tr(name)}")
+    if plot.mark("each") is not None:
+        said.append(words.tr("dots: single runs"))
     level = plot.mark("level")
     if level is not None and level.options["of"] != plot.y[0].name:
         name = words.tr(english(level.options["of"]))
