@@ -1,12 +1,10 @@
-"""The cells of the full grid, and what its figures share.
+"""What the figures of a grid share: names of factors, levels and cells, dots with intervals.
 
-All figures of the grid show test accuracy over all test samples at the end of training, diverged
-runs counted at chance. A *cell* is one combination of the five factors; its runs differ in the
-seed.
+All of them show test accuracy over all test samples at the end of training, diverged runs counted
+at chance, of the cells of ``analysis.grid.Grid``.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
-from itertools import product
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,74 +12,47 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.analysis import recipe
-from study.analysis.effects import (
-    FACTORS,
-    levels,
-)
-from study.analysis.frames import Results, count_diverged
-from study.analysis.intervals import Estimate, t_interval
+from study.analysis.effects import is_switch
+from study.analysis.grid import Grid
+from study.analysis.intervals import Estimate
 from study.figures import style
 from study.figures.style import Translate
-from study.records.cells import number_text
+from study.records.cells import SWITCHES, TEXTS, number_text
 
-EXPERIMENT = "grid"
 METRIC = "test_accuracy"
 NAMES = {
     "init": "initial value",
-    "activation": "activation",
     "batchnorm": "batch norm",
-    "dropout": "dropout",
     "weight_decay": "weight decay",
+    "lr": "learning rate",
+    "batch_size": "batch size",
+    "depth": "hidden layers",
+    "width": "units in a layer",
 }
+# Texts that say themselves what they are; of others, such as a batch size, it has to be said.
+OWN_NAMES = ("init", "activation", "data", "init_class", "activation_class")
 LEARNED = 0.5  # test accuracy above which a cell has learnt something
 UNKNOWN = "–"  # in the place of a fact that the stored runs do not tell
 
-Cell = tuple[Any, ...]  # a level of each of FACTORS
+
+def factor_name(factor: str) -> str:
+    """What a factor is called in English; a label for every column of the configuration."""
+    return NAMES.get(factor, factor)
 
 
-def is_recommended(cell: Cell) -> bool:
-    """Whether a cell is the lecture's recipe (its closing advice: claim G1)."""
-    return recipe.is_recommended(dict(zip(FACTORS, cell, strict=True)))
+def switches(grid: Grid) -> list[str]:
+    """The factors that are off or on."""
+    return [factor for factor in grid.factors if is_switch(grid.levels[factor])]
 
 
-def cell_table(results: Results) -> pd.DataFrame:
-    """One row for each cell in the order of the grid, also for cells without any run.
-
-    Columns: ``FACTORS``; how many runs ``completed``, ``diverged`` and ``failed``, and ``n`` that
-    count; ``test_accuracy``, ``train_accuracy`` and ``gap`` (``Estimate``).
-    """
-    runs = results.runs(EXPERIMENT)
-    counted = count_diverged(runs)
-    metrics = (METRIC, "train_accuracy", "gap")
-    of_cell = dict(by_cell(counted))
-    status: dict[Hashable, dict[Hashable, int]]
-    status = {cell: group["status"].value_counts().to_dict() for cell, group in by_cell(runs)}
-    rows = []
-    for cell in product(*(levels(runs, factor) for factor in FACTORS)):
-        counts = status.get(cell, {})
-        if cell not in status and not results.missing(EXPERIMENT):
-            continue  # not missing: the study never asked for it
-        row: dict[str, Any] = dict(zip(FACTORS, cell, strict=True))
-        for name in ("completed", "diverged", "failed"):
-            row[name] = int(counts.get(name, 0))
-        row["n"] = row["completed"] + row["diverged"]
-        own = of_cell.get(cell)
-        row |= {metric: t_interval([] if own is None else own[metric]) for metric in metrics}
-        rows.append(row)
-    return pd.DataFrame(rows, columns=[*FACTORS, "n", "completed", "diverged", "failed", *metrics])
+def typed(grid: Grid, row: Mapping[str, Any]) -> str:
+    """A cell for a sentence, as it is typed: ``init=he, dropout=0.2``; the same in all languages."""
+    return ", ".join(f"{factor}={typed_level(row[factor])}" for factor in grid.factors) or UNKNOWN
 
 
-def by_cell(frame: pd.DataFrame) -> Iterator[tuple[Hashable, pd.DataFrame]]:
-    yield from frame.groupby(list(FACTORS), sort=False)
-
-
-def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
-
-
-def cell_of(row: Mapping[str, Any]) -> Cell:
-    return tuple(row[factor] for factor in FACTORS)
+def typed_level(level: Any) -> str:
+    """A level as it is typed on the command line."""
+    return {"on": "true", "off": "false"}.get(plain(level), plain(level))
 
 
 def is_constant(init: str) -> bool:
@@ -93,19 +64,28 @@ def known(estimate: Estimate | None) -> Estimate | str:
     return UNKNOWN if estimate is None or np.isnan(estimate.mean) else estimate
 
 
-def cell_facts(name: str, row: Mapping[str, Any] | None) -> dict[str, Any]:
-    """``<name>_init``, ``<name>_activation``, … as labels and numbers for a sentence."""
-    return {
-        f"{name}_{factor}": UNKNOWN if row is None else plain(row[factor]) for factor in FACTORS
-    }
-
-
 def setting(factor: str, level: Any, tr: Translate) -> str:
-    """A level with its factor: ``batch norm on``, ``dropout 0.2``; names as they are."""
-    if isinstance(level, str):
-        return tr(level)
-    switch = isinstance(level, bool | np.bool_)
-    return f"{tr(NAMES[factor])} {tr(plain(level)) if switch else plain(level)}"
+    """A level with its factor: ``batch norm on``, ``dropout 0.2``; names of choices as they are."""
+    if factor in OWN_NAMES and level is not None:
+        return tr(plain(level))
+    text = plain(level)
+    return f"{tr(factor_name(factor))} {tr(text) if factor in (*SWITCHES, *TEXTS) else text}"
+
+
+def cell_name(row: Mapping[str, Any], grid: Grid, tr: Translate) -> str:
+    """``he · relu · batch norm · dropout``: what is off is left out.
+
+    Of a switch the value needs no mention, because there is just one beside off.
+    """
+    short = switches(grid)
+    words = []
+    for factor in grid.factors:
+        level = row[factor]
+        if factor in short and level:
+            words.append(tr(factor_name(factor)))
+        elif factor not in short:
+            words.append(setting(factor, level, tr))
+    return " · ".join(words)
 
 
 def signed(value: float, decimals: int) -> str:
@@ -122,6 +102,8 @@ def points(estimate: Estimate) -> str:
 
 def plain(level: Any) -> str:
     """A level as text: the column holds names and numbers of several factors."""
+    if level is None:
+        return UNKNOWN
     if isinstance(level, bool | np.bool_):
         return "on" if level else "off"
     return level if isinstance(level, str) else number_text(level)
