@@ -15,7 +15,8 @@ from typing import Any
 from study.analysis.declarations import Claim, natural, read_claim
 from study.analysis.reading import LANGUAGES, Node, matches, read
 from study.errors import ConfigError
-from study.figures.declare import Figure, automatic, read_figure
+from study.figures import declare
+from study.figures.declare import Figure, read_figure
 from study.paths import conf_folder
 from study.records.cells import COLUMNS
 
@@ -177,13 +178,14 @@ def load_chapter(path: Path, known: Mapping[str, Path] | None = None) -> Chapter
     used = _used(root.get("uses", []), known or {})
     varied = {key: varied_columns(grid) for key, grid in (used | experiments).items()}
     sections = tuple(_section(key, node) for key, node in root.get("sections", {}).items())
-    figures = [read_figure(node, key, varied) for key, node in parts["figures"].items()]
-    for node in parts["figures"].values():
-        _known_section(node, sections)
+    nodes = parts["figures"]
+    figures = [read_figure(node, key, varied, nodes) for key, node in nodes.items()]
+    for figure in figures:
+        _known_section(nodes[figure.id], figure.section, sections)
     shown = {each for figure in figures for each in figure.experiments}
     for key in experiments:
         if key not in shown:
-            figures += automatic(key, varied[key])
+            figures += getattr(declare, "automatic", lambda *_: [])(key, varied[key])
     claims = [
         read_claim(
             node, key, name, experiments=varied, figures=[figure.id for figure in figures],
@@ -201,7 +203,7 @@ def load_chapter(path: Path, known: Mapping[str, Path] | None = None) -> Chapter
         source=root.get("source", LANGUAGES[0]).choice(LANGUAGES),
         sections=sections,
         experiments=experiments | {key: used[key] for key in used if key in named},
-        figures=tuple(sorted(figures, key=lambda figure: order.get(figure.section, -1))),
+        figures=tuple(sorted(figures, key=lambda figure: order.get(figure.section or "", -1))),
         claims=tuple(sorted(claims, key=lambda c: (c.beyond, order.get(c.section, -1)))),
         own=path.parent == conf_folder().resolve() / "chapter",
     )
@@ -254,11 +256,10 @@ def _section(key: str, node: Node) -> Section:
     return Section(key, **words, original=dict(original.value), formulas=formulas, live=live)
 
 
-def _known_section(node: Node, sections: Sequence[Section]) -> None:
-    named = node.get("section", "")
-    if named.value:
-        named.check("a section of the chapter", named.value in [s.id for s in sections],
-                    [s.id for s in sections])  # fmt: skip
+def _known_section(node: Node, named: str | None, sections: Sequence[Section]) -> None:
+    known = [section.id for section in sections]
+    place = Node(node.file, f"{node.key}.section".lstrip("."), named)
+    place.check("a section of the chapter", named is None or named in known, known)
 
 
 def _page(node: Node) -> dict[str, dict[str, str]]:

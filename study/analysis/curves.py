@@ -22,7 +22,9 @@ SCHEDULE = [
     "data", "data_checksum", "train_size", "valid_size", "batch_size", "num_epochs", "num_steps",
     "evaluation_points", "evaluation_spacing",
 ]  # fmt: skip
-CURVE_COLUMNS = [*CONFIG_COLUMNS, "status", "step", "epoch", *ACCURACIES, "gap"]
+CURVE_COLUMNS = [
+    *CONFIG_COLUMNS, "status", "step", "epoch", "samples_seen", *ACCURACIES, "gap",
+]  # fmt: skip
 AXES = {"updates": "step", "epochs": "epoch", "samples": "samples_seen", "seconds": "seconds"}
 
 
@@ -32,7 +34,8 @@ def accuracy_curves(results: Results, experiment: str) -> pd.DataFrame:
     Without that, the mean over seeds would be one of the lucky runs only. Failed runs have none.
     """
     points, runs = results.points(experiment), results.runs(experiment)
-    schedule = points[[*SCHEDULE, "step", "epoch"]].drop_duplicates([*SCHEDULE, "step"])
+    places = [*SCHEDULE, "step", "epoch", "samples_seen"]
+    schedule = points[places].drop_duplicates([*SCHEDULE, "step"])
     end = points["address"].map(runs.set_index("address")["diverged_at"]).astype(float)
     before = points[points["step"] < end.fillna(np.inf)]
     columns = [*CONFIG_COLUMNS, "status", "diverged_at", "chance"]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from study.analysis.intervals import Estimate
 from study.analysis.metrics import METRICS, REQUIRED
-from study.analysis.reading import Node, is_number, matches, read
+from study.analysis.reading import LANGUAGES, Node, is_number, matches, read
 from study.analysis.verdicts import DIRECTIONS, NO_EFFECT, NOT_JUDGED, OPEN_ENDED, VERDICTS
 from study.paths import conf_folder
 from study.records.cells import COLUMNS, SWITCHES, TEXTS
@@ -46,6 +46,8 @@ SAID = tuple(verdict for verdict in VERDICTS if verdict != NOT_JUDGED)
 _ESTIMATES = ("effect", "treatment", "control")
 _NUMBERS = ("p", "p_corrected", "diverged", "censored", "treatment_level", "control_level")
 
+_JUDGED = ("smallest", "deciding")  # keys of a part that only a judge asks for
+EXTREMES = ("lowest", "highest")  # of the values of a number that there are
 _SHOWN = ("label", "unit")  # keys of a part that say how it is shown
 
 
@@ -330,7 +332,7 @@ def read_claim(
         statement=root.get("statement").languages(),
         parts=parts,
         chapter=chapter,
-        scope=_columns(root.get("scope", default=[])),
+        scope=read_columns(root.get("scope", default=[])),
         short=root.get("short").languages() if "short" in root.value else {},
         finding=_finding(root.get("finding", default={}), parts, cases),
         cases=cases,
@@ -343,20 +345,40 @@ _PART_KEYS = (
 )  # fmt: skip
 
 
-def _part(node: Node, experiments: Collection[str] | None) -> Part:
+def read_quantity(node: Node, experiments: Collection[str] | None) -> Part:
+    """A part that is told and not judged: a number of a figure's sentence.
+
+    It needs no label, direction or smallest effect, may compare with no constant and no cells
+    (its treatment is then the number), and a level may be chosen by the metric itself.
+    """
+    node.keys(("experiment", "metric", "treatment"), [k for k in _PART_KEYS if k not in _JUDGED])
+    words = dict.fromkeys(LANGUAGES, node.key)
+    smallest = 1.0 if node.value.get("compare") == "ratio" else 0.0
+    given = {"label": words, "direction": "greater", "smallest": smallest, **node.value}
+    if not {"control", "against"} & node.value.keys():
+        given["against"] = smallest
+    return _part(Node(node.file, node.key, given), experiments, judged=False)
+
+
+def read_selection(node: Node, *, extremes: bool = False) -> Selection:
+    """The cells that ``node`` selects: see ``_selection``."""
+    return _selection(node, extremes)
+
+
+def _part(node: Node, experiments: Collection[str] | None, *, judged: bool = True) -> Part:
     node.keys(("experiment", "metric", "treatment", "direction"), _PART_KEYS)
     experiment = node.get("experiment")
     experiment.text()
     if experiments is not None:
         experiment.choice(experiments)
-    metric, options = _metric(node.get("metric"))
-    control, against = _control(node, metric)
-    paired_by = _columns(node.get("paired_by", ["seed"]))
+    metric, options = read_metric(node.get("metric"))
+    control, against = _control(node, metric, extremes=not judged)
+    paired_by = read_columns(node.get("paired_by", ["seed"]))
     expected = "seed among the columns: nothing else is drawn at random"
     node.get("paired_by").check(expected, "seed" in paired_by)
-    reduce = _reduction(node.get("reduce"), paired_by, metric)
+    reduce = _reduction(node.get("reduce"), paired_by, metric, judged)
     other = node.get("reduce_control", node.value.get("reduce"))
-    reduce_control = _reduction(other, paired_by, metric)
+    reduce_control = _reduction(other, paired_by, metric, judged)
     chosen_by = {each.by for each in (reduce, reduce_control) if each is not None and each.by}
     other.check("the metric that the treatment is chosen by", len(chosen_by) < 2)
     compare = node.get("compare", "difference").choice(COMPARISONS)
@@ -365,7 +387,7 @@ def _part(node: Node, experiments: Collection[str] | None) -> Part:
     deciding = node.get("deciding", True)
     deciding.check("true or false", isinstance(deciding.value, bool))
     default = "times" if compare == "ratio" else "points" if share else "number"
-    treatment = _selection(node.get("treatment"))
+    treatment = _selection(node.get("treatment"), not judged)
     same = control is not None and control == treatment and reduce == reduce_control
     node.get("control").check("other cells than treatment", not same)
     return Part(
@@ -373,7 +395,7 @@ def _part(node: Node, experiments: Collection[str] | None) -> Part:
         experiment=experiment.value,
         metric=metric,
         options=options,
-        where=_selection(node.get("where", {})),
+        where=_selection(node.get("where", {}), not judged),
         treatment=treatment,
         control=control,
         against=against,
@@ -388,7 +410,7 @@ def _part(node: Node, experiments: Collection[str] | None) -> Part:
     )
 
 
-def _metric(node: Node) -> tuple[str, dict[str, Any]]:
+def read_metric(node: Node) -> tuple[str, dict[str, Any]]:
     """Name and options, those left out at their defaults."""
     if isinstance(node.value, dict):
         named, label = node, node.get("name")
@@ -409,11 +431,11 @@ def _metric(node: Node) -> tuple[str, dict[str, Any]]:
     return chosen, options
 
 
-def _control(node: Node, metric: str) -> tuple[Selection | None, float | None]:
+def _control(node: Node, metric: str, *, extremes: bool) -> tuple[Selection | None, float | None]:
     both = "control" in node.value, "against" in node.value
     node.check("either control (cells) or against (a number)", both in ((1, 0), (0, 1)))
     if both[0]:
-        return _selection(node.get("control")), None
+        return _selection(node.get("control"), extremes), None
     against = node.get("against")
     against.check("a number", is_number(against.value))
     expected = f"control: {metric} compares two runs"
@@ -423,35 +445,40 @@ def _control(node: Node, metric: str) -> tuple[Selection | None, float | None]:
     return None, float(against.value)
 
 
-def _selection(node: Node) -> Selection:
-    """A mapping of columns to a value or a list of values, or a list of such mappings."""
+def _selection(node: Node, extremes: bool = False) -> Selection:
+    """A mapping of columns to a value or a list of values, or a list of such mappings.
+
+    Args:
+        extremes: allow ``lowest`` and ``highest`` for what there is of a number.
+    """
     if isinstance(node.value, list):
         node.check("at least one mapping", bool(node.value))
         cells = [Node(node.file, f"{node.key}[{i}]", cell) for i, cell in enumerate(node.value)]
     else:
         cells = [node]
-    return tuple(_cell(cell) for cell in cells)
+    return tuple(_cell(cell, extremes) for cell in cells)
 
 
 def read_recommended(node: Node) -> Selection:
     """A selection that says which cells are ``recommended``, so that it cannot name them so."""
-    chosen = _selection(node)
+    chosen = _selection(node, extremes=False)
     node.check(f"columns without {RECOMMENDED}", not any(RECOMMENDED in cell for cell in chosen))
     return chosen
 
 
-def _cell(node: Node) -> dict[str, tuple[Any, ...]]:
+def _cell(node: Node, extremes: bool) -> dict[str, tuple[Any, ...]]:
     node.keys((), SELECTABLE)
     chosen = {}
     for column in node.value:
         own = node.get(column)
         listed = own.value if isinstance(own.value, list) else [own.value]
         own.check("a value or a list of values", bool(listed))
-        chosen[column] = tuple(_level(Node(own.file, own.key, v), column) for v in listed)
+        levels = [Node(own.file, own.key, value) for value in listed]
+        chosen[column] = tuple(_level(level, column, extremes) for level in levels)
     return chosen
 
 
-def _level(node: Node, column: str) -> Any:
+def _level(node: Node, column: str, extremes: bool) -> Any:
     value = node.value
     if column in (*SWITCHES, RECOMMENDED):
         node.check("true or false", isinstance(value, bool))
@@ -463,12 +490,14 @@ def _level(node: Node, column: str) -> Any:
         node.keys(("above",))
         node.get("above").check("a number", is_number(value["above"]))
         return Above(float(value["above"]))
-    else:
+    elif not (extremes and isinstance(value, str)):
         node.check("a number or null", value is None or is_number(value))
+    else:
+        node.check(f"a number, null, {' or '.join(EXTREMES)}", value in EXTREMES)
     return value
 
 
-def _columns(node: Node) -> tuple[str, ...]:
+def read_columns(node: Node) -> tuple[str, ...]:
     """A column or a list of columns."""
     listed = node.value if isinstance(node.value, list) else [node.value]
     for name in listed:
@@ -477,13 +506,13 @@ def _columns(node: Node) -> tuple[str, ...]:
     return tuple(listed)
 
 
-def _reduction(node: Node, paired_by: Sequence[str], metric: str) -> Reduction | None:
+def _reduction(node: Node, paired_by: Sequence[str], metric: str, judged: bool) -> Reduction | None:
     if node.value is None:
         return None
     node.keys(("function", "over"), ("by", "held_out"))
     node.check(f"no reduction of {metric}, which compares two runs", METRICS[metric].match is None)
     function = node.get("function").choice(REDUCTIONS)
-    over, held_out = _columns(node.get("over")), node.get("held_out", False)
+    over, held_out = read_columns(node.get("over")), node.get("held_out", False)
     node.get("over").check("at least one column", bool(over))
     node.get("over").check("columns that are not in paired_by", not set(over) & set(paired_by))
     held_out.check("true or false", isinstance(held_out.value, bool))
@@ -495,7 +524,8 @@ def _reduction(node: Node, paired_by: Sequence[str], metric: str) -> Reduction |
         by.check("no metric, or function best or worst", choosing)
         by.check("no metric where held_out is true", not held_out.value)
     expected = "a metric of the validation samples, or held_out: true: what chooses does not judge"
-    by.check(expected, not choosing or held_out.value or by.value is not None, CHOOSERS)
+    chosen = not choosing or held_out.value or by.value is not None
+    by.check(expected, chosen or not judged, CHOOSERS)
     return Reduction(function, over, by.value, held_out.value)
 
 
@@ -538,29 +568,34 @@ def _finding(
     finding = {case: node.get(case).languages() for case in node.value}
     for case, sentences in finding.items():
         for language in sentences:
-            _check_placeholders(node.get(case).get(language), parts)
+            check_placeholders(node.get(case).get(language), list(placeholders(parts)))
     return finding
 
 
-def _check_placeholders(node: Node, parts: Mapping[str, Part]) -> None:
-    """Raise ConfigError for a placeholder of a sentence that could not be filled."""
+def check_placeholders(
+    node: Node, names: Collection[str], formats: Collection[str] = UNITS
+) -> None:
+    """Raise ConfigError for a placeholder of a sentence that could not be filled.
+
+    Args:
+        names, formats: what there is to fill in, and how.
+    """
     try:
         pieces = list(string.Formatter().parse(node.value))
     except ValueError as error:
         node.check(f"a sentence with placeholders in braces ({error})", False)
         return
-    names = list(_placeholders(parts))
     for _, name, form, conversion in pieces:
         if name is not None:
             place = Node(node.file, node.key, "{" + name + "}")
             place.check("a placeholder for what there is", name in names, names)
             place = Node(node.file, node.key, form)
-            place.check("a format", form in ("", *UNITS), UNITS)
+            place.check("a format", form in ("", *formats), formats)
             place = Node(node.file, node.key, conversion)
             place.check("no conversion", conversion is None)
 
 
-def _placeholders(parts: Mapping[str, Part]) -> Iterable[str]:
+def placeholders(parts: Mapping[str, Part]) -> Iterable[str]:
     """Every name that ``Text.fill`` can take from the findings of ``parts``."""
     for name, part in parts.items():
         for side in _ESTIMATES:

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from study.analysis import pairing, verdicts
+from study.analysis.curves import accuracy_curves
 from study.analysis.declarations import SPREADS, Part, needs
 from study.analysis.frames import CONFIG_COLUMNS, Results, count_diverged
 from study.analysis.intervals import Estimate, Evidence, t_evidence, t_interval
@@ -112,10 +113,21 @@ class Measured:
 
     def frame(self, part: Part) -> pd.DataFrame:
         """The frame of a part's metric, prepared for pairing."""
-        key = (part.experiment, part.metric, *part.options.items())
+        return self.metric(part.experiment, part.metric, part.options)
+
+    def metric(self, experiment: str, name: str, options: Mapping[str, Any]) -> pd.DataFrame:
+        """The frame of a metric with these options, prepared for pairing."""
+        key = (experiment, name, *options.items())
         if key not in self._frames:
-            frame = measure(self.results, part.experiment, part.metric, part.options)
+            frame = measure(self.results, experiment, name, options)
             self._frames[key] = pairing.prepared(frame)
+        return self._frames[key]
+
+    def curves(self, experiment: str) -> pd.DataFrame:
+        """The learning curves of an experiment to their end (``curves.accuracy_curves``)."""
+        key = ("curves", experiment)
+        if key not in self._frames:
+            self._frames[key] = accuracy_curves(self.results, experiment)
         return self._frames[key]
 
     def runs(self, experiment: str) -> pd.DataFrame:
@@ -148,8 +160,15 @@ class Measured:
         return {str(address): float(value) for address, value in signed.items()}
 
 
-def examine(part: Part, measured: Measured, upto: int | None = None) -> Tested:
-    """One part before any correction, with the seeds below ``upto`` only."""
+def examine(
+    part: Part, measured: Measured, upto: int | None = None, *, judged: bool = True
+) -> Tested:
+    """One part before any correction, with the seeds below ``upto`` only.
+
+    Args:
+        judged: False for what is only told: numbers of networks that have learned nothing, or never
+            get there, decide nothing, but they are true.
+    """
     plan = measured.results.plan
     if part.experiment not in plan.experiments:
         return _unjudged(part, verdicts.NOT_RUN, experiment=part.experiment)
@@ -194,7 +213,7 @@ def examine(part: Part, measured: Measured, upto: int | None = None) -> Tested:
         levels={name: side.levels for name, side in sides.items() if side.levels},
         edges=tuple(name for name, side in sides.items() if side.edge),
     )
-    undecidable = _undecidable(part, sides, runs)
+    undecidable = _undecidable(part, sides, runs) if judged else None
     reason = finding.reason or undecidable
     if reason is not None:
         finding = replace(finding, reason=reason, p=math.nan, uncorrected=NOT_JUDGED)

@@ -342,23 +342,23 @@ def _pick_of(values: Sequence[float], layer: Any) -> float:
 
 def loss_growth(result: Mapping[str, Any], *, of: str) -> float:
     """Loss of the largest N relative to that of the smallest, as a mean or as a sum."""
-    values = _losses_by_size(result, of)
+    values = losses_by_size(result, of)
     return float(values[-1] / values[0])
 
 
 def loss_slope(result: Mapping[str, Any], *, of: str) -> float:
     """Slope of log loss on log N: 0 where N does not matter, 1 for what grows in proportion."""
-    return _slope(np.log(np.asarray(result["sizes"], float)), np.log(_losses_by_size(result, of)))
+    return _slope(np.log(np.asarray(result["sizes"], float)), np.log(losses_by_size(result, of)))
 
 
-def _losses_by_size(result: Mapping[str, Any], of: str) -> NDArray[np.float64]:
+def losses_by_size(result: Mapping[str, Any], of: str) -> NDArray[np.float64]:
     """By N, smallest first; NaN where a loss is 0, whose logarithm is none."""
     means = np.asarray(result["means"], float).mean(axis=1)
     means = np.where(means > 0, means, np.nan)
     return means if of == "mean" else means * np.asarray(result["sizes"], float)
 
 
-def _draws_of(result: Mapping[str, Any], batch_size: int) -> NDArray[np.float64]:
+def draws_of(result: Mapping[str, Any], batch_size: int) -> NDArray[np.float64]:
     """Deviations of the mini-batches' losses from that of all samples; none for other sizes."""
     chosen = np.asarray(result["batch_sizes"]) == batch_size
     losses: NDArray[np.float64] = np.asarray(result["losses"], float)[chosen].ravel()
@@ -368,7 +368,7 @@ def _draws_of(result: Mapping[str, Any], batch_size: int) -> NDArray[np.float64]
 
 def minibatch_bias(result: Mapping[str, Any], *, batch_size: int, relative_to: str) -> float:
     """Mean deviation, relative to the loss of all samples or in standard errors of itself."""
-    deviations = _draws_of(result, batch_size)
+    deviations = draws_of(result, batch_size)
     if len(deviations) < 2:
         return math.nan
     error = deviations.std(ddof=1) / np.sqrt(len(deviations))
@@ -378,7 +378,7 @@ def minibatch_bias(result: Mapping[str, Any], *, batch_size: int, relative_to: s
 
 def minibatch_sd(result: Mapping[str, Any], *, batch_size: int) -> float:
     """Standard deviation of the mini-batch loss relative to the loss of all samples."""
-    deviations = _draws_of(result, batch_size)
+    deviations = draws_of(result, batch_size)
     return float(deviations.std(ddof=1) / result["full_loss"]) if len(deviations) > 1 else math.nan
 
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from study.edge.arguments import EXPLAINABLE, check_arguments, explained
+from study.edge.arguments import EXPLAINABLE, as_choices, check_arguments, explained
 from study.edge.schema import check_execution, register, run_config
 from study.endings import quiet_endings
 from study.errors import ConfigError, StudyError
@@ -112,6 +112,7 @@ def main() -> Any:
     except StudyError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
+    sys.argv[1:] = as_choices(sys.argv[1:])
     os.environ[FULL_ERROR] = "1"  # Hydra lets its errors out, instead of printing them
     command = hydra.main(
         version_base="1.3", config_path=str(conf_folder().resolve()), config_name="config"

@@ -16,8 +16,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from study.edge.planning import EXPERIMENTS
-from study.edge.schema import RESOLVERS, AppConfig, known_keys, typed
+from study.edge.schema import EXPERIMENTS, RESOLVERS, AppConfig, known_keys, typed
 from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
 
@@ -25,6 +24,7 @@ from study.paths import conf_folder
 CHOICES = ("init", "activation", "data", "study")
 # Keys that say which runs a study has; one run has no use for them.
 OF_A_STUDY = ("chapter", "experiment", "study")
+CHAPTER = "chapter="
 LISTED = ("chapter", "experiment", "claim")  # several names in one override
 GRIDS = re.compile(rf"{EXPERIMENTS}\.([\w-]+)\.?")
 
@@ -53,6 +53,29 @@ def check_arguments(words: Sequence[str]) -> None:
             _check_single(override)
         if not override.is_sweep_override() and override.key_or_group not in CHOICES:
             _check_type(override)
+
+
+def as_choices(words: Sequence[str]) -> list[str]:
+    """``chapter=a`` as ``chapter=choice(a)``, which Hydra leaves to the sweeper.
+
+    For Hydra the folder ``conf/chapter`` is a config group, whose files it would read itself.
+    """
+    return [
+        f"{CHAPTER}choice({word.removeprefix(CHAPTER).strip('[]')})"
+        if word.startswith(CHAPTER) and "(" not in word
+        else word
+        for word in words
+    ]
+
+
+def as_typed(words: Sequence[str]) -> list[str]:
+    """The reverse of ``as_choices``."""
+    return [
+        CHAPTER + word[len(CHAPTER) :].removeprefix("choice(").removesuffix(")")
+        if word.startswith(CHAPTER)
+        else word
+        for word in words
+    ]
 
 
 def _parsed(words: Sequence[str]) -> list[Override]:

@@ -9,6 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from rich.console import Console
 
+from study.edge.arguments import as_choices
 from study.edge.planning import Planned, plan_study
 from study.edge.pool import run_cells
 from study.edge.progress import StoreProgress
@@ -41,8 +42,9 @@ def planned(words: Sequence[str]) -> Planned:
     register()
     with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        config = loader.load_configuration("config", list(words), run_mode=RunMode.MULTIRUN)
-        return plan_study(config, words, loader)
+        chosen = as_choices(words)
+        config = loader.load_configuration("config", chosen, run_mode=RunMode.MULTIRUN)
+        return plan_study(config, chosen, loader)
 
 
 def run_gate(

@@ -124,9 +124,9 @@ def narrow(
     """Restrict ``grids`` to what the command line asks for.
 
     For each key: values that some cell of the study has select those cells; a value that no cell
-    has replaces the key, in the grids where it varies, or in all of them if it varies nowhere or
-    no asked-for value is known. A grid without cells is left out. Cells that are selected stay the
-    same objects.
+    has replaces the key, in the grids where it varies, or in all of them if it varies nowhere, no
+    asked-for value is known, or it is a new choice of a group, such as a user's own initialiser. A
+    grid without cells is left out. Cells that are selected stay the same objects.
 
     Args:
         wanted: values by key, typed as in the cells.
@@ -147,7 +147,8 @@ def narrow(
         if added:
             found.replaced[key] = added
             found.purely |= set() if listed else {key}
-        everywhere = not listed or not any(key in grid.axes for grid in grids)
+        varies = any(key in grid.axes for grid in grids)
+        everywhere = key in GROUPS or not listed or not varies
         narrowed = []
         for grid in grids:
             cells = [cell for cell in grid.cells if value(cell, key) in listed]

@@ -18,6 +18,7 @@ from study.analysis.declarations import (
     has_value,
     within,
 )
+from study.edge.arguments import as_choices
 from study.edge.planning import Planned, plan_study
 from study.errors import ConfigError
 from study.records.cells import columns
@@ -48,7 +49,7 @@ def check_selections(
     for preset in config_loader.get_group_options("study"):
         words = [word for word in arguments if word.partition("=")[0].partition(".")[0] in KEPT]
         words += [f"study={preset}", f"experiment=[{','.join(names)}]"]
-        words.append(f"chapter=[{','.join(chapters)}]")
+        words += as_choices([f"chapter={','.join(chapters)}"])
         for name, rows in _declared(words, config, config_loader).items():
             here.setdefault(name, []).extend(rows)
     for claim in wrong:

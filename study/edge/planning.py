@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from study import data
 from study.analysis.declarations import OPEN, Claim, selects
 from study.chapters import Chapter, chapter_folders, find_chapters, load_chapters
+from study.edge.arguments import as_typed
 from study.edge.grids import (
     ABSENT,
     GROUPS,
@@ -31,7 +32,15 @@ from study.edge.grids import (
     expand,
     narrow,
 )
-from study.edge.schema import LONGEST, MAX_CELLS, RUN_KEYS, AppConfig, check_preset, plain
+from study.edge.schema import (
+    EXPERIMENTS,
+    LONGEST,
+    MAX_CELLS,
+    RUN_KEYS,
+    AppConfig,
+    check_preset,
+    plain,
+)
 from study.errors import ConfigError, StudyError
 from study.records.cells import columns
 from study.records.config import RunConfig, hydra_string
@@ -41,7 +50,6 @@ from study.records.plan import NAME_BYTES, StudyPlan, check_name, pack_rows
 LISTS = ("chapter", "experiment", "claim")
 # How many seeds and which: a study with more of them is the same one.
 SEEDS = ("study.seeds", "study.grid_seeds", "study.seeds_from", "study.looks")
-EXPERIMENTS = "experiments"  # where their grids stand while interpolations are filled in
 
 
 @dataclass
@@ -128,7 +136,7 @@ def plan_study(config: DictConfig, arguments: Sequence[str], config_loader: Any)
         raise ConfigError("claim", "a claim about cells of the study", ",".join(names))
     named = base["data"]["label"] or _data_name(base["data"])
     own = [chapter.name for chapter in chapters]
-    shown = own if own != [config.chapter] or "chapter" in asked.lists else []
+    shown = own if "chapter" in asked.lists and own != [config.chapter] else []
     plan = StudyPlan(
         name=config.report.name or study_name(named, preset["name"], [*shown, *asked.selection]),
         command=shlex.join(["python", "-m", "study", "-m", *_without_open(arguments, names)]),
@@ -314,7 +322,7 @@ def _settings(parsed: Sequence[Override]) -> list[str]:
 def _without_open(arguments: Sequence[str], claims: Sequence[str]) -> list[str]:
     """The command line without ``claim=open``; the plan of a study with further seeds adds it."""
     kept = []
-    for word in arguments:
+    for word in as_typed(arguments):
         key, _, value = word.partition("=")
         if key.lstrip("+") == "claim" and OPEN in value.split(","):
             kept += [f"claim={','.join(claims)}"] if claims else []

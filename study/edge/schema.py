@@ -19,6 +19,7 @@ from study.paths import templates_folder
 from study.records.config import RunConfig
 from study.records.plan import check_name
 
+EXPERIMENTS = "experiments"  # where their grids stand while interpolations are filled in
 RESOLVERS = ("seeds", "logspace")
 MAX_CELLS = 100_000
 LONGEST = 10_000  # values of a list that is not written out

@@ -1,71 +1,212 @@
-"""What a figure of a chapter is: its declaration in YAML, read and checked."""
+"""What a figure of a chapter is: read from YAML and checked, before anything runs.
 
-from collections.abc import Collection, Mapping, Sequence
+The keys are described in ``docs/chapters.md``. Whatever is wrong is one ``ConfigError`` that says
+which key, what was expected, what came and what there is.
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from study.analysis.reading import Node
+from study.analysis.declarations import check_placeholders
+from study.analysis.reading import LANGUAGES, Node, is_number, matches
+from study.figures import quantities
+from study.figures.kinds import OWN, kind
+from study.figures.measures import read_words
+from study.figures.own import OWN as BY_HAND
+from study.figures.plot import Plot, Words
+from study.figures.quantities import MEASURED, Quantity
+from study.figures.reading import read_plot
+
+Sentences = Mapping[str, Words]  # by case; just MEASURED where there are none
+
+SAID = (
+    "title",
+    "look",
+    "section",
+    "beside",
+    "alt",
+    "measured",
+    "quantities",
+    "cases",
+    "facts",
+    "like",
+)
+BESIDE = ("explorer", "ranking")
+ID = r"[\w][\w.-]*"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure as it is declared.
+    """The declaration of a figure.
 
     Attributes:
-        id: its anchor on the page.
-        section: of its chapter; empty where that has none.
-        title, look: by language; ``look`` may be empty.
-        experiments: whose runs it shows.
-        own: the name of one drawn by hand (``study.figures.own``), None for all others.
-        beside: what the page shows with it: ``explorer``, ``ranking``, or nothing.
-        alt, measured: templates by case and language; empty for those of its kind.
+        id: in its chapter; its anchor on the page.
+        section: of the chapter, where it has any.
+        title, look: by language; ``look`` (what to look at) may be empty.
+        experiments: whose runs it shows, all of which it needs.
+        by: the columns that it takes apart.
+        own: its name in the registry of figures drawn by hand, or None.
+        plots: under each other; none for one drawn by hand.
+        quantities: by name, what its sentences can tell.
+        cases: by name, what the quantities have to be; the first that holds counts.
+        alt, measured: alternative text and sentence by case; empty for the automatic ones.
+        beside: what the page shows with it (``BESIDE``); empty for nothing.
+        constants: further facts of its sentences, which the declaration gives itself.
     """
 
     id: str
-    section: str
-    title: dict[str, str]
-    look: dict[str, str]
+    title: Words
     experiments: tuple[str, ...]
-    own: str | None = None
+    section: str | None = None
+    look: Words = field(default_factory=dict)
     beside: str = ""
-    alt: dict[str, dict[str, str]] = field(default_factory=dict)
-    measured: dict[str, dict[str, str]] = field(default_factory=dict)
+    by: tuple[str, ...] = ()
+    own: str | None = None
+    plots: tuple[Plot, ...] = ()
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    cases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    alt: Sentences = field(default_factory=dict)
+    measured: Sentences = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_figure(node: Node, figure_id: str, experiments: Mapping[str, Collection[str]]) -> Figure:
-    """The figure declared by ``node``.
+def read_figure(
+    node: Node,
+    figure_id: str,
+    experiments: Mapping[str, Collection[str]],
+    others: Mapping[str, Node] | None = None,
+) -> Figure:
+    """The figure that ``node`` declares.
 
     Args:
-        experiments: the columns that the axes of each vary.
+        figure_id: its id in the chapter.
+        experiments: those there are: the columns that their axes vary.
+        others: the figures that it can be ``like``, by id.
 
     Raises:
-        ConfigError: names file and key, what is expected and what was received.
+        ConfigError: something that cannot be; names file and key.
     """
-    node.keys(
-        ("title", "kind", "experiment"), ("section", "look", "draw", "beside", "alt", "measured")
+    Node(node.file, node.key, figure_id).check("letters, digits, . - and _", matches(ID, figure_id))
+    node = _complete(node, figure_id, others or {})
+    if "section" in node.value:
+        node.get("section").text()
+    said = {
+        "id": figure_id,
+        "section": node.value.get("section"),
+        "title": read_words(node.get("title")),
+        "look": read_words(node.get("look")) if "look" in node.value else {},
+        "beside": node.get("beside").choice(BESIDE) if "beside" in node.value else "",
+    }
+    if node.value.get("kind") == OWN:
+        return _by_hand(node, experiments, said)
+    plots = _plots(node, experiments)
+    names = tuple(dict.fromkeys(name for plot in plots for name in plot.experiments))
+    constants = _constants(node.get("facts", {}))
+    facts = [*constants, *(fact for plot in plots for fact in kind(plot.kind).FACTS)]
+    usual = {"experiment": names[0]} if len(names) == 1 else {}
+    found = quantities.read_quantities(
+        node.get("quantities", {}), experiments, [*facts, "case"], usual
     )
-    listed = node.get("experiment")
-    names = listed.value if isinstance(listed.value, list) else [listed.value]
-    for name in names:
-        Node(listed.file, listed.key, name).choice(experiments)
+    cases = quantities.read_cases(node.get("cases", {}), found)
+    known = [*quantities.names(found), *facts]
     return Figure(
-        figure_id,
-        str(node.get("section", "").value),
-        node.get("title").languages(),
-        node.get("look").languages() if "look" in node.value else {},
-        tuple(names),
-        own=str(node.get("draw").value),
-        beside=str(node.get("beside", "").value),
-        alt=_cases(node.get("alt", {})),
-        measured=_cases(node.get("measured", {})),
+        **said,
+        experiments=names,
+        by=tuple(dict.fromkeys(column for plot in plots for column in plot.by)),
+        plots=plots,
+        quantities=found,
+        cases=cases,
+        alt=_sentences(node, "alt", cases, known),
+        measured=_sentences(node, "measured", cases, known),
+        constants=constants,
     )
 
 
-def _cases(node: Node) -> dict[str, dict[str, str]]:
-    if "en" in node.value:
-        return {"": node.languages()}
-    return {name: each.languages() for name, each in node.items()}
+def _complete(node: Node, figure_id: str, others: Mapping[str, Node]) -> Node:
+    """With the keys of the figure that it is like, and of the one that is like in turn."""
+    node.check("a mapping", isinstance(node.value, dict))
+    passed, value = [figure_id], dict(node.value)
+    while (like := value.pop("like", None)) is not None:
+        place = Node(node.file, f"{node.key}.like" if node.key else "like", like)
+        known = [name for name in others if name not in passed]
+        place.check("another figure", isinstance(like, str) and like in known, known)
+        others[like].check("a mapping", isinstance(others[like].value, dict))
+        value = {**others[like].value, **value}
+        if "like" not in others[like].value:
+            value.pop("like", None)
+        else:
+            value["like"] = others[like].value["like"]
+        passed.append(like)
+    return Node(node.file, node.key, value)
 
 
-def automatic(experiment: str, varying: Sequence[str]) -> list[Figure]:
-    """The figures of an experiment that declares none."""
-    return []
+def _plots(node: Node, experiments: Mapping[str, Collection[str]]) -> tuple[Plot, ...]:
+    """One plot, or those of ``stack``, which take the keys of the figure that they lack."""
+    drawing = {key: value for key, value in node.value.items() if key not in SAID}
+    if "stack" not in drawing:
+        return (read_plot(Node(node.file, node.key, drawing), experiments),)
+    stack = node.get("stack")
+    listed = stack.listed()
+    stack.check("at least one plot", bool(listed))
+    shared = {key: value for key, value in drawing.items() if key != "stack"}
+    plots = []
+    for each in listed:
+        each.check("a mapping", isinstance(each.value, dict))
+        plots.append(read_plot(Node(each.file, each.key, {**shared, **each.value}), experiments))
+    return tuple(plots)
+
+
+def _by_hand(
+    node: Node, experiments: Mapping[str, Collection[str]], said: dict[str, Any]
+) -> Figure:
+    """A figure of the registry, which brings its drawing, its table and its facts."""
+    node.keys(("kind", "own", "title", "experiment"),
+              [key for key in SAID if key not in ("title", "quantities", "cases")])  # fmt: skip
+    name = node.get("own").choice(BY_HAND)
+    names = node.get("experiment")
+    listed = names.listed() if isinstance(names.value, list) else [names]
+    return Figure(
+        **said,
+        experiments=tuple(each.choice(experiments) for each in listed),
+        own=name,
+        alt=_any_case(node, "alt"),
+        measured=_any_case(node, "measured"),
+        constants=_constants(node.get("facts", {})),
+    )
+
+
+def _any_case(node: Node, key: str) -> Sentences:
+    """Sentences by case; only drawing by hand knows which cases there are."""
+    if key not in node.value:
+        return {}
+    own = node.get(key)
+    own.check("a mapping", isinstance(own.value, dict))
+    if LANGUAGES[0] in own.value:
+        return {MEASURED: read_words(own)}
+    return {case: read_words(each) for case, each in own.named_items()}
+
+
+def _constants(node: Node) -> dict[str, Any]:
+    constants = {}
+    for name, own in node.named_items():
+        own.check("a text or a number", isinstance(own.value, str) or is_number(own.value))
+        constants[name] = own.value
+    return constants
+
+
+def _sentences(node: Node, key: str, cases: Mapping[str, Any], known: Collection[str]) -> Sentences:
+    """For each case, or plain words where there are none."""
+    if key not in node.value:
+        return {}
+    own = node.get(key)
+    if not cases:
+        found = {MEASURED: own}
+    else:
+        own.keys((*cases, MEASURED))
+        found = {case: own.get(case) for case in (*cases, MEASURED)}
+    sentences = {case: read_words(each) for case, each in found.items()}
+    for case, each in found.items():
+        for language in sentences[case]:
+            check_placeholders(each.get(language), known, quantities.FORMATS)
+    return sentences

@@ -16,12 +16,14 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
+from study.analysis.findings import Measured
 from study.analysis.frames import Results
 from study.chapters import Chapter
 from study.errors import MergedCellsError
+from study.figures import making, words
 from study.figures.declare import Figure
-from study.figures.own import OWN
 from study.figures.style import house_style, korean_font
+from study.figures.words import ALT
 from study.report.svg import inline_svg
 from study.report.text import Text, load_text
 
@@ -37,13 +39,20 @@ class Drawing:
         table: its numbers.
         facts: what its sentences are filled with.
         pictures: SVG by language.
+        merged: why it is not drawn, where it would average over runs of different cells.
         broken: what went wrong; empty where nothing did.
     """
 
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
     pictures: dict[str, str] = field(default_factory=dict)
+    merged: MergedCellsError | None = None
     broken: str = ""
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether there is a figure."""
+        return bool(self.pictures)
 
 
 @contextlib.contextmanager
@@ -70,7 +79,7 @@ def drawing(
         (chapter.name, figure.id): figure
         for chapter in chapters
         for figure in chapter.figures
-        if results.has(*figure.experiments) and merged(figure, results) is None
+        if results.has(*figure.experiments)
     }
     count = min(workers or os.cpu_count() or 1, len(figures))
     shows = console is not None and console.is_terminal
@@ -78,13 +87,12 @@ def drawing(
         track, description="drawing", console=console, transient=True, disable=not shows
     )
     if count <= 1:
-        yield lambda: {
-            key: draw(figures[key], results, languages) for key in progress(list(figures))
-        }
+        found = Measured(results)
+        yield lambda: {key: draw(figures[key], found, languages) for key in progress(list(figures))}
         return
     # A forked process has the results and the libraries already; elsewhere they are sent to it.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    kept = (figures, results, tuple(languages))
+    kept = (figures, Measured(results), tuple(languages))
     with ProcessPoolExecutor(count, context, _keep, kept) as pool:
         # All are handed in before the progress starts a thread, which a fork would not survive.
         # The grid's take longest and are the last of the page: no process is left alone with them.
@@ -101,54 +109,34 @@ def drawing(
             pool.shutdown(cancel_futures=True)  # after an error nobody waits for the rest
 
 
-def merged(figure: Figure, results: Results) -> MergedCellsError | None:
-    """Why a figure cannot be drawn: it would average over runs of different cells."""
-    if figure.own is None:
-        return None
-    return OWN[figure.own].merged(results)
-
-
-def draw(figure: Figure, results: Results, languages: Sequence[str]) -> Drawing:
+def draw(figure: Figure, measured: Measured, languages: Sequence[str]) -> Drawing:
     """One figure, in each language; one that fails is said to be broken, and the others go on."""
     try:
-        return _draw(figure, results, languages)
+        made = making.make(figure, measured)
+        drawing = Drawing(made.table, made.facts)
+        for language in languages:
+            text = load_text(language)
+            description = text.fill(template(figure, made.facts, ALT, text), made.facts)
+            with house_style(language):
+                drawn = picture(figure, made, measured, text)
+                drawing.pictures[language] = inline_svg(drawn, figure.id, description)
+    except MergedCellsError as error:
+        return Drawing(merged=error)
     except Exception as error:
         message = " ".join(str(error).split())
         return Drawing(broken=f"{type(error).__name__}: {message}".rstrip(": "))
-
-
-def _draw(figure: Figure, results: Results, languages: Sequence[str]) -> Drawing:
-    assert figure.own is not None
-    spec = OWN[figure.own]
-    drawing = Drawing(spec.table(results), spec.facts(results))
-    for language in languages:
-        text = load_text(language)
-        description = described(figure, drawing.facts, text)
-        with house_style(language):
-            drawn = picture(figure, results, text)
-            drawing.pictures[language] = inline_svg(drawn, figure.id, description)
     return drawing
 
 
-def picture(figure: Figure, results: Results, text: Text) -> mpl.figure.Figure:
+def picture(figure: Figure, made: making.Made, measured: Measured, text: Text) -> mpl.figure.Figure:
     """The figure itself; to be called in the house's style."""
-    assert figure.own is not None
-    return OWN[figure.own].draw(results, figure_text(text).label)
+    own = figure_text(text)
+    return making.draw(figure, made, own.label, own.language, measured=measured)
 
 
-def described(figure: Figure, facts: Mapping[str, Any], text: Text) -> str:
-    """The alternative text of a figure."""
-    return text.fill(chosen(figure.alt, facts, text), facts)
-
-
-def measured(figure: Figure, facts: Mapping[str, Any], text: Text) -> str:
-    """The template of the sentence that says what a figure found."""
-    return chosen(figure.measured, facts, text)
-
-
-def chosen(templates: Mapping[str, Mapping[str, str]], facts: Mapping[str, Any], text: Text) -> str:
-    """The template of the case that ``facts`` says, in the language of ``text``."""
-    return str(text.said(templates[facts["case"] if facts.get("case") in templates else ""]))
+def template(figure: Figure, facts: Mapping[str, Any], which: str, text: Text) -> str:
+    """The words of a figure: its alternative text (``ALT``) or its sentence (``SAID``)."""
+    return words.template(figure, facts, which, text.page, text.language)
 
 
 def figure_text(text: Text) -> Text:
@@ -156,18 +144,18 @@ def figure_text(text: Text) -> Text:
     return load_text() if text.language == "ko" and korean_font() is None else text
 
 
-_kept: tuple[dict[Key, Figure], Results, tuple[str, ...]]
+_kept: tuple[dict[Key, Figure], Measured, tuple[str, ...]]
 
 
-def _keep(figures: dict[Key, Figure], results: Results, languages: tuple[str, ...]) -> None:
+def _keep(figures: dict[Key, Figure], measured: Measured, languages: tuple[str, ...]) -> None:
     """In a drawing process: what it draws from."""
     global _kept
-    _kept = figures, results, languages
+    _kept = figures, measured, languages
     # A figure is thousands of small objects, and the records lie beside them: looking through all
     # of them for cycles takes an eighth of the time, and the process ends with its last figure.
     gc.disable()
 
 
 def _draw_kept(key: Key) -> Drawing:
-    figures, results, languages = _kept
-    return draw(figures[key], results, languages)
+    figures, measured, languages = _kept
+    return draw(figures[key], measured, languages)

@@ -32,5 +32,5 @@ def machine_readable(results: Results, reports: Sequence[Report]) -> dict[str, s
         f"{folder}/{figure_id}.csv": tables.flat(drawing.table).to_csv(index=False)
         for folder, report in tables_of.items()
         for figure_id, drawing in report.drawings.items()
-        if not drawing.broken
+        if drawing.is_drawn
     }

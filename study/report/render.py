@@ -13,11 +13,13 @@ from markupsafe import Markup
 from rich.console import Console
 
 from study.analysis.claims import Judgement, judge
+from study.analysis.findings import Measured
 from study.analysis.frames import Results
 from study.analysis.registry import load_registry
 from study.analysis.verdicts import FEWEST
 from study.chapters import Chapter
 from study.errors import ConfigError, StoreError
+from study.figures.making import make
 from study.figures.style import house_style, korean_font
 from study.paths import templates_folder
 from study.records.plan import StudyPlan
@@ -26,7 +28,7 @@ from study.records.runs import Runs
 from study.records.store import write_atomically
 from study.report import files, grid_page
 from study.report.claim_views import GROUPS, MARKS, ClaimView, looks, summary, tally
-from study.report.drawing import drawing, merged, picture
+from study.report.drawing import drawing, picture
 from study.report.origin import citation, divergences, failures, origin, used_seeds
 from study.report.svg import png
 from study.report.text import Text, languages, load_text
@@ -189,10 +191,11 @@ def export_figure(
     if not results.has(*figure.experiments):
         wanted = ", ".join(figure.experiments)
         raise StoreError(f"figure {figure_id}: no runs of {wanted} are stored")
-    if (several := merged(figure, results)) is not None:
-        raise several
+    measured = Measured(results)
+    made = make(figure, measured)
     with house_style(language, on_white=True):
-        content = png(picture(figure, results, load_text(language)), background="white")
+        drawn = picture(figure, made, measured, load_text(language))
+        content = png(drawn, background="white")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

@@ -40,16 +40,28 @@ def inline_svg(figure: Figure, figure_id: str, description: str) -> str:
     text = re.sub("<text[^>]*>", lambda m: in_page_colours(m[0], "-ink"), text)
     text = in_page_colours(text)
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"\n\s+<", "\n<", text)  # indentation is a twentieth of a page
+    text = _shortened(text)
     # the page scales the drawing to the column; the view box keeps its proportions
     text = re.sub(r'(<svg[^>]*?) width="[^"]+"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]+"', r"\1", text, count=1)
     width = re.search(r'viewBox="0 0 ([\d.]+)', text)
     assert width is not None
     # how wide it was meant to be: the page does not shrink its letters beyond reading
-    style = f'style="--points:{float(width[1]):g}"'
+    style = f'style="--points:{float(width[1]):g};font-family:sans-serif"'
     label = _attribute(description)
     return text.replace("<svg", f'<svg role="img" {style} aria-label="{label}"', 1)
+
+
+def _shortened(text: str) -> str:
+    """An SVG that looks the same in two thirds of the letters: a page has forty."""
+    # a hundredth of a point is a fiftieth of a pixel
+    text = re.sub(
+        r"(?<=[ \"(,-])\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), text
+    )
+    text = re.sub(r"<path[^>]*", lambda m: re.sub(r" ?\n([MLCQz]?) ?", r"\1", m[0]), text)
+    text = re.sub(r'; font-family: [^;"]+', "", text)  # said once, by the page or the drawing
+    text = re.sub(r' transform="rotate\(-0 [^"]*"', "", text)
+    return re.sub(r"\n\s*<", "\n<", text)
 
 
 def in_page_colours(text: str, kind: str = "") -> str:

@@ -17,10 +17,11 @@ from study.analysis.registry import EXPLORATORY, Registration, Registry
 from study.chapters import Chapter, Section
 from study.errors import MergedCellsError
 from study.figures.declare import Figure
+from study.figures.words import ALT, SAID
 from study.report import tables
 from study.report.claim_views import ClaimView, claim_view, interval_note
 from study.report.coverage import Coverage, coverage
-from study.report.drawing import Drawing, described, measured, merged
+from study.report.drawing import Drawing, template
 from study.report.grid_data import explorer_data
 from study.report.origin import count_outcomes
 from study.report.settings import told
@@ -155,7 +156,7 @@ def section_views(report: Report, text: Text, claims: Sequence[ClaimView]) -> li
     figures = [each for each in report.chapter.figures if planned(each, report.results)]
     found = []
     for section in (Section(""), *report.chapter.sections):
-        own = [figure for figure in figures if figure.section == section.id]
+        own = [figure for figure in figures if (figure.section or "") == section.id]
         if own:
             found.append(
                 SectionView(
@@ -187,8 +188,8 @@ def figure_view(figure: Figure, report: Report, text: Text, claims: list[ClaimVi
     settings, varied = describe_settings(results.runs(*figure.experiments), text)
     drawing = report.drawings.get(figure.id, Drawing())
     drawn = drawing.pictures.get(text.language)
-    several = None if drawing.pictures or drawing.broken else merged(figure, results)
-    template = measured(figure, drawing.facts, text) if drawn else ""
+    facts, several = drawing.facts, drawing.merged
+    said = template(figure, facts, SAID, text) if drawn else ""
     return FigureView(
         id=figure.id,
         title=text.said(figure.title),
@@ -197,9 +198,9 @@ def figure_view(figure: Figure, report: Report, text: Text, claims: list[ClaimVi
         picture=Markup(drawn) if drawn else None,
         problem=None if drawn else _problem(several, drawing.broken, text),
         remedy=None if several is None else _narrowed_command(several, results),
-        alt=described(figure, drawing.facts, text) if drawn else "",
-        measured=kept_together(text.fill(template, drawing.facts)),
-        note=interval_note(template, drawing.facts, text),
+        alt=text.fill(template(figure, facts, ALT, text), facts) if drawn else "",
+        measured=kept_together(text.fill(said, facts)),
+        note=interval_note(said, facts, text),
         table=tables.view(drawing.table, text.label) if drawn else None,
         claims=claims,
         settings=settings,

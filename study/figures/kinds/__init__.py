@@ -11,6 +11,8 @@ A module here is light (no matplotlib) and is the protocol ``Kind``:
 ``MARKS``
     By name, what reads a mark's options: ``(node, plot) -> options``. A mark without options is
     written as its name alone, and its node's value is then None.
+``FACTS``
+    The names of the facts that a summary has; a sentence can name them as it can quantities.
 ``check(node, plot) -> Plot``
     Everything that no other part of the reading checks; raises ConfigError through ``node``, the
     plot's mapping. Returns the plot, with ``options`` from keys of the kind's own.
@@ -57,6 +59,7 @@ class Kind(Protocol):
     OPTIONAL: tuple[str, ...]
     ROWS: tuple[str, ...]
     MARKS: Mapping[str, ReadMark]
+    FACTS: tuple[str, ...]
 
     def check(self, node: Node, plot: Plot) -> Plot:
         """The plot with the options of its kind; raises ConfigError."""

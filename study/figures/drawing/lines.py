@@ -1,0 +1,105 @@
+"""Drawing of ``lines``."""
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from study.figures import rows, style
+from study.figures.drawing import Drawn, marks
+from study.figures.drawing.axes import dress, places_of, values_of
+from study.figures.labels import Labels
+from study.figures.looks import looks
+from study.figures.plot import Summary
+
+HEIGHT, SMALL = 3.4, 2.5  # of a row of panels; where there are several of them
+DOTS = 12  # a line with more places than that has no markers
+
+
+def shape(summary: Summary) -> tuple[int, int]:
+    """A panel for each combination of the levels of both panel columns."""
+    row, column = summary.plot.panel
+    return tuple(  # type: ignore[return-value]
+        max(len(rows.levels(summary.plot, summary.cells, name)), 1) for name in (row, column)
+    )
+
+
+def height(summary: Summary) -> float:
+    """Inches of one row of panels."""
+    return HEIGHT if shape(summary)[0] == 1 else SMALL
+
+
+def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> Drawn:
+    """Lines with bands or error bars, and the marks."""
+    plot, cells = summary.plot, summary.cells
+    if not np.isfinite([estimate.mean for estimate in cells["estimate"]]).any():
+        for other in axes.ravel()[1:]:
+            other.remove()
+        style.empty(axes[0, 0], words.tr("no finished run"))
+        return Drawn()
+    styles = looks(plot.colour, rows.levels(plot, cells, plot.colour))
+    places = places_of(plot, cells)
+    panels: list[marks.Panel] = []
+    for i, row in enumerate(rows.levels(plot, cells, plot.panel[0])):
+        for j, column in enumerate(rows.levels(plot, cells, plot.panel[1])):
+            own = cells[
+                rows.equal(cells, plot.panel[0], row) & rows.equal(cells, plot.panel[1], column)
+            ]
+            panel = marks.Panel(axes[i, j], summary, own, words, styles, places,
+                                (row, column), axes.size > 1, not panels)  # fmt: skip
+            panels.append(panel)
+    for panel in panels:
+        marks.below(panel)
+        _lines(panel)
+        _title(panel, axes)
+    dress(axes, summary, words, places)
+    for panel in panels:
+        marks.above(panel)
+    return _legend(panels, summary, words)
+
+
+def _title(panel: marks.Panel, axes: np.ndarray) -> None:
+    """The level of the columns above the first row; that of the rows at the left."""
+    plot, (row, column) = panel.summary.plot, panel.levels
+    if plot.panel[1] is not None and panel.axes in axes[0]:
+        panel.axes.set_title(panel.words.named(plot, plot.panel[1], column))
+    if plot.panel[0] is not None and panel.axes in axes[:, 0]:
+        named = panel.words.named(plot, plot.panel[0], row)
+        panel.axes.annotate(named, (1, 1), xycoords="axes fraction", ha="right", va="bottom",
+                            xytext=(0, 3), textcoords="offset points", fontsize=9.5)  # fmt: skip
+
+
+def _lines(panel: marks.Panel) -> None:
+    theory = panel.summary.plot.mark("theory") is not None
+    for _, look, own in panel.lines():
+        x, means, lows, highs = values_of(own, panel.places, panel.summary.plot)
+        if len(x) > DOTS:
+            panel.axes.plot(x, means, color=look.colour, linestyle=look.line)
+            panel.axes.fill_between(x, lows, highs, color=look.colour, alpha=0.18, linewidth=0)
+        else:
+            line = "none" if theory else look.line  # the theory's is a line, these are dots
+            panel.axes.plot(x, means, color=look.colour, linestyle=line, marker=look.marker,
+                            markersize=6)  # fmt: skip
+            known = np.isfinite(lows)
+            panel.axes.errorbar(
+                x[known], means[known], [(means - lows)[known], (highs - means)[known]],
+                color=look.colour, linestyle="none", elinewidth=1.2, capsize=3,
+            )  # fmt: skip
+
+
+def _legend(panels: list[marks.Panel], summary: Summary, words: Labels) -> Drawn:
+    """A legend, unless every line is named at its end, or there is only one."""
+    plot = summary.plot
+    drawn = Drawn(notes=marks.notes(summary, words))
+    ends = plot.mark("ends")
+    named = ends is not None and len(ends.options["of"]) == len(plot.y)
+    if plot.colour is None or (named and marks.names_lines(panels[0])):
+        return drawn
+    dots = len(panels[0].places) <= DOTS
+    for level, look in panels[0].styles.items():
+        drawn.legend[words.level(plot, plot.colour, level)] = mpl.lines.Line2D(
+            [], [], color=look.colour, linestyle=look.line, marker=look.marker if dots else "",
+            markersize=5,
+        )  # fmt: skip
+    if not all(isinstance(level, str | bool) for level in panels[0].styles):
+        drawn.title = words.column(plot, "colour", plot.colour)
+    return drawn

@@ -1,0 +1,390 @@
+"""Drawing of the marks: what stands below the lines of a panel, and what is written on top."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from study.analysis.intervals import Estimate
+from study.figures import marks as declared
+from study.figures import rows, style
+from study.figures.drawing.axes import values_of
+from study.figures.kinds.lines import best
+from study.figures.labels import Labels, number
+from study.figures.looks import Look
+from study.figures.plot import METRIC, Mark, Summary
+
+SMALL = 9.5
+LINE = 11.5  # points from one line of text to the next
+GREY = "#7f7f7f"
+
+
+@dataclass
+class Panel:
+    """One of a plot's axes, with its cells and how they are drawn.
+
+    Attributes:
+        levels: of the row and the column of panels.
+        several: whether it is one of several.
+        first: whether it is the first of them.
+    """
+
+    axes: Axes
+    summary: Summary
+    cells: pd.DataFrame
+    words: Labels
+    styles: Mapping[Any, Look]
+    places: Mapping[Any, float]
+    levels: tuple[Any, Any]
+    several: bool
+    first: bool
+
+    def lines(self) -> Iterator[tuple[Any, Look, pd.DataFrame]]:
+        """Level of the colour, look and cells of each line that has any."""
+        yield from self.split(self.cells)
+
+    def split(self, cells: pd.DataFrame) -> Iterator[tuple[Any, Look, pd.DataFrame]]:
+        """The same of other cells of this panel."""
+        column = self.summary.plot.colour
+        for level, look in self.styles.items():
+            own = cells[rows.equal(cells, column, level)]
+            if len(own):
+                yield level, look, own
+
+    def own(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of another table that are of this panel."""
+        for column, level in zip(self.summary.plot.panel, self.levels, strict=True):
+            if column is not None and column in table:
+                table = table[rows.equal(table, column, level)]
+        return table
+
+    def height_of(self, y: float) -> float:
+        """Where ``y`` is, as a share of the axes."""
+        low, high = self.axes.get_ylim()
+        if self.axes.get_yscale() == "log":
+            y, low, high = (math.log(max(value, 1e-300)) for value in (y, low, high))
+        return (y - low) / (high - low)
+
+
+# --- below the lines ----------------------------------------------------------------------------
+
+
+def below(panel: Panel) -> None:
+    """What the lines are drawn over."""
+    for mark in panel.summary.plot.marks:
+        draw = _BELOW.get(mark.name)
+        if draw is not None:
+            draw(panel, mark)
+
+
+def _beside(panel: Panel, mark: Mark) -> None:
+    plot = panel.summary.plot
+    for _, look, own in panel.split(panel.own(panel.summary.data["beside"])):
+        x, means, _, _ = values_of(own, {**panel.places, **_identity(own, plot.x)}, plot)
+        panel.axes.plot(x, means, color=GREY, linestyle=look.line, linewidth=1)
+
+
+def _identity(own: pd.DataFrame, x: str | None) -> dict[Any, float]:
+    """Numbers that only the cells beside have stand at themselves."""
+    return {v: float(v) for v in own[x] if isinstance(v, int | float)}
+
+
+def _theory(panel: Panel, mark: Mark) -> None:
+    low, high = min(panel.places.values()), max(panel.places.values())
+    log = panel.summary.plot.log("x")
+    low = low if log else min(low, 0.0)
+    x = np.geomspace(low, high, 60) if log else np.linspace(low, high, 60)
+    for level, text in mark.options["of"].items():
+        look = panel.styles.get(level)
+        evaluate = declared.formula(text)
+        if evaluate is not None and (look is not None or level is None):
+            colour = GREY if look is None else look.colour
+            panel.axes.plot(x, evaluate(x), color=colour, linestyle=look.line if look else "-",
+                            linewidth=1.4)  # fmt: skip
+
+
+_BELOW: dict[str, Callable[[Panel, Mark], None]] = {"beside": _beside, "theory": _theory}
+
+
+# --- on top -------------------------------------------------------------------------------------
+
+
+def above(panel: Panel) -> None:
+    """What is written when the limits of the axes are known."""
+    for mark in panel.summary.plot.marks:
+        draw = _ABOVE.get(mark.name)
+        if draw is not None:
+            draw(panel, mark)
+
+
+def _chance(panel: Panel, mark: Mark) -> None:
+    level = panel.summary.data.get("chance")
+    if level is None:
+        return
+    panel.axes.axhline(level, color=GREY, linewidth=0.9, linestyle=":", zorder=1)
+    room = panel.height_of(level) > 0.08
+    left = panel.summary.plot.rows == rows.RUNS  # curves start there
+    panel.axes.annotate(
+        panel.words.tr("chance"), (0.02 if left else 0.98, level),
+        xycoords=("axes fraction", "data"), xytext=(0, -3 if room else 3), ha="left" if left else "right",
+        va="top" if room else "bottom", textcoords="offset points", fontsize=SMALL,
+    )  # fmt: skip
+
+
+def _reference(panel: Panel, mark: Mark) -> None:
+    panel.axes.axhline(mark.options["at"], color=GREY, linewidth=1, linestyle=":", zorder=1)
+
+
+def _baseline(panel: Panel, mark: Mark) -> None:
+    x = panel.summary.plot.x
+    for _, look, own in panel.lines():
+        at = own[own[x] == mark.options["at"]]
+        if len(at):
+            mean = at["estimate"].iloc[0].mean
+            panel.axes.axhline(mean, color=look.colour, linewidth=1, linestyle=":", zorder=1)
+
+
+def _ends(panel: Panel, mark: Mark) -> None:
+    """What each line is, and its mean at the end, moved apart where two would overlap."""
+    summary, plot = panel.summary, panel.summary.plot
+    final = summary.data.get("final")
+    labels: list[tuple[float, str, str]] = []
+    for level, look, own in panel.lines():
+        own = own[own[METRIC].isin(mark.options["of"])]
+        last = own if final is None else next(
+            (each for name, _, each in panel.split(panel.own(final)) if name == level), own
+        )  # fmt: skip
+        known = [estimate.mean for estimate in last["estimate"] if math.isfinite(estimate.mean)]
+        if known and len(own):
+            named = plot.colour is not None and names_lines(panel)
+            name = panel.words.named(plot, str(plot.colour), level) if named else ""
+            text = f"{name} {_short(plot.y[0].unit, known[-1], panel)}".strip()
+            labels.append((known[-1], text, look.colour))
+    if "beside_final" in summary.data and summary.data["beside_final"] is not None:
+        for _, _, own in panel.split(panel.own(summary.data["beside_final"])):
+            mean = own["estimate"].iloc[-1].mean
+            if math.isfinite(mean):
+                labels.append((mean, f"{_beside_name(panel)}{_short('share', mean, panel)}", GREY))
+    gap = _gap_label(panel)
+    _stack_up(panel, labels + ([gap] if gap else []))
+
+
+def names_lines(panel: Panel) -> bool:
+    """Whether lines are named at their ends: several columns of panels leave no room for it."""
+    return panel.axes.get_subplotspec().get_gridspec().ncols == 1  # type: ignore[union-attr]
+
+
+def _beside_name(panel: Panel) -> str:
+    """What the cells beside are: ``λ = 0: ``."""
+    mark = panel.summary.plot.mark("beside")
+    assert mark is not None
+    (first, *_) = mark.options["where"]
+    named = [
+        f"{panel.words.column(panel.summary.plot, column, column)} "
+        f"{panel.words.level(panel.summary.plot, column, values[0])}"
+        for column, values in first.items()
+    ]
+    return f"{', '.join(named)}: "
+
+
+def _short(unit: str, mean: float, panel: Panel) -> str:
+    """A mean in few digits: as many as the axis can show."""
+    if unit != "share":
+        return number(float(f"{mean:.3g}"))
+    low, high = panel.axes.get_ylim()
+    return f"{100 * mean:.{0 if high - low > 0.3 else 1}f} %".replace("-", "−")
+
+
+def _gap_label(panel: Panel) -> tuple[float, str, str] | None:
+    """Where two lines part in the end, and by how many points."""
+    mark = panel.summary.plot.mark("gap")
+    found = panel.own(panel.summary.data["gap"]) if mark is not None else pd.DataFrame()
+    if mark is None or found.empty or not math.isfinite(found["estimate"].iloc[0].mean):
+        return None
+    ends = gap_ends(panel, mark)
+    if len(ends) < 2 or panel.summary.plot.rows != rows.POINTS:
+        return None
+    words = f"{panel.words.tr('gap')} {_difference(panel, found['estimate'].iloc[0])}"
+    return sum(ends) / 2, words, style.colour("gap")
+
+
+def _difference(panel: Panel, estimate: Estimate) -> str:
+    if panel.summary.plot.y[0].unit != "share":
+        return number(estimate.mean)
+    half = "" if math.isnan(estimate.half_width) else f" ± {100 * estimate.half_width:.1f}"
+    return f"{100 * estimate.mean:.1f}{half} {panel.words.tr('points')}".replace("-", "−")
+
+
+def gap_ends(panel: Panel, mark: Mark) -> list[float]:
+    """Heights of both lines at their ends."""
+    final = panel.summary.data.get("final")
+    cells = panel.cells if final is None else panel.own(final)
+    return [
+        own["estimate"].iloc[-1].mean
+        for level, _, own in panel.split(cells)
+        if level in (mark.options["from"], mark.options["to"])
+    ]
+
+
+def _gap(panel: Panel, mark: Mark) -> None:
+    """Curves: the space between shaded; others: an arrow from one line to the other."""
+    plot, ends = panel.summary.plot, gap_ends(panel, mark)
+    if len(ends) < 2:
+        return
+    sides = {level: own for level, _, own in panel.lines()}
+    one, other = (sides.get(mark.options[end]) for end in ("from", "to"))
+    if one is None or other is None:
+        return
+    if plot.rows == rows.POINTS:
+        (x, low, *_), (_, high, *_) = (values_of(s, panel.places, plot) for s in (one, other))
+        colour = style.colour("gap")
+        if len(low) == len(high):
+            panel.axes.fill_between(x, low, high, color=colour, alpha=0.22, linewidth=0)
+            panel.axes.plot([x[-1], x[-1]], ends, color=colour, linewidth=3,
+                            solid_capstyle="butt", clip_on=False)  # fmt: skip
+        return
+    start, end = (each["estimate"].iloc[-1].mean for each in (one, other))
+    left, right = panel.axes.get_xlim()
+    where = left * (right / left) ** 0.85 if plot.log("x") else left + 0.85 * (right - left)
+    ink = mpl.rcParams["text.color"]
+    arrow = {"arrowstyle": "-|>", "color": ink, "shrinkA": 0, "shrinkB": 0}
+    panel.axes.annotate("", (where, end), (where, start), arrowprops=arrow)
+    found = panel.own(panel.summary.data["gap"])["estimate"].iloc[0]
+    sign = "+" if found.mean > 0 else ""
+    text = sign + _difference(panel, found).replace(f" {panel.words.tr('points')}",
+                                                   f"\n{panel.words.tr('points')}")  # fmt: skip
+    panel.axes.annotate(text, (where, (start + end) / 2), xytext=(-6, 0), ha="right", va="center",
+                        textcoords="offset points")  # fmt: skip
+
+
+def _stack_up(panel: Panel, labels: Sequence[tuple[float, str, str]]) -> None:
+    """Write texts right of the axes at their heights, moved as little as they have to be."""
+    inches = panel.axes.get_position().height * panel.axes.figure.bbox.height / 72
+    line = LINE / 72 / max(inches, 0.5)
+    ordered = sorted((panel.height_of(y), text, colour) for y, text, colour in labels)
+    sizes = [line * (text.count("\n") + 1) for _, text, _ in ordered]
+    places = apart([height for height, *_ in ordered], sizes)
+    for place, (_, text, colour) in zip(places, ordered, strict=True):
+        panel.axes.annotate(
+            text, (1, place), xycoords="axes fraction", xytext=(6, 0), va="center", color=colour,
+            textcoords="offset points", annotation_clip=False,
+            fontsize=SMALL if panel.several else None,
+        )  # fmt: skip
+
+
+def apart(heights: Sequence[float], sizes: Sequence[float]) -> list[float]:
+    """Move increasing heights, of texts of these sizes, as little as needed for none to overlap."""
+    moved: list[float] = []
+    for i, height in enumerate(heights):
+        least = moved[-1] + (sizes[i - 1] + sizes[i]) / 2 if moved else 0.0
+        moved.append(max(height, least))
+    ceiling = 1.0
+    for i in reversed(range(len(moved))):
+        moved[i] = min(moved[i], ceiling)
+        ceiling = moved[i] - (sizes[i] + sizes[i - 1]) / 2
+    return moved
+
+
+def _values(panel: Panel, mark: Mark) -> None:
+    """The mean at each x; bold where ``best`` marks it."""
+    plot = panel.summary.plot
+    marked = set(best(plot, panel.cells).index) if plot.mark("best") else set()
+    several = len(panel.styles) > 1
+    for place, (_, look, own) in enumerate(panel.lines()):
+        own = own[own[METRIC].isin(mark.options["of"])]
+        above = plot.y[0].name == "gap" or not (several and place and plot.colour == METRIC)
+        for index, row in own.iterrows():
+            estimate, x = row["estimate"], panel.places[row[str(plot.x)]]
+            if not math.isfinite(estimate.mean):
+                continue
+            end = estimate.high if above else estimate.low
+            y = float(np.clip(end if math.isfinite(end) else estimate.mean, *panel.axes.get_ylim()))
+            panel.axes.annotate(
+                _value(panel, estimate.mean), (x, y), xytext=(0, 4 if above else -4), ha="center",
+                va="bottom" if above else "top", textcoords="offset points", color=look.colour,
+                fontsize=9, fontweight="bold" if index in marked else "normal",
+            )  # fmt: skip
+
+
+def _value(panel: Panel, mean: float) -> str:
+    return _short(panel.summary.plot.y[0].unit, mean, panel).removesuffix(" %")
+
+
+def _best(panel: Panel, mark: Mark) -> None:
+    """A ring, unless the number there is bold."""
+    plot = panel.summary.plot
+    if plot.mark("values") is not None:
+        return
+    found = best(plot, panel.cells)
+    for _, look, own in panel.split(found):
+        x, means, _, _ = values_of(own, panel.places, plot)
+        panel.axes.plot(x, means, "o", markersize=12, markerfacecolor="none",
+                        markeredgecolor=look.colour, markeredgewidth=1.6)  # fmt: skip
+
+
+def _diverged(panel: Panel, mark: Mark) -> None:
+    """How many runs diverged: of each line, or at each x where only some of a line's did."""
+    plot = panel.summary.plot
+    lines: list[tuple[str, str]] = []
+    for level, look, own in panel.lines():
+        lost = own[own["diverged"] > 0]
+        if lost.empty:
+            continue
+        if plot.rows == rows.RUNS and len(lost) < len(own):
+            for _, row in lost.iterrows():
+                panel.axes.annotate(
+                    f"✕ {row['diverged']}/{row['runs']}", (panel.places[row[str(plot.x)]], 0.03),
+                    xycoords=("data", "axes fraction"), ha="center", fontsize=9,
+                    color=look.colour, xytext=(0, LINE * len(lines)), textcoords="offset points",
+                )  # fmt: skip
+            continue
+        name = panel.words.level(plot, plot.colour, level)
+        count = f"✕ {lost['diverged'].iloc[0]}/{lost['runs'].iloc[0]}"
+        word = panel.words.tr("diverged") if panel.first else ""
+        lines.append((f"{name + ': ' if name else ''}{count} {word}".strip(), look.colour))
+    for place, (text, colour) in enumerate(dict.fromkeys(lines)):
+        panel.axes.annotate(
+            text, (0.98, 0.97), xycoords="axes fraction", xytext=(0, -LINE * place),
+            textcoords="offset points", ha="right", va="top", fontsize=SMALL, color=colour,
+        )  # fmt: skip
+
+
+def _level(panel: Panel, mark: Mark) -> None:
+    """A dot on the mean curve when all runs of a line are at a level, on average; and when."""
+    plot = panel.summary.plot
+    found = panel.own(panel.summary.data["levels"])
+    share = plot.y[0].unit == "share"
+    for level, look, own in panel.lines():
+        x, means, _, _ = values_of(own, panel.places, plot)
+        mine = found[rows.equal(found, plot.colour, level)]
+        for _, row in mine[(mine["reached"] == mine["of"]) & (mine["of"] > 0)].iterrows():
+            when = row["estimate"].mean
+            at = (when, float(np.interp(when, x, means)))
+            panel.axes.plot(*at, "o", color=look.colour, markersize=5)
+            if not panel.several:
+                name = f"{100 * row['level']:.0f} %" if share else number(row["level"])
+                axis = panel.words.column(plot, "x", str(plot.x))
+                text = f"{name}: {axis} {number(float(f'{when:.3g}'))}"
+                panel.axes.annotate(text, at, xytext=(7, -3), textcoords="offset points", va="top",
+                                    color=look.colour)  # fmt: skip
+
+
+_ABOVE: dict[str, Callable[[Panel, Mark], None]] = {
+    "chance": _chance, "reference": _reference, "baseline": _baseline, "gap": _gap,
+    "best": _best, "level": _level, "values": _values, "diverged": _diverged, "ends": _ends,
+}  # fmt: skip
+
+
+def notes(summary: Summary, words: Labels) -> list[str]:
+    """What the marks of a plot mean, where nothing beside them says it."""
+    plot, said = summary.plot, []
+    if plot.mark("best") is not None and plot.mark("values") is None:
+        said.append(f"○  {words.tr('best')}")
+    if plot.mark("theory") is not None:
+        said.append(f"{words.tr('lines')}: {words.tr('theory')}   ●: {words.tr('measured')}")
+    return said

@@ -1,0 +1,121 @@
+"""Words of a plot in the reader's language: columns, measures, and the levels of a column."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from study.analysis.typography import RAISED
+from study.figures.plot import Measure, Plot, Words
+from study.records.cells import SWITCHES, number_text
+
+Translate = Callable[[str], str]
+"""From an English label to the report's language."""
+
+# English names of what has no readable one; the rest are their own, with spaces.
+NAMES = {
+    "train_accuracy": "training accuracy",
+    "valid_accuracy": "validation accuracy",
+    "train_loss": "training loss",
+    "valid_loss": "validation loss",
+    "step": "updates",
+    "samples_seen": "samples seen",
+    "seconds": "seconds of training",
+    "batchnorm": "batch norm",
+    "lr": "learning rate",
+    "weight_decay": "weight decay",
+    "dropout": "dropout rate",
+    "batch_size": "batch size",
+    "init": "initial value",
+    "activation": "activation",
+    "width": "units in a layer",
+    "depth": "hidden layers",
+    "init_std": "standard deviation of the initial weights",
+    "activation_mean_square": "mean square of the activations",
+    "gradient_norm": "activation gradient norm",
+    "weight_gradient_norm": "weight gradient norm",
+    "voters": "number of voters",
+    "size": "samples N",
+    "drawn": "batch size B",
+    "single": "one thinned network",
+    "full": "scaled full network",
+    "vote": "vote of K networks",
+}
+
+
+def english(column: str) -> str:
+    """What a column or a metric is called in English."""
+    return NAMES.get(column, column.replace("_", " "))
+
+
+def number(value: float) -> str:
+    """As short as it can be; small ones as powers of ten: ``10⁻⁴``, ``3·10⁻⁴``."""
+    if value == 0 or 0.01 <= abs(value) < 1e5:
+        return f"{value:.4g}".replace("-", "−")
+    mantissa, _, exponent = f"{value:.2g}".partition("e") if "e" in f"{value:.2g}" else (
+        f"{value:.1e}".partition("e")
+    )  # fmt: skip
+    power = "10" + str(int(exponent)).translate(RAISED)
+    mantissa = mantissa.removesuffix(".0").replace("-", "−")
+    return power if mantissa == "1" else f"{mantissa}·{power}"
+
+
+def place(columns: dict[str, Any]) -> str:
+    """A cell in words that need no translation, as typed on the command line."""
+    return ", ".join(f"{name}={_typed(value)}" for name, value in columns.items())
+
+
+def _typed(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
+    return value if isinstance(value, str) else number_text(float(value))
+
+
+@dataclass(frozen=True)
+class Labels:
+    """How a plot names things.
+
+    Attributes:
+        tr: from an English label to the report's language.
+        language: of the words that a declaration has itself; English where it lacks it.
+    """
+
+    tr: Translate
+    language: str = "en"
+
+    def own(self, words: Words) -> str:
+        """What a declaration says."""
+        return words.get(self.language, words["en"])
+
+    def column(self, plot: Plot, role: str, name: str) -> str:
+        """The name of a column; ``role`` (``x``, ``y``, ``colour``) as in ``plot.labels``."""
+        if role in plot.labels:
+            return self.own(plot.labels[role])
+        return self.tr(english(name))
+
+    def measure(self, measure: Measure) -> str:
+        """The name of a measure."""
+        return self.own(measure.label) if measure.label else self.tr(english(measure.name))
+
+    def level(self, plot: Plot, column: str | None, value: Any) -> str:
+        """The name of a level; of a switch ``with`` or ``without`` it."""
+        if column is None:
+            return ""
+        if str(value) in plot.labels:
+            return self.own(plot.labels[str(value)])
+        for measure in plot.y:
+            if column == "metric" and measure.name == value:
+                return self.measure(measure)
+        if column in SWITCHES:
+            return self.tr(f"{'with' if value else 'without'} {english(column)}")
+        if value is None or value != value:
+            return self.tr("none")
+        return self.tr(value) if isinstance(value, str) else number(float(value))
+
+    def named(self, plot: Plot, column: str, value: Any) -> str:
+        """A level with its column where the level alone says too little: ``learning rate 0.1``."""
+        text = self.level(plot, column, value)
+        if isinstance(value, str | bool) or column == "metric" or str(value) in plot.labels:
+            return text
+        return f"{self.tr(english(column))} {text}"

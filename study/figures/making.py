@@ -1,0 +1,137 @@
+"""A figure from runs: ``make`` computes what it shows, once; ``draw`` draws just that."""
+
+import importlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as Picture
+
+from study.analysis.findings import Measured
+from study.figures import quantities, style
+from study.figures.declare import Figure
+from study.figures.drawing import Drawn
+from study.figures.kinds import kind
+from study.figures.labels import Labels, Translate
+from study.figures.own import OWN
+from study.figures.plot import Summary
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a figure shows.
+
+    Attributes:
+        table: its numbers, plain values or ``Estimate``.
+        facts: what its sentences are filled with; ``case`` chooses among several wordings.
+        summaries: of its plots; none of one drawn by hand.
+    """
+
+    table: pd.DataFrame
+    facts: Mapping[str, Any]
+    summaries: tuple[Summary, ...] = ()
+
+
+def make(figure: Figure, measured: Measured) -> Made:
+    """What the runs say.
+
+    Raises:
+        MergedCellsError: it would average over runs of different cells.
+    """
+    if figure.own is not None:
+        spec, results = OWN[figure.own], measured.results
+        merged = spec.merged(results)
+        if merged is not None:
+            raise merged
+        return Made(spec.table(results), {**spec.facts(results), **figure.constants})
+    summaries = tuple(kind(plot.kind).summarise(plot, measured) for plot in figure.plots)
+    found = quantities.find(figure.quantities, measured)
+    facts: dict[str, Any] = {}
+    for plot, summary in reversed(list(zip(figure.plots, summaries, strict=True))):
+        facts |= dict.fromkeys(kind(plot.kind).FACTS, math.nan) | dict(summary.facts)
+    facts |= {**figure.constants, **found, "case": quantities.case_of(figure.cases, found)}
+    return Made(_together(summaries), facts, summaries)
+
+
+def _together(summaries: tuple[Summary, ...]) -> pd.DataFrame:
+    """One table of plots under each other: side by side where they have the same keys."""
+    table = summaries[0].table
+    for summary in summaries[1:]:
+        shared = [column for column in table.columns if column in summary.table.columns]
+        keys = len(summary.plot.keys)
+        same = list(table.columns[:keys]) == list(summary.table.columns[:keys])
+        if same and table.iloc[:, :keys].equals(summary.table.iloc[:, :keys]):
+            new = [c for c in summary.table.columns if c not in shared]
+            last = [c for c in ("diverged",) if c in table.columns]
+            order = [*(c for c in table.columns if c not in last), *new, *last]
+            table = table.assign(**{c: summary.table[c].array for c in new})[order]
+        else:
+            table = pd.concat([table, summary.table], ignore_index=True)
+    return table
+
+
+def draw(figure: Figure, made: Made, tr: Translate, language: str = "en", *,
+         measured: Measured | None = None) -> Picture:  # fmt: skip
+    """The picture, inside ``style.house_style``.
+
+    Args:
+        tr: from an English label to the language.
+        language: of the words that the declaration has itself.
+        measured: needed by figures drawn by hand, which draw from the runs.
+    """
+    if figure.own is not None:
+        assert measured is not None, "a figure drawn by hand needs the runs"
+        return OWN[figure.own].draw(measured.results, tr)
+    words = Labels(tr, language)
+    modules = [drawing(summary.plot.kind) for summary in made.summaries]
+    shapes = [m.shape(s) for m, s in zip(modules, made.summaries, strict=True)]
+    heights = [
+        summary.plot.height or module.height(summary)
+        for module, summary in zip(modules, made.summaries, strict=True)
+    ]
+    columns = math.lcm(*(shape[1] for shape in shapes))
+    ratios = [h for h, (r, _) in zip(heights, shapes, strict=True) for _ in range(r)]
+    picture = Picture(figsize=(style.PHONE, sum(ratios)))
+    grid = picture.add_gridspec(len(ratios), columns, height_ratios=ratios)
+    start, drawn = 0, []
+    for module, summary, (down, across) in zip(modules, made.summaries, shapes, strict=True):
+        wide = columns // across
+        axes = np.array(
+            [
+                [
+                    picture.add_subplot(grid[start + i, j * wide : (j + 1) * wide])
+                    for j in range(across)
+                ]
+                for i in range(down)
+            ]
+        )
+        drawn.append(module.draw(picture, axes, summary, words))
+        start += down
+    _around(picture, drawn)
+    return picture
+
+
+def drawing(name: str) -> Any:
+    """The module that draws a kind."""
+    module: ModuleType = importlib.import_module(f"study.figures.drawing.{name}")
+    return module
+
+
+def _around(picture: Picture, drawn: list[Drawn]) -> None:
+    """One legend above, and notes below."""
+    entries = {label: handle for each in drawn for label, handle in each.legend.items()}
+    if entries:
+        title = next((each.title for each in drawn if each.title), "")
+        longest = max(map(len, entries))
+        picture.legend(
+            list(entries.values()), list(entries), loc="outside upper center", title=title or None,
+            ncols=max(min(len(entries), int(60 / (longest + 8))), 1), handlelength=3,
+            columnspacing=1.6,
+        )  # fmt: skip
+    notes = list(dict.fromkeys(note for each in drawn for note in each.notes))
+    if notes:
+        picture.supxlabel("\n".join(notes), fontsize=9.5)

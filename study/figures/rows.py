@@ -1,0 +1,156 @@
+"""The rows that a plot shows: those of its cells, with one number each, and never of two cells.
+
+What is averaged are runs that agree in all columns that the plot takes apart; they may differ in
+their seed and in nothing else.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from study.analysis.declarations import EXTREMES, Selection, mask
+from study.analysis.findings import Measured
+from study.analysis.frames import differing
+from study.analysis.probe_rows import PROBES, probe_rows
+from study.errors import MergedCellsError
+from study.figures.plot import METRIC, Measure, Plot
+from study.records.cells import CELL, overrides_for
+
+RUNS, POINTS, LAYERS = "runs", "points", "layers"
+AXES = ("step", "epoch", "samples_seen", "seconds")  # of a learning curve
+TO_THE_END = ("train_accuracy", "test_accuracy", "gap")  # of diverged runs, too: at chance
+KEPT = ("metric", "value")
+
+
+def chosen(plot: Plot, measured: Measured) -> pd.DataFrame:
+    """The runs that a plot shows, with ``experiment``; diverged ones at chance, none that failed.
+
+    Raises:
+        MergedCellsError: two of them differ in a column that the plot does not take apart.
+    """
+    parts = []
+    for experiment in plot.experiments:
+        runs = measured.runs(experiment)
+        own = runs[mask(resolved(plot.where, runs), runs)]
+        parts.append(own.assign(experiment=experiment))
+    runs = pd.concat(parts, ignore_index=True).drop_duplicates("address", ignore_index=True)
+    by = [column for column in plot.by if column in CELL]
+    found = differing(runs.drop_duplicates(list(CELL)), by)
+    if found:
+        first = measured.results.records[runs["address"].iloc[0]].config
+        words = [word for column in found for word in overrides_for(column, first)]
+        raise MergedCellsError(", ".join(plot.experiments), found, words)
+    return runs
+
+
+def resolved(where: Selection, runs: pd.DataFrame) -> Selection:
+    """``where`` with the numbers that ``lowest`` and ``highest`` stand for.
+
+    Among the runs that the rest of the same mapping holds.
+    """
+    return tuple(_resolved(cell, runs) for cell in where)
+
+
+def _resolved(
+    cell: Mapping[str, tuple[Any, ...]], runs: pd.DataFrame
+) -> dict[str, tuple[Any, ...]]:
+    fixed = {name: values for name, values in cell.items() if not set(values) & set(EXTREMES)}
+    there = runs[mask((fixed,), runs)] if len(fixed) < len(cell) else runs
+    found = dict(cell)
+    for name in cell.keys() - fixed.keys():
+        numbers = there[name].dropna()
+        ends = {"lowest": numbers.min(), "highest": numbers.max()} if len(numbers) else {}
+        # A number that nothing has selects nothing.
+        found[name] = tuple(
+            ends.get(value, math.inf) if value in EXTREMES else value for value in cell[name]
+        )
+    return found
+
+
+def select(plot: Plot, measured: Measured, runs: pd.DataFrame | None = None) -> pd.DataFrame:
+    """A row for each run (and place on the axis) and each measure of ``plot.y``.
+
+    Args:
+        runs: as ``chosen`` gives them, where the caller has them.
+
+    Returns:
+        The configuration, the columns of the rows that are asked for (``plot.keys``), ``metric``
+        (the measure's name) and ``value``; rows without a value are left out.
+    """
+    runs = chosen(plot, measured) if runs is None else runs
+    parts = []
+    for experiment, own in runs.groupby("experiment", sort=False):
+        for measure in plot.y:
+            rows = _rows(plot, measure, str(experiment), measured)
+            rows = rows[rows["address"].isin(own["address"])]
+            rows = rows.assign(metric=measure.name)
+            parts.append(rows[rows["value"].notna()])
+    if not parts:
+        return pd.DataFrame(columns=[*runs.columns, *plot.by, *KEPT])
+    return pd.concat(parts, ignore_index=True)
+
+
+def _rows(plot: Plot, measure: Measure, experiment: str, measured: Measured) -> pd.DataFrame:
+    results, name = measured.results, measure.name
+    if plot.rows == RUNS:
+        return measured.metric(experiment, name, measure.options)
+    if plot.rows == POINTS:
+        if name in TO_THE_END and plot.x != "seconds":
+            rows = measured.curves(experiment)
+        else:
+            rows = results.points(experiment)
+            rows = rows[rows["status"] == "completed"]
+    elif plot.rows == LAYERS:
+        rows = results.layers(experiment)
+        rows = rows[rows["moment"] == plot.moment]
+    else:
+        rows = probe_rows(results, experiment, plot.rows, plot.moment)
+    return rows.assign(value=rows[name].astype(float))
+
+
+def axis_columns(rows: str) -> tuple[str, ...]:
+    """The columns of the rows that are no configuration: what x can be beside it."""
+    if rows == POINTS:
+        return AXES
+    if rows == LAYERS:
+        return ("layer",)
+    return (PROBES[rows].axis,) if rows in PROBES else ()
+
+
+def levels(plot: Plot, frame: pd.DataFrame, column: str | None) -> list[Any]:
+    """The values of a key of the plot, as they are drawn.
+
+    Measures as declared; numbers by size; names as ``where`` lists them, else as they come.
+    """
+    if column is None:
+        return [None]
+    if column == METRIC:
+        present = set(frame[METRIC])
+        return [measure.name for measure in plot.y if measure.name in present]
+    values = list(frame[column].drop_duplicates())
+    known = [value for value in values if not _lacking(value)]
+    if any(isinstance(value, str) for value in known):
+        listed: Sequence[Any] = next((c[column] for c in plot.where if column in c), ())
+        known.sort(key=lambda v: listed.index(v) if v in listed else len(listed))
+    else:
+        known.sort()
+    return known + [value for value in values if _lacking(value)][:1]
+
+
+def _lacking(value: Any) -> bool:
+    return value is None or value is pd.NA or value != value
+
+
+def equal(frame: pd.DataFrame, column: str | None, value: Any) -> pd.Series:
+    """Which rows have ``value`` in a key of the plot; all where there is no key."""
+    if column is None:
+        return pd.Series(True, index=frame.index)
+    return frame[column].isna() if _lacking(value) else frame[column] == value
+
+
+def beside(plot: Plot, where: Selection) -> Plot:
+    """The same plot of other cells: each mapping of its own selection, changed by ``where``."""
+    return replace(plot, where=tuple({**own, **other} for own in plot.where for other in where))

@@ -1,0 +1,60 @@
+"""Which words a figure is described in: its own, or automatic ones where those would not fit."""
+
+import re
+import string
+from collections.abc import Mapping
+from typing import Any
+
+from study.analysis.findings import Finding
+from study.figures.declare import Figure, Sentences
+from study.figures.quantities import MEASURED, Each, lacking
+
+ALT, SAID = "alt", "measured"  # alternative text, and the sentence with what was measured
+NOTHING = "nothing"  # the automatic words where there is nothing to see
+FALLBACK = "en"
+
+
+def template(
+    figure: Figure, facts: Mapping[str, Any], which: str, page: Mapping[str, str], language: str
+) -> str:
+    """The template of ``alt`` or ``measured``, for ``Text.fill`` with ``facts``.
+
+    The figure's own words, in English where it lacks the language; automatic ones where it has
+    none, or where a number that they name is not there.
+
+    Args:
+        page: the strings of the page in this language, with the automatic words.
+    """
+    own = _own(figure.alt if which == ALT else figure.measured, str(facts["case"]))
+    if own:
+        words = own.get(language, own[FALLBACK])
+        found = {key: v for key, v in facts.items() if isinstance(v, Finding | Each)}
+        if figure.own is not None or not (lacking(found, _named(words)) or _unknown(words, facts)):
+            return words
+    if figure.own is not None:
+        return page[f"auto_{NOTHING}"]
+    if facts["highest"] != facts["highest"]:  # NaN: nothing has a number
+        return page[f"auto_{NOTHING}"]
+    return page[f"auto_{figure.plots[0].kind}_{which}_{facts['unit']}"]
+
+
+def has(figure: Figure, language: str) -> bool:
+    """Whether all words of the figure are there in a language; the automatic ones always are."""
+    every = (figure.title, figure.look, *figure.alt.values(), *figure.measured.values())
+    labels = (words for plot in figure.plots for words in plot.labels.values())
+    return all(language in words for words in (*every, *labels) if words)
+
+
+def _own(sentences: Sentences, case: str) -> Mapping[str, str]:
+    return sentences.get(case, sentences.get(MEASURED, {}))
+
+
+def _named(words: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(words) if name]
+
+
+def _unknown(words: str, facts: Mapping[str, Any]) -> bool:
+    """Whether a fact that is no quantity is not known."""
+    firsts = {re.split(r"[.\[]", name)[0] for name in _named(words)}
+    values = [facts.get(name) for name in firsts]
+    return any(isinstance(value, float) and value != value for value in values)
