@@ -15,10 +15,11 @@ from typing import Any
 import pandas as pd
 
 from study.analysis.curves import accuracy_curves
-from study.analysis.declarations import Selection, within
+from study.analysis.declarations import EVERYTHING, Selection, mask, within
 from study.analysis.effects import levels
 from study.analysis.frames import Results, count_diverged, differing
-from study.analysis.intervals import t_interval
+from study.analysis.intervals import Estimate, t_interval
+from study.analysis.pairing import prepared
 from study.records.cells import CELL, COLUMNS
 
 ACCURACIES = ("test_accuracy", "train_accuracy", "gap")
@@ -51,16 +52,19 @@ class Grid:
         results: the stored runs.
         experiment: whose.
         recommended: the cells that somebody's advice leads to; may be empty.
+        where: which of its cells.
     """
 
     results: Results
     experiment: str
     recommended: Selection = ()
+    where: Selection = EVERYTHING
 
     @cached_property
     def runs(self) -> pd.DataFrame:
         """All runs, as ``Results.runs``."""
-        return self.results.runs(self.experiment)
+        runs = self.results.runs(self.experiment)
+        return runs if self.where == EVERYTHING else runs[mask(self.where, prepared(runs))]
 
     @cached_property
     def counted(self) -> pd.DataFrame:
@@ -70,7 +74,8 @@ class Grid:
     @cached_property
     def curves(self) -> pd.DataFrame:
         """Learning curves, diverged runs at chance to the end."""
-        return accuracy_curves(self.results, self.experiment)
+        curves = accuracy_curves(self.results, self.experiment)
+        return curves[curves["address"].isin(self.runs["address"])]
 
     @cached_property
     def factors(self) -> tuple[str, ...]:
@@ -89,6 +94,11 @@ class Grid:
             return
         for key, rows in frame.groupby(list(self.factors), sort=False, dropna=False):
             yield tuple(None if pd.isna(level) else level for level in key), rows
+
+    def estimates(self, frame: pd.DataFrame, column: str) -> dict[Cell, Estimate]:
+        """The mean of ``column`` over the rows of each cell, with its t interval."""
+        own = frame[frame["address"].isin(self.runs["address"])]
+        return {cell: t_interval(rows[column]) for cell, rows in self.by_cell(own)}
 
     def cell_of(self, row: Mapping[str, Any]) -> Cell:
         """The cell of a row of ``cells``."""

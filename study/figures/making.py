@@ -43,11 +43,12 @@ def make(figure: Figure, measured: Measured) -> Made:
         MergedCellsError: it would average over runs of different cells.
     """
     if figure.own is not None:
-        spec, results = OWN[figure.own], measured.results
-        merged = spec.merged(results)
+        spec = OWN[figure.own]
+        merged = spec.merged(measured.results)
         if merged is not None:
             raise merged
-        return Made(spec.table(results), {**spec.facts(results), **figure.constants})
+        subject = spec.of(measured.results, figure.experiments)
+        return Made(spec.table(subject), {**spec.facts(subject), **figure.constants})
     summaries = tuple(kind(plot.kind).summarise(plot, measured) for plot in figure.plots)
     found = quantities.find(figure.quantities, measured)
     facts: dict[str, Any] = {}
@@ -85,7 +86,8 @@ def draw(figure: Figure, made: Made, tr: Translate, language: str = "en", *,
     """
     if figure.own is not None:
         assert measured is not None, "a figure drawn by hand needs the runs"
-        return OWN[figure.own].draw(measured.results, tr)
+        spec = OWN[figure.own]
+        return spec.draw(spec.of(measured.results, figure.experiments), tr)
     words = Labels(tr, language)
     modules = [drawing(summary.plot.kind) for summary in made.summaries]
     shapes = [m.shape(s) for m, s in zip(modules, made.summaries, strict=True)]
@@ -95,7 +97,11 @@ def draw(figure: Figure, made: Made, tr: Translate, language: str = "en", *,
     ]
     columns = math.lcm(*(shape[1] for shape in shapes))
     ratios = [h for h, (r, _) in zip(heights, shapes, strict=True) for _ in range(r)]
-    picture = Picture(figsize=(style.PHONE, sum(ratios)))
+    widths = [
+        module.width(summary) if hasattr(module, "width") else style.PHONE
+        for module, summary in zip(modules, made.summaries, strict=True)
+    ]
+    picture = Picture(figsize=(max(widths), sum(ratios)))
     grid = picture.add_gridspec(len(ratios), columns, height_ratios=ratios)
     start, drawn = 0, []
     for module, summary, (down, across) in zip(modules, made.summaries, shapes, strict=True):

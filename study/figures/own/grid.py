@@ -3,8 +3,7 @@
 Here are its learning curves (G-d), and the list of its figures that are drawn by hand.
 """
 
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -170,21 +169,12 @@ def facts_curves(grid: Grid) -> dict[str, Any]:
     return facts | {"lead": known(lead)}
 
 
-EXPERIMENT = "grid"  # of the figures below, until a figure's declaration says whose it is
-
-
-def _of_grid(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of a grid as one of results, which is what a figure is."""
-
-    @wraps(function)
-    def of_results(results: Results, *arguments: Any) -> Any:
-        return function(Grid(results, EXPERIMENT, recommended()), *arguments)
-
-    return of_results
+def _of(results: Results, experiments: Sequence[str]) -> Grid:
+    return Grid(results, experiments[0], recommended())
 
 
 FIGURES = tuple(
-    FigureSpec(name, (EXPERIMENT,), *map(_of_grid, functions), by=CELL)
+    FigureSpec(name, (), *functions, by=CELL, of=_of)
     for name, functions in {
         "G-c": (draw_interactions, table_interactions, facts_interactions),
         "G-d": (draw_curves, table_curves, facts_curves),

@@ -13,8 +13,9 @@ from matplotlib.lines import Line2D
 from study.analysis.effects import interaction, spread_by, switch_effect
 from study.analysis.grid import Grid
 from study.figures import style
+from study.figures.drawing.effects import dot
 from study.figures.levels import UNKNOWN, factor_name, plain, switches
-from study.figures.own.grid_cells import METRIC, dot, is_constant, known, nothing
+from study.figures.own.grid_cells import METRIC, is_constant, known, nothing
 from study.figures.style import Translate
 
 SIDES = (("off", "s"), ("on", "o"))  # of a switch, with their markers

@@ -13,13 +13,14 @@ from matplotlib.lines import Line2D
 from study.analysis.grid import OUTCOMES, Grid
 from study.analysis.intervals import Estimate, t_interval
 from study.figures import style
+from study.figures.drawing.effects import dot, note
 from study.figures.levels import cell_name, factor_name, setting, switches, typed_cell
 from study.figures.looks import PLAIN, Look, looks
-from study.figures.own.grid_cells import METRIC, dot, known, note, nothing
+from study.figures.own.grid_cells import METRIC, known, nothing
 from study.figures.style import Translate
 
 NAME_COLUMN = (1.27, 1.0)  # widths of the names and of the plot beside them
-LONGEST = 52  # letters of a name on one line
+LONGEST = 56  # letters of a name on one line
 LINE = 0.24  # inches
 TOP = 10
 TOP_SHARE = 0.1  # claim G1: the recipe lands in the top tenth
