@@ -160,15 +160,8 @@ class Measured:
         return {str(address): float(value) for address, value in signed.items()}
 
 
-def examine(
-    part: Part, measured: Measured, upto: int | None = None, *, judged: bool = True
-) -> Tested:
-    """One part before any correction, with the seeds below ``upto`` only.
-
-    Args:
-        judged: False for what is only told: numbers of networks that have learned nothing, or never
-            get there, decide nothing, but they are true.
-    """
+def examine(part: Part, measured: Measured, upto: int | None = None) -> Tested:
+    """One part before any correction, with the seeds below ``upto`` only."""
     plan = measured.results.plan
     if part.experiment not in plan.experiments:
         return _unjudged(part, verdicts.NOT_RUN, experiment=part.experiment)
@@ -213,7 +206,7 @@ def examine(
         levels={name: side.levels for name, side in sides.items() if side.levels},
         edges=tuple(name for name, side in sides.items() if side.edge),
     )
-    undecidable = _undecidable(part, sides, runs) if judged else None
+    undecidable = _undecidable(part, sides, runs)
     reason = finding.reason or undecidable
     if reason is not None:
         finding = replace(finding, reason=reason, p=math.nan, uncorrected=NOT_JUDGED)
@@ -225,6 +218,48 @@ def examine(
             )  # fmt: skip
         return Tested(finding, None, addresses=tuple(compared["address"]))
     return replace(tested, finding=finding, addresses=tuple(compared["address"]))
+
+
+def told(part: Part, measured: Measured) -> Finding:
+    """The numbers of a part that is told and not judged, such as a figure shows them.
+
+    What decides nothing is true all the same: networks that have learned nothing, an experiment
+    that is not complete. Pairs without a number are left out, those of runs that never reach a
+    level too (``censored`` counts them); a reason is given only where no number is left.
+    """
+    if part.experiment not in measured.results.plan.experiments:
+        return _unjudged(part, verdicts.NOT_RUN, experiment=part.experiment).finding
+    runs = measured.runs(part.experiment)
+    wanted = pairing.selected(part, runs)
+    if not all(len(own) for own in wanted.values()):
+        return _unjudged(part, verdicts.NO_CELLS).finding
+    if absent := sum(pairing.lacking(own) for own in wanted.values()):
+        return _unjudged(part, verdicts.MISSING, count=absent).finding
+    rows = pairing.selected(part, measured.frame(part))
+    compared = pd.concat(list(rows.values())).drop_duplicates("address")
+    addresses = [frozenset(own["address"]) for own in rows.values()]
+    if len(set(addresses)) < len(addresses) and part.reduce == part.reduce_control:
+        return _unjudged(part, verdicts.SAME_CELLS).finding
+    if "censored" in compared:
+        rows = {
+            name: own.assign(value=own["value"].where(~own["censored"].astype(bool)))
+            for name, own in rows.items()
+        }
+    try:
+        sides = pairing.sides(part, rows, measured.chooser(part))
+    except pairing.MergedCells as error:
+        return _unjudged(part, verdicts.MERGED, columns=", ".join(error.columns)).finding
+    table = pairing.pairs(part, sides)
+    table = table[np.isfinite(table[["treatment", "control"]].to_numpy(float)).all(axis=1)]
+    finding = _evaluated(part, table).finding if len(table) else Finding(
+        part, reason=verdicts.NO_VALUE, control=None if part.control is None else UNKNOWN
+    )  # fmt: skip
+    return replace(
+        finding,
+        diverged=int((compared["status"] == "diverged").sum()),
+        censored=int(compared["censored"].sum()) if "censored" in compared else 0,
+        levels={name: side.levels for name, side in sides.items() if side.levels},
+    )
 
 
 def _unjudged(part: Part, reason: str, **detail: Any) -> Tested:

@@ -414,6 +414,7 @@ VOTES: dict[str, Callable[[float, float, float], float]] = {
     "single": lambda vote, single, full: single,
     "full": lambda vote, single, full: full,
     "vote_minus_single": lambda vote, single, full: vote - single,
+    "vote_minus_full": lambda vote, single, full: vote - full,
     "full_minus_vote": lambda vote, single, full: full - vote,
     "full_minus_single": lambda vote, single, full: full - single,
 }

@@ -81,6 +81,12 @@ def added_folders(config: DictConfig) -> list[Path]:
     return [Path(each.path) for each in config.hydra.runtime.config_sources if each.path]
 
 
+def _shown(folder: Path) -> str:
+    """A folder as it is typed where the command is: relative if it lies below."""
+    here = Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+
+
 def plan_study(config: DictConfig, arguments: Sequence[str], config_loader: Any) -> Planned:
     """What the command line asks for: the cells of the selected experiments, and the plan.
 
@@ -137,14 +143,17 @@ def plan_study(config: DictConfig, arguments: Sequence[str], config_loader: Any)
     named = base["data"]["label"] or _data_name(base["data"])
     own = [chapter.name for chapter in chapters]
     shown = own if "chapter" in asked.lists and own != [config.chapter] else []
+    folders = [_shown(path.parent) for path in chapter_folders(added_folders(config))[1:]]
+    options = [word for folder in folders for word in ("--config-dir", folder)]
+    words = [*options, *_without_open(arguments, names)]
     plan = StudyPlan(
         name=config.report.name or study_name(named, preset["name"], [*shown, *asked.selection]),
-        command=shlex.join(["python", "-m", "study", "-m", *_without_open(arguments, names)]),
+        command=shlex.join(["python", "-m", "study", "-m", *words]),
         data=named,
         preset=preset["name"],
         selection=asked.selection,
         chapters=own,
-        folders=sorted(str(path.parent) for path in chapter_folders(added_folders(config))[1:]),
+        folders=folders,
         experiments=chosen_cells.addresses,
         looks=list(preset.get("looks", [])),
         seeds_from=preset.get("seeds_from", 0),

@@ -15,7 +15,7 @@ from study.figures.kinds import OWN, kind
 from study.figures.measures import read_words
 from study.figures.own import OWN as BY_HAND
 from study.figures.plot import Plot, Words
-from study.figures.quantities import MEASURED, Quantity
+from study.figures.quantities import MEASURED, Cases, Quantity
 from study.figures.reading import read_plot
 
 Sentences = Mapping[str, Words]  # by case; just MEASURED where there are none
@@ -65,7 +65,7 @@ class Figure:
     own: str | None = None
     plots: tuple[Plot, ...] = ()
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
-    cases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    cases: Cases = field(default_factory=dict)
     alt: Sentences = field(default_factory=dict)
     measured: Sentences = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)

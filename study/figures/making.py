@@ -2,7 +2,7 @@
 
 import importlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -19,6 +19,8 @@ from study.figures.kinds import kind
 from study.figures.labels import Labels, Translate
 from study.figures.own import OWN
 from study.figures.plot import Summary
+
+HANDLE, LETTERS = 7, 62  # of a legend: width of a handle, and of a figure, in letters
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def draw(figure: Figure, made: Made, tr: Translate, language: str = "en", *,
     ]
     picture = Picture(figsize=(max(widths), sum(ratios)))
     grid = picture.add_gridspec(len(ratios), columns, height_ratios=ratios)
-    start, drawn = 0, []
+    start, drawn, shown = 0, [], []
     for module, summary, (down, across) in zip(modules, made.summaries, shapes, strict=True):
         wide = columns // across
         axes = np.array(
@@ -116,9 +118,20 @@ def draw(figure: Figure, made: Made, tr: Translate, language: str = "en", *,
             ]
         )
         drawn.append(module.draw(picture, axes, summary, words))
+        shown.append(axes)
         start += down
+    _share_x(made.summaries, shown)
     _around(picture, drawn)
     return picture
+
+
+def _share_x(summaries: Sequence[Summary], shown: Sequence[np.ndarray]) -> None:
+    """Of plots with the same x under each other only the last one names it."""
+    for upper, axes, lower in zip(summaries, shown, summaries[1:], strict=False):
+        if upper.plot.x is not None and upper.plot.x == lower.plot.x:
+            for panel in axes[-1]:
+                panel.tick_params(labelbottom=False)
+                panel.set_xlabel("")
 
 
 def drawing(name: str) -> Any:
@@ -132,10 +145,13 @@ def _around(picture: Picture, drawn: list[Drawn]) -> None:
     entries = {label: handle for each in drawn for label, handle in each.legend.items()}
     if entries:
         title = next((each.title for each in drawn if each.title), "")
-        longest = max(map(len, entries))
+        sizes = [len(label) + HANDLE for label in entries]
+        fit = len(sizes) if sum(sizes) <= LETTERS else max(LETTERS // max(sizes), 1)
+        # what the legend takes is not taken from the plots
+        picture.set_figheight(picture.get_figheight() + 0.25 * math.ceil(len(sizes) / fit))
         picture.legend(
             list(entries.values()), list(entries), loc="outside upper center", title=title or None,
-            ncols=max(min(len(entries), int(60 / (longest + 8))), 1), handlelength=3,
+            ncols=fit, handlelength=3,
             columnspacing=1.6,
         )  # fmt: skip
     notes = list(dict.fromkeys(note for each in drawn for note in each.notes))

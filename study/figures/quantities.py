@@ -3,22 +3,21 @@
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import pandas as pd
 
+from study.analysis import pairing
 from study.analysis.declarations import (
     UNITS,
     Part,
     Selection,
     has_value,
     mask,
-    placeholders,
     read_columns,
     read_quantity,
 )
-from study.analysis.findings import Finding, Measured, examine
+from study.analysis.findings import Finding, Measured, told
 from study.analysis.intervals import Estimate
 from study.analysis.reading import Node
 from study.figures.labels import place
@@ -26,10 +25,12 @@ from study.figures.rows import resolved
 
 FORMATS = (*UNITS, "span")
 HIGHER, LOWER, UNCLEAR, SAME, MISSING = "higher", "lower", "unclear", "same", "missing"
-OUTCOMES = (HIGHER, LOWER, UNCLEAR, SAME, MISSING)
+DIVERGED, REACHED = "diverged", "reached"
+OUTCOMES = (HIGHER, LOWER, UNCLEAR, SAME, MISSING, DIVERGED, REACHED)
 # of a quantity that is taken for each of several combinations
 AMONG = tuple(f"{word} {outcome}" for word in ("all", "some", "no") for outcome in OUTCOMES[:3])
 MEASURED = "measured"  # the case where no other one holds
+Cases = dict[str, dict[str, tuple[str, ...]]]
 _COUNTS = ("count", HIGHER, LOWER, UNCLEAR)
 _ENDS = ("least", "most")
 
@@ -47,42 +48,103 @@ class Quantity:
     each: tuple[str, ...] = ()
 
 
+class Lost(str):
+    """The word for a number that is not there, as every run diverged; so are all parts of it."""
+
+    __slots__ = ()
+
+    @property
+    def mean(self) -> "Lost":
+        """The same word."""
+        return self
+
+    low = high = n = half_width = mean
+
+
 @dataclass(frozen=True)
-class One:
-    """A finding of one combination.
+class Told:
+    """What the runs say of a quantity, or of one of its combinations.
 
     Attributes:
+        finding: its numbers.
+        runs: how many there are on both sides.
+        lost: whether all runs of the treatment diverged.
         level: the combination, as typed on the command line: ``init=he, lr=0.1``.
     """
 
     finding: Finding
-    level: str
+    runs: int = 0
+    lost: bool = False
+    level: str = ""
 
     @property
-    def effect(self) -> Estimate:
-        """As of the finding."""
-        return self.finding.effect
+    def effect(self) -> Estimate | Lost:
+        """Treatment minus control, or the ratio; the treatment where there is no control."""
+        return self._number(self.finding.effect)
 
     @property
-    def treatment(self) -> Estimate:
-        """As of the finding."""
-        return self.finding.treatment
+    def treatment(self) -> Estimate | Lost:
+        """The mean of the treatment."""
+        return self._number(self.finding.treatment)
 
     @property
-    def control(self) -> Estimate | None:
-        """As of the finding."""
-        return self.finding.control
+    def control(self) -> Estimate | Lost | None:
+        """The mean of the control."""
+        return None if self.finding.control is None else self._number(self.finding.control)
+
+    @property
+    def treatment_level(self) -> str:
+        """What a reduction chose."""
+        return self.finding.treatment_level
+
+    @property
+    def control_level(self) -> str:
+        """What a reduction chose."""
+        return self.finding.control_level
+
+    @property
+    def diverged(self) -> int:
+        """How many of the runs diverged."""
+        return self.finding.diverged
+
+    @property
+    def reached(self) -> int:
+        """How many of the runs reach the level that the metric waits for."""
+        return self.runs - self.finding.censored
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to tell: a number, or that every run diverged."""
+        return self.lost or not math.isnan(self.finding.effect.mean)
+
+    def _number(self, estimate: Estimate) -> Estimate | Lost:
+        return Lost("diverged") if self.lost and math.isnan(estimate.mean) else estimate
+
+    def is_(self, outcome: str) -> bool:
+        """Whether an outcome of ``OUTCOMES`` holds, by the 95 % interval of the effect."""
+        effect = self.finding.effect
+        nothing = 1.0 if self.finding.part.compare == "ratio" else 0.0
+        higher, lower = effect.low > nothing, effect.high < nothing
+        return {
+            HIGHER: higher,
+            LOWER: lower,
+            UNCLEAR: not (higher or lower or math.isnan(effect.mean)),
+            SAME: effect.low == effect.high == nothing,
+            MISSING: not self.known,
+            DIVERGED: self.lost,
+            REACHED: 0 < self.runs == self.reached,
+        }[outcome]
 
 
 @dataclass(frozen=True)
 class Each:
-    """Findings of all combinations that there are, which have numbers.
+    """What they say of all combinations that have numbers.
 
     Attributes:
         found: in the order of the experiment.
     """
 
-    found: tuple[One, ...]
+    found: tuple[Told, ...]
 
     @property
     def count(self) -> int:
@@ -92,33 +154,30 @@ class Each:
     @property
     def higher(self) -> int:
         """Where the effect is clearly above nothing."""
-        return self._count(HIGHER)
+        return sum(one.is_(HIGHER) for one in self.found)
 
     @property
     def lower(self) -> int:
         """Where the effect is clearly below nothing."""
-        return self._count(LOWER)
+        return sum(one.is_(LOWER) for one in self.found)
 
     @property
     def unclear(self) -> int:
         """Where neither is clear."""
         return self.count - self.higher - self.lower
 
-    def _count(self, wanted: str) -> int:
-        return sum(outcome(one.finding) == wanted for one in self.found)
-
     @property
-    def least(self) -> One:
+    def least(self) -> Told:
         """The combination with the smallest effect."""
-        return min(self.found, key=lambda one: one.effect.mean)
+        return min(self.found, key=lambda one: one.finding.effect.mean)
 
     @property
-    def most(self) -> One:
+    def most(self) -> Told:
         """The combination with the largest effect."""
-        return max(self.found, key=lambda one: one.effect.mean)
+        return max(self.found, key=lambda one: one.finding.effect.mean)
 
 
-Found = Finding | Each
+Found = Told | Each
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -153,29 +212,42 @@ def read_quantities(
 
 def names(quantities: Mapping[str, Quantity]) -> Iterable[str]:
     """Every placeholder that the quantities fill."""
-    single = {name: own.part for name, own in quantities.items() if not own.each}
-    yield from placeholders(single)
-    for name, own in quantities.items():
-        if own.each:
-            yield from (f"{name}.{count}" for count in _COUNTS)
-            for end, placeholder in product(_ENDS, placeholders({"": own.part})):
-                if placeholder.split(".")[1] in ("effect", "treatment", "control"):
-                    yield f"{name}.{end}{placeholder}"
-            yield from (f"{name}.{end}.level" for end in _ENDS)
+    for name, quantity in quantities.items():
+        if not quantity.each:
+            yield from _names(name, quantity.part)
+            continue
+        yield from (f"{name}.{count}" for count in _COUNTS)
+        for end in _ENDS:
+            yield from _names(f"{name}.{end}", quantity.part)
+            yield f"{name}.{end}.level"
 
 
-def read_cases(node: Node, quantities: Mapping[str, Quantity]) -> dict[str, dict[str, str]]:
+def _names(prefix: str, part: Part) -> Iterable[str]:
+    for side in ("effect", "treatment", "control"):
+        if side != "control" or part.control is not None:
+            yield f"{prefix}.{side}"
+            yield from (f"{prefix}.{side}.{attribute}" for attribute in Estimate._fields)
+    further = ("treatment_level", "control_level", "diverged", "reached", "runs")
+    yield from (f"{prefix}.{attribute}" for attribute in further)
+
+
+def read_cases(node: Node, quantities: Mapping[str, Quantity]) -> Cases:
     """By case, what its quantities have to be."""
-    cases = {}
+    cases: Cases = {}
     for name, case in node.named_items():
         case.check(f"another name than {MEASURED}, which is what else there is", name != MEASURED)
         case.keys((), list(quantities))
         case.check("at least one quantity and its outcome", bool(case.value))
-        cases[name] = {
-            quantity: case.get(quantity).choice(AMONG if quantities[quantity].each else OUTCOMES)
-            for quantity in case.value
-        }
+        known = {name: AMONG if own.each else OUTCOMES for name, own in quantities.items()}
+        cases[name] = {own: _outcomes(case.get(own), known[own]) for own in case.value}
     return cases
+
+
+def _outcomes(node: Node, known: Sequence[str]) -> tuple[str, ...]:
+    """One outcome, or a list of those that are the same to a case."""
+    listed = node.listed() if isinstance(node.value, list) else [node]
+    node.check("at least one outcome", bool(listed), known)
+    return tuple(each.choice(known) for each in listed)
 
 
 # --- the numbers --------------------------------------------------------------------------------
@@ -201,9 +273,9 @@ def _find(quantity: Quantity, measured: Measured) -> Found:
     found = []
     for key in own[list(quantity.each)].drop_duplicates().to_dict("records"):
         named = {str(name): value for name, value in key.items()}
-        finding = _numbers(_within(part, named), measured)
-        if not math.isnan(finding.effect.mean):
-            found.append(One(finding, place(named)))
+        one = _numbers(_within(part, named), measured)
+        if not math.isnan(one.finding.effect.mean):
+            found.append(replace(one, level=place(named)))
     return Each(tuple(found))
 
 
@@ -212,8 +284,15 @@ def _side(side: Selection, part: Part, runs: pd.DataFrame) -> Selection:
     return resolved(side, runs[mask(resolved(part.where, runs), runs)])
 
 
-def _numbers(part: Part, measured: Measured) -> Finding:
-    return examine(part, measured, judged=False).finding
+def _numbers(part: Part, measured: Measured) -> Told:
+    finding = told(part, measured)
+    if part.experiment not in measured.results.plan.experiments:
+        return Told(finding)
+    sides = pairing.selected(part, measured.runs(part.experiment))
+    treated = sides["treatment"]
+    lost = len(treated) > 0 and bool((treated["status"] == "diverged").all())
+    runs = pd.concat(list(sides.values()))["address"].nunique()
+    return Told(finding, runs, lost)
 
 
 def _within(part: Part, cell: Mapping[str, Any]) -> Part:
@@ -227,49 +306,35 @@ def _within(part: Part, cell: Mapping[str, Any]) -> Part:
     return replace(part, where=where)
 
 
-def outcome(finding: Finding) -> str:
-    """What the 95 % interval of the effect says of it."""
-    effect = finding.effect
-    nothing = 1.0 if finding.part.compare == "ratio" else 0.0
-    if math.isnan(effect.mean):
-        return MISSING
-    if effect.low == effect.high == nothing:
-        return SAME
-    if effect.low > nothing:
-        return HIGHER
-    return LOWER if effect.high < nothing else UNCLEAR
-
-
-def case_of(cases: Mapping[str, Mapping[str, str]], found: Mapping[str, Found]) -> str:
+def case_of(cases: Cases, found: Mapping[str, Found]) -> str:
     """The first case whose conditions all hold; ``measured`` where there is none."""
     for name, conditions in cases.items():
-        if all(_holds(found[quantity], wanted) for quantity, wanted in conditions.items()):
+        if all(
+            any(_holds(found[quantity], outcome) for outcome in outcomes)
+            for quantity, outcomes in conditions.items()
+        ):
             return name
     return MEASURED
 
 
 def _holds(found: Found, wanted: str) -> bool:
-    if isinstance(found, Finding):
-        # Equal for all seeds is not clear of nothing either.
-        own = outcome(found)
-        return own == wanted or (own == SAME and wanted == UNCLEAR)
+    if isinstance(found, Told):
+        return found.is_(wanted)
     word, _, kind = wanted.partition(" ")
     number = getattr(found, kind)
-    bounds: dict[str, bool] = {
-        "all": number == found.count > 0,
-        "some": number > 0,
-        "no": number == 0,
-    }
-    return bounds[word]
+    if word == "all":
+        return bool(number == found.count > 0)
+    return bool(number == 0) if word == "no" else bool(number > 0)
 
 
 def lacking(found: Mapping[str, Found], named: Sequence[str]) -> bool:
-    """Whether one of the placeholders ``named`` has no number to fill in."""
+    """Whether one of the placeholders ``named`` has nothing to fill in."""
     for name in named:
         quantity, _, rest = name.partition(".")
         value = found.get(quantity)
         if isinstance(value, Each) and value.count == 0 and rest != "count":
             return True
-        if isinstance(value, Finding) and math.isnan(value.effect.mean):
+        counted = rest in ("runs", "reached", "diverged")
+        if isinstance(value, Told) and not (value.known or (counted and value.runs)):
             return True
     return False

@@ -5,9 +5,8 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from study.analysis.findings import Finding
 from study.figures.declare import Figure, Sentences
-from study.figures.quantities import MEASURED, Each, lacking
+from study.figures.quantities import MEASURED, Each, Told, lacking
 
 ALT, SAID = "alt", "measured"  # alternative text, and the sentence with what was measured
 NOTHING = "nothing"  # the automatic words where there is nothing to see
@@ -28,7 +27,7 @@ def template(
     own = _own(figure.alt if which == ALT else figure.measured, str(facts["case"]))
     if own:
         words = own.get(language, own[FALLBACK])
-        found = {key: v for key, v in facts.items() if isinstance(v, Finding | Each)}
+        found = {key: v for key, v in facts.items() if isinstance(v, Told | Each)}
         if figure.own is not None or not (lacking(found, _named(words)) or _unknown(words, facts)):
             return words
     if figure.own is not None:

@@ -1,5 +1,6 @@
 """What a page shows of its chapter, in one language: templates format, views compute."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -241,7 +242,8 @@ def _claim_command(claim: Claim, results: Results) -> str:
 def study_command(words: str, results: Results) -> str:
     """The command line that asks for ``words`` of a study like this one."""
     preset = f"study={results.plan.preset}"
-    return f"python -m study -m {' '.join([words, *_data_words(results), preset])}"
+    added = [f"--config-dir {shlex.quote(folder)}" for folder in results.plan.folders]
+    return " ".join(["python -m study -m", *added, words, *_data_words(results), preset])
 
 
 def _data_words(results: Results) -> list[str]:

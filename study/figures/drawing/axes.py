@@ -59,18 +59,19 @@ def dress(axes: np.ndarray, summary: Summary, words: Labels, places: Mapping[Any
             panel.set_xscale("log")
         if plot.log("y"):
             panel.set_yscale("log")
-        ticks(panel, plot, places, words)
+        ticks(panel, plot, places, words, axes.shape[1])
     every = list(axes.ravel())
     if plot.log("y"):
         style.fit_lines(*every)
         for panel in every:
-            plain_numbers(panel)
-        for panel in every[1:]:
             panel.set_ylim(every[0].get_ylim())
+            plain_numbers(panel)
     elif share:
         low, high = share_limits(summary)
         for panel in every:
             style.percent(panel, limits=(low, high))
+            if is_difference(plot):
+                panel.yaxis.set_major_formatter(lambda value, _: number(100 * value))
     else:
         style.fit_lines(*every)
         for panel in every[1:]:
@@ -90,10 +91,17 @@ def y_label(plot: Plot, words: Labels) -> str:
     """The measure; of several the word that they share."""
     if "y" in plot.labels:
         return words.own(plot.labels["y"])
+    if is_difference(plot):
+        return f"{words.measure(plot.y[0])} ({words.tr('points')})"
     if len(plot.y) == 1:
         return words.measure(plot.y[0])
     ends = {measure.name.rpartition("_")[2] for measure in plot.y}
     return words.tr(ends.pop()) if len(ends) == 1 else ""
+
+
+def is_difference(plot: Plot) -> bool:
+    """Whether y is a difference of shares, which is in points and compared with 0."""
+    return len(plot.y) == 1 and plot.y[0].name == "gap"
 
 
 def share_limits(summary: Summary) -> tuple[float, float]:
@@ -104,33 +112,56 @@ def share_limits(summary: Summary) -> tuple[float, float]:
     low, high = float(np.nanmin(means)), float(np.nanmax(means))
     known = halves[np.isfinite(halves)]
     room = min(float(known.max()) if len(known) else 0.0, 0.05) + 0.05 * max(high - low, 0.02)
+    if is_difference(summary.plot):
+        low, high = min(low, 0.0), max(high, 0.0)
+        space = 0.3 * max(high - low, 0.02)
+        return low - space if low < 0 else 0.0, high + space
     if low < 0:
         return low - 2 * room, high + 2 * room
     return (0.0, 1.02) if high > 0.5 and low < 0.5 else (max(low - room, 0.0), high + room)
 
 
-def ticks(axes: Axes, plot: Plot, places: Mapping[Any, float], words: Labels) -> None:
+def ticks(axes: Axes, plot: Plot, places: Mapping[Any, float], words: Labels, columns: int) -> None:
     """A tick at each value where they are few; round numbers where they are many."""
     named = not is_number_axis(plot, places)
     where = list(places.values())
     if len(places) <= FEW or named:
         texts = [words.level(plot, plot.x, value) for value in places]
+        if plot.x == "layer" and plot.mark("theory") is not None:  # which starts at the input
+            where, texts = [0.0, *where], [words.tr("input"), *texts]
         axes.set_xticks(where, texts)
         axes.minorticks_off()
-        long = sum(map(len, texts)) > (24 if named else 30)
+        long = columns * sum(len(text) + 1 for text in texts) > 44
         if long:
             axes.tick_params(axis="x", labelrotation=90 if not named else 30)
         _limits(axes, plot, where)
+        if not named and plot.log("x") and 0 in places and len(where) > 1:
+            _break(axes, sorted(where))
         return
     if plot.log("x"):
-        style.logarithmic(axes, "x")
         positive = [place for value, place in places.items() if value > 0]
-        axes.set_xlim(min(positive), max(positive))
+        low, high = min(positive), max(positive)
+        axes.set_xlim(low, high)
+        if high / low > 1e4:
+            style.logarithmic(axes, "x")
+            return
+        near = [m * 10.0**power for power in range(-9, 10) for m in (1, 2, 5)]
+        steps = [place for place in near if low <= place <= high]
+        axes.set_xticks(steps, [number(step) for step in steps])
+        axes.minorticks_off()
         return
     axes.set_xlim(min(where), max(where))
-    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=max(where) > 6,
-                                                        steps=[1, 2, 5, 10]))  # fmt: skip
+    count = 6 if columns == 1 else 3
+    whole = max(where) > count
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(count, integer=whole, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(lambda value, _: number(value))
+
+
+def _break(axes: Axes, where: Sequence[float]) -> None:
+    """Mark that a logarithmic axis does not run on to 0."""
+    middle = (where[0] * where[1]) ** 0.5
+    axes.text(middle, 0, "//", transform=axes.get_xaxis_transform(), ha="center", va="center",
+              fontsize=11)  # fmt: skip
 
 
 def _limits(axes: Axes, plot: Plot, where: Sequence[float]) -> None:

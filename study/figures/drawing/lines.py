@@ -1,5 +1,7 @@
 """Drawing of ``lines``."""
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,18 +11,22 @@ from study.figures.drawing import Drawn, marks
 from study.figures.drawing.axes import dress, places_of, values_of
 from study.figures.labels import Labels
 from study.figures.looks import looks
-from study.figures.plot import Summary
+from study.figures.plot import METRIC, Summary
 
-HEIGHT, SMALL = 3.4, 2.5  # of a row of panels; where there are several of them
+HEIGHT, SMALL = 3.6, 2.5  # of a row of panels; where there are several of them
 DOTS = 12  # a line with more places than that has no markers
 
 
 def shape(summary: Summary) -> tuple[int, int]:
     """A panel for each combination of the levels of both panel columns."""
     row, column = summary.plot.panel
-    return tuple(  # type: ignore[return-value]
-        max(len(rows.levels(summary.plot, summary.cells, name)), 1) for name in (row, column)
-    )
+    return max(len(levels(summary, row)), 1), max(len(levels(summary, column)), 1)
+
+
+def levels(summary: Summary, key: str | None) -> list[Any]:
+    """The values of a key, also those of which every run diverged."""
+    counts = summary.data["counts"]
+    return rows.levels(summary.plot, counts if key in counts else summary.cells, key)
 
 
 def height(summary: Summary) -> float:
@@ -36,11 +42,13 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
             other.remove()
         style.empty(axes[0, 0], words.tr("no finished run"))
         return Drawn()
-    styles = looks(plot.colour, rows.levels(plot, cells, plot.colour))
+    styles = looks(plot.colour, levels(summary, plot.colour))
+    if plot.colour is None:  # then it looks like what is measured
+        styles = {None: looks(METRIC, [plot.y[0].name])[plot.y[0].name]}
     places = places_of(plot, cells)
     panels: list[marks.Panel] = []
-    for i, row in enumerate(rows.levels(plot, cells, plot.panel[0])):
-        for j, column in enumerate(rows.levels(plot, cells, plot.panel[1])):
+    for i, row in enumerate(levels(summary, plot.panel[0])):
+        for j, column in enumerate(levels(summary, plot.panel[1])):
             own = cells[
                 rows.equal(cells, plot.panel[0], row) & rows.equal(cells, plot.panel[1], column)
             ]

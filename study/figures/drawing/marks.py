@@ -14,13 +14,14 @@ from study.analysis.intervals import Estimate
 from study.figures import marks as declared
 from study.figures import rows, style
 from study.figures.drawing.axes import values_of
-from study.figures.kinds.lines import best
+from study.figures.estimates import best
 from study.figures.labels import Labels, number
 from study.figures.looks import Look
 from study.figures.plot import METRIC, Mark, Summary
 
 SMALL = 9.5
-LINE = 11.5  # points from one line of text to the next
+LONG = 12  # characters of a name that leave no room for its number
+LINE = 13  # points from one line of text to the next
 GREY = "#7f7f7f"
 
 
@@ -98,6 +99,12 @@ def _theory(panel: Panel, mark: Mark) -> None:
     low, high = min(panel.places.values()), max(panel.places.values())
     log = panel.summary.plot.log("x")
     low = low if log else min(low, 0.0)
+    if panel.summary.plot.x == "layer":
+        start = [declared.formula(text) for text in mark.options["of"].values()]
+        heights = {float(at_input(0.0)) for at_input in start if at_input is not None}
+        if len(heights) == 1:  # what they all start from
+            ink = mpl.rcParams["text.color"]
+            panel.axes.plot(0, heights.pop(), "s", color=ink, markersize=6, zorder=3)
     x = np.geomspace(low, high, 60) if log else np.linspace(low, high, 60)
     for level, text in mark.options["of"].items():
         look = panel.styles.get(level)
@@ -127,12 +134,13 @@ def _chance(panel: Panel, mark: Mark) -> None:
     if level is None:
         return
     panel.axes.axhline(level, color=GREY, linewidth=0.9, linestyle=":", zorder=1)
-    room = panel.height_of(level) > 0.08
+    room = 0.08 < panel.height_of(level) < 0.3
     left = panel.summary.plot.rows == rows.RUNS  # curves start there
     panel.axes.annotate(
         panel.words.tr("chance"), (0.02 if left else 0.98, level),
-        xycoords=("axes fraction", "data"), xytext=(0, -3 if room else 3), ha="left" if left else "right",
-        va="top" if room else "bottom", textcoords="offset points", fontsize=SMALL,
+        xycoords=("axes fraction", "data"), xytext=(0, -3 if room else 3),
+        ha="left" if left else "right", va="top" if room else "bottom",
+        textcoords="offset points", fontsize=SMALL,
     )  # fmt: skip
 
 
@@ -163,7 +171,11 @@ def _ends(panel: Panel, mark: Mark) -> None:
         if known and len(own):
             named = plot.colour is not None and names_lines(panel)
             name = panel.words.named(plot, str(plot.colour), level) if named else ""
-            text = f"{name} {_short(plot.y[0].unit, known[-1], panel)}".strip()
+            space = "\n" if len(name) > LONG else " "
+            numbered = plot.mark("values")
+            if numbered is None or not {own[METRIC].iloc[0]} & set(numbered.options["of"]):
+                name = f"{name}{space}{_short(plot.y[0].unit, known[-1], panel)}"
+            text = name.strip()
             labels.append((known[-1], text, look.colour))
     if "beside_final" in summary.data and summary.data["beside_final"] is not None:
         for _, _, own in panel.split(panel.own(summary.data["beside_final"])):
@@ -185,7 +197,7 @@ def _beside_name(panel: Panel) -> str:
     assert mark is not None
     (first, *_) = mark.options["where"]
     named = [
-        f"{panel.words.column(panel.summary.plot, column, column)} "
+        f"{panel.words.column(panel.summary.plot, column, column)} = "
         f"{panel.words.level(panel.summary.plot, column, values[0])}"
         for column, values in first.items()
     ]
@@ -204,12 +216,12 @@ def _gap_label(panel: Panel) -> tuple[float, str, str] | None:
     """Where two lines part in the end, and by how many points."""
     mark = panel.summary.plot.mark("gap")
     found = panel.own(panel.summary.data["gap"]) if mark is not None else pd.DataFrame()
-    if mark is None or found.empty or not math.isfinite(found["estimate"].iloc[0].mean):
+    if mark is None or found.empty or not math.isfinite(found["estimate"].iloc[-1].mean):
         return None
     ends = gap_ends(panel, mark)
     if len(ends) < 2 or panel.summary.plot.rows != rows.POINTS:
         return None
-    words = f"{panel.words.tr('gap')} {_difference(panel, found['estimate'].iloc[0])}"
+    words = f"{panel.words.tr('gap')} {_difference(panel, found['estimate'].iloc[-1])}"
     return sum(ends) / 2, words, style.colour("gap")
 
 
@@ -254,7 +266,7 @@ def _gap(panel: Panel, mark: Mark) -> None:
     ink = mpl.rcParams["text.color"]
     arrow = {"arrowstyle": "-|>", "color": ink, "shrinkA": 0, "shrinkB": 0}
     panel.axes.annotate("", (where, end), (where, start), arrowprops=arrow)
-    found = panel.own(panel.summary.data["gap"])["estimate"].iloc[0]
+    found = panel.own(panel.summary.data["gap"])["estimate"].iloc[-1]
     sign = "+" if found.mean > 0 else ""
     text = sign + _difference(panel, found).replace(f" {panel.words.tr('points')}",
                                                    f"\n{panel.words.tr('points')}")  # fmt: skip
@@ -264,7 +276,9 @@ def _gap(panel: Panel, mark: Mark) -> None:
 
 def _stack_up(panel: Panel, labels: Sequence[tuple[float, str, str]]) -> None:
     """Write texts right of the axes at their heights, moved as little as they have to be."""
-    inches = panel.axes.get_position().height * panel.axes.figure.bbox.height / 72
+    inches = (
+        panel.axes.get_position().height * panel.axes.figure.bbox.height / panel.axes.figure.dpi
+    )
     line = LINE / 72 / max(inches, 0.5)
     ordered = sorted((panel.height_of(y), text, colour) for y, text, colour in labels)
     sizes = [line * (text.count("\n") + 1) for _, text, _ in ordered]
@@ -312,7 +326,9 @@ def _values(panel: Panel, mark: Mark) -> None:
 
 
 def _value(panel: Panel, mean: float) -> str:
-    return _short(panel.summary.plot.y[0].unit, mean, panel).removesuffix(" %")
+    if panel.summary.plot.y[0].unit == "share":
+        return f"{100 * mean:.1f}".replace("-", "−")
+    return number(float(f"{mean:.3g}"))
 
 
 def _best(panel: Panel, mark: Mark) -> None:
@@ -331,10 +347,15 @@ def _diverged(panel: Panel, mark: Mark) -> None:
     """How many runs diverged: of each line, or at each x where only some of a line's did."""
     plot = panel.summary.plot
     lines: list[tuple[str, str]] = []
-    for level, look, own in panel.lines():
-        lost = own[own["diverged"] > 0]
-        if lost.empty:
+    counts = panel.own(panel.summary.data["counts"])
+    own_colour = Look(mpl.rcParams["text.color"], "-", "o")
+    told = panel.split(counts) if plot.colour in counts else [(None, own_colour, counts)]
+    for level, look, count in told:
+        if not count["diverged"].sum():
             continue
+        own = panel.cells
+        own = own if level is None else own[rows.equal(own, plot.colour, level)]
+        lost = own[own["diverged"] > 0]
         if plot.rows == rows.RUNS and len(lost) < len(own):
             for _, row in lost.iterrows():
                 panel.axes.annotate(
@@ -343,10 +364,10 @@ def _diverged(panel: Panel, mark: Mark) -> None:
                     color=look.colour, xytext=(0, LINE * len(lines)), textcoords="offset points",
                 )  # fmt: skip
             continue
-        name = panel.words.level(plot, plot.colour, level)
-        count = f"✕ {lost['diverged'].iloc[0]}/{lost['runs'].iloc[0]}"
+        name = "" if level is None else panel.words.level(plot, plot.colour, level)
+        text = f"✕ {count['diverged'].sum()}/{count['runs'].sum()}"
         word = panel.words.tr("diverged") if panel.first else ""
-        lines.append((f"{name + ': ' if name else ''}{count} {word}".strip(), look.colour))
+        lines.append((f"{name + ': ' if name else ''}{text} {word}".strip(), look.colour))
     for place, (text, colour) in enumerate(dict.fromkeys(lines)):
         panel.axes.annotate(
             text, (0.98, 0.97), xycoords="axes fraction", xytext=(0, -LINE * place),
