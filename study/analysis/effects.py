@@ -98,9 +98,7 @@ def over_seeds(values: pd.Series) -> Estimate:
     return t_interval(kept.groupby(level="seed").mean())
 
 
-def main_effects(
-    frame: pd.DataFrame, metric: str, factors: Sequence[str]
-) -> pd.DataFrame:
+def main_effects(frame: pd.DataFrame, metric: str, factors: Sequence[str]) -> pd.DataFrame:
     """What each factor does to ``metric``, averaged over all others.
 
     Returns:

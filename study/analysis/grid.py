@@ -38,7 +38,7 @@ def varying(runs: pd.DataFrame) -> tuple[str, ...]:
     while further := set(differing(cells, sorted(found))):
         found |= further  # such as another class of the same name
     if "hidden" in found:
-        shape = {name for name in ("depth", "width") if cells[name].nunique() > 1}
+        shape = {name for name in ("depth", "width") if len(set(cells[name])) > 1}
         if shape and not differing(cells, sorted(found - {"hidden"} | shape)):
             found = found - {"hidden"} | shape
     return tuple(name for name in COLUMNS if name in found)
@@ -93,7 +93,8 @@ class Grid:
             yield from [((), frame)] if len(frame) else []
             return
         for key, rows in frame.groupby(list(self.factors), sort=False, dropna=False):
-            yield tuple(None if pd.isna(level) else level for level in key), rows
+            levels_of: tuple[Any, ...] = key
+            yield tuple(None if pd.isna(level) else level for level in levels_of), rows
 
     def estimates(self, frame: pd.DataFrame, column: str) -> dict[Cell, Estimate]:
         """The mean of ``column`` over the rows of each cell, with its t interval."""
@@ -166,9 +167,7 @@ class Grid:
     @cached_property
     def _configs(self) -> dict[Cell, dict[str, Any]]:
         """By cell, its configuration in flat columns."""
-        return {
-            cell: _plain(rows[list(COLUMNS)].iloc[0]) for cell, rows in self.by_cell(self.runs)
-        }
+        return {cell: _plain(rows[list(COLUMNS)].iloc[0]) for cell, rows in self.by_cell(self.runs)}
 
     @cached_property
     def _shared(self) -> dict[str, Any]:

@@ -69,8 +69,7 @@ def explorer_data(grid: Grid) -> dict[str, Any]:
 def ranking_data(grid: Grid) -> list[dict[str, Any]]:
     """The rows of ``Grid.ranking`` with ``recommended`` and ``cell``, its number."""
     return [
-        row
-        | {"cell": grid.number[grid.cell_of(row)], "recommended": grid.is_recommended(row)}
+        row | {"cell": grid.number[grid.cell_of(row)], "recommended": grid.is_recommended(row)}
         for row in grid.ranking
     ]
 
@@ -139,7 +138,7 @@ def _gap_range(cells: Iterable[Mapping[str, Any]]) -> tuple[float, float]:
 
 
 def _levels(grid: Grid, factor: str) -> list[dict[str, Any]]:
-    """The levels of a factor, each with its colour, its dashes, and the overrides that choose it."""
+    """The levels of a factor, each with colour, dashes, and the overrides that choose it."""
     own = grid.levels[factor]
     styles = looks(factor, own)
     words = _overrides(grid, factor)

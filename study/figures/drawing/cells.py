@@ -146,7 +146,7 @@ def _overlay(axes: Axes, panel: list[list[dict[str, Any] | None]]) -> None:
 
 
 def _ticks(axes: Axes, summary: Summary, words: Labels, *, first: bool, last: bool) -> None:
-    """The levels at the left of the first panel and below the last; what they are of, if unclear."""
+    """The levels at the left of the first panels and below the last, and what they are of."""
     for place, shown, name in (("down", first, "y"), ("x", last, "x")):
         factor, levels = summary.data[place], _levels(summary, place)
         texts = [words.level(summary.plot, factor, level) if shown else "" for level in levels]

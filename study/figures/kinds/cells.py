@@ -125,9 +125,7 @@ def _table(plot: Plot, cells: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     return table.assign(**{measure.label.get("en", english(measure.name)): cells["estimate"]})
 
 
-def _facts(
-    plot: Plot, cells: pd.DataFrame, grid: Grid, places: dict[str, Any]
-) -> dict[str, Any]:
+def _facts(plot: Plot, cells: pd.DataFrame, grid: Grid, places: dict[str, Any]) -> dict[str, Any]:
     """What is highest and lowest; how many cells ran, and how many are above the marked level."""
     ran = cells[[np.isfinite(estimate.mean) for estimate in cells["estimate"]]]
     facts: dict[str, Any] = {

@@ -53,8 +53,8 @@ def draw_interactions(grid: Grid, tr: Translate) -> Figure:
     if grid.counted.empty:
         return nothing(tr)
     if not panels:
-        figure, places = style.new_figure(height=2)
-        style.empty(places[0, 0], tr("no pairs to compare"))
+        figure, axes = style.new_figure(height=2)
+        style.empty(axes[0, 0], tr("no pairs to compare"))
         return figure
     rows = (len(panels) + 1) // 2
     figure = Figure(figsize=(style.WIDTH, 0.5 + 2.9 * rows))
@@ -120,7 +120,7 @@ def _sides(axes: Axes, x: np.ndarray, effects: pd.DataFrame) -> None:
 
 
 def _subsets(grid: Grid) -> list[tuple[str, pd.DataFrame]]:
-    """All levels, and of initial values the random ones: batch norm cannot tell equal units apart."""
+    """All levels, and of initial values the random ones: no batch norm makes equal units differ."""
     subject, counted = _subject(grid), grid.counted
     if subject != SUBJECT:
         return [("all levels", counted)]
