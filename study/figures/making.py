@@ -45,19 +45,27 @@ def make(figure: Figure, measured: Measured) -> Made:
         MergedCellsError: it would average over runs of different cells.
     """
     if figure.own is not None:
-        spec, results = OWN[figure.own], measured.results
-        merged = spec.merged(results)
+        spec = OWN[figure.own]
+        merged = spec.merged(measured.results)
         if merged is not None:
             raise merged
-        return Made(spec.table(results), {**spec.facts(results), **figure.constants})
+        subject = spec.of(measured.results, figure.experiments)
+        return Made(spec.table(subject), {**spec.facts(subject), **figure.constants})
     summaries = tuple(kind(plot.kind).summarise(plot, measured) for plot in figure.plots)
     found = quantities.find(figure.quantities, measured)
     facts: dict[str, Any] = {}
     for plot, summary in reversed(list(zip(figure.plots, summaries, strict=True))):
         facts |= dict.fromkeys(kind(plot.kind).FACTS, math.nan) | dict(summary.facts)
-    facts["shown"] = sum(summary.facts.get("shown", 1) for summary in summaries)
+    facts["shown"] = sum(map(_shown, summaries))
     facts |= {**figure.constants, **found, "case": quantities.case_of(figure.cases, found)}
     return Made(_together(summaries), facts, summaries)
+
+
+def _shown(summary: Summary) -> int:
+    """How many things with numbers a plot has; of kinds that do not count them, whether any."""
+    highest = summary.facts.get("highest")
+    known = highest is not None and not math.isnan(getattr(highest, "mean", highest))
+    return int(summary.facts.get("shown", known))
 
 
 def _together(summaries: tuple[Summary, ...]) -> pd.DataFrame:
@@ -88,7 +96,8 @@ def draw(figure: Figure, made: Made, tr: Translate, language: str = "en", *,
     """
     if figure.own is not None:
         assert measured is not None, "a figure drawn by hand needs the runs"
-        return OWN[figure.own].draw(measured.results, tr)
+        spec = OWN[figure.own]
+        return spec.draw(spec.of(measured.results, figure.experiments), tr)
     words = Labels(tr, language)
     modules = [drawing(summary.plot.kind) for summary in made.summaries]
     shapes = [m.shape(s) for m, s in zip(modules, made.summaries, strict=True)]
@@ -98,7 +107,11 @@ def draw(figure: Figure, made: Made, tr: Translate, language: str = "en", *,
     ]
     columns = math.lcm(*(shape[1] for shape in shapes))
     ratios = [h for h, (r, _) in zip(heights, shapes, strict=True) for _ in range(r)]
-    picture = Picture(figsize=(style.PHONE, sum(ratios)))
+    widths = [
+        module.width(summary) if hasattr(module, "width") else style.PHONE
+        for module, summary in zip(modules, made.summaries, strict=True)
+    ]
+    picture = Picture(figsize=(max(widths), sum(ratios)))
     grid = picture.add_gridspec(len(ratios), columns, height_ratios=ratios)
     start, drawn, shown = 0, [], []
     for module, summary, (down, across) in zip(modules, made.summaries, shapes, strict=True):
