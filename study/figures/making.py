@@ -46,26 +46,36 @@ def make(figure: Figure, measured: Measured) -> Made:
         MergedCellsError: it would average over runs of different cells.
     """
     if figure.own is not None:
-        spec, results = OWN[figure.own], measured.results
-        merged = spec.merged(results)
+        spec = OWN[figure.own]
+        merged = spec.merged(measured.results)
         if merged is not None:
             raise merged
-        return Made(spec.table(results), {**spec.facts(results), **figure.constants})
+        subject = spec.of(measured.results, figure.experiments)
+        return Made(spec.table(subject), {**spec.facts(subject), **figure.constants})
     summaries = tuple(kind(plot.kind).summarise(plot, measured) for plot in figure.plots)
     found = quantities.find(figure.quantities, measured)
     facts: dict[str, Any] = {}
     for plot, summary in reversed(list(zip(figure.plots, summaries, strict=True))):
         facts |= dict.fromkeys(kind(plot.kind).FACTS, math.nan) | dict(summary.facts)
-    facts["shown"] = sum(summary.facts.get("shown", 1) for summary in summaries)
+    facts["shown"] = sum(map(_shown, summaries))
     facts |= {**figure.constants, **found, "case": quantities.case_of(figure.cases, found)}
     settings = _settings(figure, measured) if len(summaries) > 1 else [{}]
     return Made(_together(summaries, settings), facts, summaries)
 
 
+def _shown(summary: Summary) -> int:
+    """How many things with numbers a plot has; of kinds that do not count them, whether any."""
+    highest = summary.facts.get("highest")
+    known = highest is not None and not math.isnan(getattr(highest, "mean", highest))
+    return int(summary.facts.get("shown", known))
+
+
 def _settings(figure: Figure, measured: Measured) -> list[dict[str, Any]]:
     """What the runs of each plot have in common and another plot's have not: settings by plot."""
     each = [rows.chosen(plot, measured) for plot in figure.plots]
-    single = [{c: own[c].iloc[0] for c in CELL if own[c].nunique(dropna=False) == 1} for own in each]
+    single = [
+        {c: own[c].iloc[0] for c in CELL if own[c].nunique(dropna=False) == 1} for own in each
+    ]
     shared = [c for c in CELL if all(c in own for own in single) and COLUMNS[c].of is None]
     differ = [c for c in shared if len({str(own[c]) for own in single}) > 1]
     return [{c: own[c] for c in differ} for own in single]
@@ -111,7 +121,8 @@ def draw(figure: Figure, made: Made, tr: Translate, language: str = "en", *,
     """
     if figure.own is not None:
         assert measured is not None, "a figure drawn by hand needs the runs"
-        return OWN[figure.own].draw(measured.results, tr)
+        spec = OWN[figure.own]
+        return spec.draw(spec.of(measured.results, figure.experiments), tr)
     words = Labels(tr, language)
     modules = [drawing(summary.plot.kind) for summary in made.summaries]
     shapes = [m.shape(s) for m, s in zip(modules, made.summaries, strict=True)]
@@ -121,7 +132,11 @@ def draw(figure: Figure, made: Made, tr: Translate, language: str = "en", *,
     ]
     columns = math.lcm(*(shape[1] for shape in shapes))
     ratios = [h for h, (r, _) in zip(heights, shapes, strict=True) for _ in range(r)]
-    picture = Picture(figsize=(style.PHONE, sum(ratios)))
+    widths = [
+        module.width(summary) if hasattr(module, "width") else style.PHONE
+        for module, summary in zip(modules, made.summaries, strict=True)
+    ]
+    picture = Picture(figsize=(max(widths), sum(ratios)))
     grid = picture.add_gridspec(len(ratios), columns, height_ratios=ratios)
     start, drawn, shown = 0, [], []
     for module, summary, (down, across) in zip(modules, made.summaries, shapes, strict=True):

@@ -68,9 +68,11 @@ def _with_keys(node: Node, plot: Plot, varying: Sequence[str]) -> Plot:
     else:
         panels = (Node("", "", None), panel)
     row, column = (_key(each, [*free, *several, *_numbered(places)]) for each in panels)
-    plot = replace(plot, x=x.value, colour=colour, panel=(row, column))
-    keys = [key for key in (row, column, colour, x.value) if key is not None]
-    node.check("each column once as x, colour or panel", len(set(keys)) == len(keys))
+    own = {name: _key(node.get(name), free) for name in getattr(kind(plot.kind), "COLUMNS", ())}
+    plot = replace(plot, x=x.value, colour=colour, panel=(row, column), options=own)
+    keys = [key for key in (row, column, colour, x.value, *own.values()) if key is not None]
+    roles = ", ".join(("x", "colour", *own))
+    node.check(f"each column once as {roles} or panel", len(set(keys)) == len(keys))
     return plot
 
 

@@ -265,9 +265,17 @@ def render_page(
             divergences=divergences(results, text),
             failures=failures(results, text),
             downloads={"claims": files.CLAIMS, "runs": files.RUNS},
-            ranking=grid_page.ranking_view(report.ranking, text) if "ranking" in beside else None,
-            seeds_note=grid_page.seeds_note(explorer, text) if explorer else "",
-            data=grid_page.explorer_json(explorer, text, study_command("experiment=grid", results))
+            ranking=grid_page.ranking_view(report.grids["ranking"], text)
+            if "ranking" in beside
+            else None,
+            explorer=grid_page.explorer_view(report.grids["explorer"], explorer, text)
+            if explorer
+            else None,
+            data=grid_page.explorer_json(
+                explorer,
+                text,
+                study_command(f"experiment={report.grids['explorer'].experiment}", results),
+            )
             if explorer
             else None,
             style=Markup(style),

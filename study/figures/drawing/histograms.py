@@ -17,7 +17,7 @@ from study.figures.labels import Labels, number, small_share
 from study.figures.looks import Look, looks
 from study.figures.plot import Measure, Summary
 
-HEIGHT = 2.8
+HEIGHT, LOWER = 2.8, 2.3  # of one row of panels, of each of several
 NEAR = 0.05  # of where a function is flat
 
 
@@ -33,7 +33,8 @@ def _levels(summary: Summary, key: str | None) -> list[Any]:
 
 def height(summary: Summary) -> float:
     """Inches of one row of panels."""
-    return HEIGHT if shape(summary)[1] > 1 else 1.5 * HEIGHT
+    down, across = shape(summary)
+    return 1.5 * HEIGHT if across == 1 else HEIGHT if down == 1 else LOWER
 
 
 def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> Drawn:
