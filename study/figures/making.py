@@ -74,7 +74,7 @@ def _settings(figure: Figure, measured: Measured) -> list[dict[str, Any]]:
     """What the runs of each plot have in common and another plot's have not: settings by plot."""
     each = [rows.chosen(plot, measured) for plot in figure.plots]
     single = [
-        {c: own[c].iloc[0] for c in CELL if own[c].nunique(dropna=False) == 1} for own in each
+        {c: own[c].iloc[0] for c in CELL if len(own[c].drop_duplicates()) == 1} for own in each
     ]
     shared = [c for c in CELL if all(c in own for own in single) and COLUMNS[c].of is None]
     differ = [c for c in shared if len({str(own[c]) for own in single}) > 1]

@@ -78,7 +78,7 @@ def dress(axes: np.ndarray, summary: Summary, words: Labels, places: Mapping[Any
         style.fit_lines(*every)
         for panel in every[1:]:
             panel.set_ylim(every[0].get_ylim())
-    _name_rows(axes[:, 0], summary, words)
+    _name_rows(list(axes[:, 0]), summary, words)
     for panel in axes[-1]:
         panel.set_xlabel(words.column(plot, "x", str(plot.x)))
     for panel in axes[:-1].ravel():

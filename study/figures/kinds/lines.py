@@ -121,10 +121,10 @@ def _chosen(
 
 def _ends_of_lists(plot: Plot, cells: pd.DataFrame, chosen: pd.DataFrame) -> int:
     """How many of the cells that are best are at the first or the last x of their line."""
-    lines = lines_of(plot)
-    ends = cells.groupby(lines, dropna=False)[plot.x].agg(["min", "max"]).reset_index()
+    lines, x = lines_of(plot), str(plot.x)
+    ends = cells.groupby(lines, dropna=False)[x].agg(["min", "max"]).reset_index()
     both = chosen.merge(ends, on=lines)
-    return int(((both[plot.x] == both["min"]) | (both[plot.x] == both["max"])).sum())
+    return int(((both[x] == both["min"]) | (both[x] == both["max"])).sum())
 
 
 # --- marks --------------------------------------------------------------------------------------
