@@ -344,7 +344,7 @@ def test_a_configuration_survives_plain_containers() -> None:
 def composed() -> Iterator[Any]:
     register()
     with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
-        yield lambda words: run_config(hydra.compose("config", ["experiment=[]", *words]))
+        yield lambda words: run_config(hydra.compose("config", list(words)))
 
 
 NORMAL = {"name": "normal", "_target_": "study.network.initializers.RandomNormal", "std": 1e-07}

@@ -39,7 +39,7 @@ RECORDS = {
 EXPERIMENTS = {
     name: list(RECORDS) for spec in FIGURES.values() for name in spec.experiments
 } | {"e": list(RECORDS)}  # fmt: skip
-WHOLE = StudyPlan("name", "command", "data", "preset", [], EXPERIMENTS)
+WHOLE = StudyPlan("name", "command", "data", "preset", experiments=EXPERIMENTS)
 LECTURE = claim(chapter="lecture")
 BEYOND = claim(id="X1", chapter="lecture", beyond=True)
 OWN = claim(id="mine")
