@@ -202,7 +202,9 @@ def differing(cells: pd.DataFrame, by: Sequence[str]) -> dict[str, list[Any]]:
         return {}
     groups = cells.groupby(list(by), dropna=False) if by else cells.groupby(lambda _: 0)
     # What another setting leaves without effect is not known there: that one differs already.
-    levels = {name: groups[name].nunique(dropna=COLUMNS[name].dtype in _LACKING) for name in CELL}
+    unknown = {name for name in CELL if COLUMNS[name].dtype in _LACKING}
+    unknown -= {name for name in CELL if COLUMNS[name].optional}
+    levels = {name: groups[name].nunique(dropna=name in unknown) for name in CELL}
     spread = [name for name, counts in levels.items() if counts.max() > 1]
     spread = [name for name in spread if COLUMNS[name].of not in spread]
     return {name: cells[name].drop_duplicates().tolist() for name in spread}

@@ -21,7 +21,7 @@ from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
 
 # Config groups whose options are files; an override of one names one.
-CHOICES = ("init", "activation", "data", "study")
+CHOICES = ("init", "output_init", "activation", "data", "study")
 # Keys that say which runs a study has; one run has no use for them.
 OF_A_STUDY = ("experiment", "study")
 GRIDS = re.compile(r"hydra\.sweeper\.grids\.(\w+)\.?")
@@ -99,7 +99,7 @@ def _check_name(override: Override) -> None:
         return
     value = override.value()
     names = value if key == "experiment" and isinstance(value, list) else [value]
-    if not all(isinstance(name, str | None) for name in names):
+    if not all(isinstance(name, str) for name in names) and not override.is_delete():
         _, _, text = str(override.input_line).partition("=")
         raise ConfigError(key, "the name of one of the choices", text)
 

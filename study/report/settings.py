@@ -36,4 +36,5 @@ def _is_told(runs: pd.DataFrame, name: str) -> bool:
 @functools.cache
 def _default(key: str) -> object:
     """What a run has unless somebody says otherwise."""
-    return functools.reduce(getattr, key.split("."), RunConfig())
+    value: object = functools.reduce(getattr, key.split("."), RunConfig())
+    return value["name"] if isinstance(value, dict) and value else value
