@@ -37,7 +37,7 @@ PRESETS = {"default": (6, 3), "full": (10, 6), "quick": (2, 1)}
 FROM = {"full": 100}  # the first seed
 OPTIONS = [
     (group, path.stem)
-    for group in ("init", "activation", "data", "study")
+    for group in ("init", "output_init", "activation", "data", "study")
     for path in sorted((CONF / group).glob("*.yaml"))
 ]
 
@@ -79,7 +79,16 @@ def values(configs: list[RunConfig], key: str) -> set[Any]:
 
 def test_every_file_of_a_group_is_known_here() -> None:
     groups = {path.parent.name for path in CONF.rglob("*.yaml")} - {CONF.name}
-    assert groups == {"init", "activation", "data", "study", "experiment", "claims", "gate"}
+    known = {"init", "output_init", "activation", "data", "study", "experiment", "claims", "gate"}
+    assert groups == known
+
+
+def test_the_output_layer_has_the_choices_of_the_hidden_layers_and_same() -> None:
+    names = {group: {name for own, name in OPTIONS if own == group} for group, _ in OPTIONS}
+    assert names["output_init"] == names["init"] | {"same"}
+    for name in names["init"]:
+        config = run_config(compose(f"output_init={name}", "init=he"))
+        assert config.output_init == run_config(compose(f"init={name}")).init
 
 
 @pytest.mark.parametrize(("group", "name"), OPTIONS)

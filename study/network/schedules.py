@@ -47,7 +47,7 @@ def learning_rates(
     rising = round(warmup * num_steps)
     for step in range(num_steps):
         if step < rising:
-            yield lr * (step + 1) / rising
+            yield lr * ((step + 1) / rising)
             continue
         done = (step - rising) / (num_steps - rising)
         if schedule == "cosine":

@@ -310,7 +310,8 @@ def _standard(choice: Mapping[str, Any]) -> dict[str, Any] | None:
 def _standards() -> dict[str, dict[Any, dict[str, Any]]]:
     """Parameters by name and class, of the files in ``conf``."""
     found: dict[str, dict[Any, dict[str, Any]]] = {}
-    for path in (file for group in GROUPS for file in (conf_folder() / group).glob("*.yaml")):
+    folders = [conf_folder() / group for group in ("init", "activation")]
+    for path in (file for folder in folders for file in folder.glob("*.yaml")):
         try:
             choice = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError):
