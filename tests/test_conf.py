@@ -262,6 +262,33 @@ def test_an_option_narrows_to_the_choices_that_have_it() -> None:
     assert {"batchnorm", "batchnorm_scales", "grid", "activations"} <= set(plan.experiments)
 
 
+def test_the_output_layers_scheme_is_chosen_like_that_of_the_others() -> None:
+    found, _ = study("study=quick", "experiment=width", "output_init=same,normal")
+    named = {config.output_init["name"] for config in found.values()}
+    assert named == {"same", "normal"}
+    plain, _ = study("study=quick", "experiment=width")
+    assert len(found) == 2 * len(plain)
+    assert set(plain) < set(found)
+    words = ("output_init=normal", "output_init.std=0.1,1")
+    found, _ = study("study=quick", "experiment=width", *words)
+    assert {config.output_init["std"] for config in found.values()} == {0.1, 1}
+    row = columns(next(iter(found.values())).to_dict())
+    assert row["output_init"] in ("normal 0.1", "normal 1")
+
+
+def test_new_options_are_values_of_an_experiment_like_any_other() -> None:
+    words = (
+        "max_norm=null,2",
+        "label_noise=0,0.1",
+        "lr_schedule=step",
+        "lr_milestones=[0.5],[0.9]",
+    )
+    found, _ = study("study=quick", "experiment=width", *words)
+    plain, _ = study("study=quick", "experiment=width")
+    assert len(found) == 8 * len(plain)
+    assert values(list(found.values()), "lr_milestones") == {(0.5,), (0.9,)}
+
+
 def test_two_values_of_an_unlisted_key_are_two_studies_in_one() -> None:
     found, plan = study("study=quick", "experiment=minibatch_noise", "momentum=0,0.9")
     assert values(list(found.values()), "momentum") == {0.0, 0.9}

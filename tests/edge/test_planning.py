@@ -48,6 +48,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     (folder / "init" / "mine.yaml").write_text(
         "name: mine\n_target_: study.network.initializers.RandomNormal\nstd: 0.1\n"
     )
+    (folder / "output_init").mkdir()
+    (folder / "output_init" / "mine.yaml").write_text("defaults:\n  - /init@_here_: mine\n")
     return [f"hydra.searchpath=[file://{folder}]"]
 
 
@@ -301,3 +303,11 @@ def test_two_folders_of_data_never_share_addresses_nor_a_report(
     ]
     assert not set(labelled[0][0]) & set(labelled[1][0])
     assert {plan.data for _, plan in labelled} == {"x"}
+
+
+def test_a_scheme_of_ones_own_can_be_that_of_the_output_layer(study: Planner) -> None:
+    configs, _ = study("output_init=mine", "output_init.std=0.1,0.2", "init=he", "lr=0.01")
+    assert {config.output_init["std"] for config in configs.values()} == {0.1, 0.2}
+    assert {columns(config.to_dict())["output_init"] for config in configs.values()} == {
+        "mine 0.1", "mine 0.2",
+    }  # fmt: skip
