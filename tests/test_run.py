@@ -236,6 +236,16 @@ def test_a_bound_holds_in_the_trained_network() -> None:
     assert norms[1].max() > 1.1 * bound
 
 
+def test_the_output_layer_alone_starts_from_its_own_scheme() -> None:
+    own = {"name": "normal"} | SCHEMES["normal"]
+    plain, other = (run(config(num_epochs=0, **more)) for more in ({}, {"output_init": own}))
+    rows = [each.layers["init"] for each in (plain, other)]
+    squares = [[row["weight_mean_square"] for row in each] for each in rows]
+    assert squares[0][:-1] == squares[1][:-1]
+    assert squares[0][-1] == pytest.approx(0.2, rel=0.5)  # He: 2 / 10
+    assert squares[1][-1] == pytest.approx(5 * squares[0][-1])  # the same numbers, not scaled
+
+
 def test_noisy_labels_are_of_training_samples_alone() -> None:
     clean, noisy = (config(**MNIST, label_noise=share, valid_size=100) for share in (0, 0.25))
     dataset = load_data(clean)
@@ -250,6 +260,9 @@ def test_noisy_labels_are_of_training_samples_alone() -> None:
     np.testing.assert_array_equal(again.labels, wrong.labels)
     other, _ = choose_samples(replace(noisy, train_size=None, valid_size=0), dataset)
     assert (other.labels != dataset.train.labels).sum() == 1000
+    seeded, _ = choose_samples(replace(noisy, train_size=None, valid_size=0, seed=1), dataset)
+    both = (seeded.labels != dataset.train.labels) & (other.labels != dataset.train.labels)
+    assert both.sum() < 400  # 250 by chance
     assert load_data(noisy) is dataset
 
 

@@ -21,14 +21,17 @@ columns                                                      dtype
 ``evaluation_test_samples``, ``step``, ``samples_seen``,
 ``layer``
 ``train_size``, ``num_epochs``, ``num_steps``,               ``Int64`` (nullable: ``pd.NA``
-``diverged_at``                                              where it does not apply)
+``evaluation_final_samples``, ``diverged_at``                where it does not apply)
 ``batchnorm``, ``is_hidden``                                 ``bool``
 names: ``address``, ``data``, ``data_checksum``,             ``str`` (``object`` in pandas 2),
 ``train_subset``, ``hidden`` (``5×100``), ``init``,          NaN (None) where it does not apply
-``init_class``, ``activation``, ``activation_class``,
-``dropout_scaling``, ``batch_size`` (a number or ``full``),
+``init_class``, ``output_init``, ``output_init_class``,
+``activation``, ``activation_class``, ``dropout_scaling``,
+``lr_schedule``, ``lr_milestones`` (``[0.5, 0.75]``),
+``batch_size`` (a number or ``full``),
 ``dtype``, ``evaluation_spacing``, ``status``, ``moment``
-every other number                                           ``float64``, NaN where not known
+every other number                                           ``float64``, NaN where not known, and
+                                                             for ``max_norm`` where there is none
 ===========================================================  ==================================
 
 Runs that differ in more than the seed differ in a column of ``cells.CELL``.
