@@ -18,7 +18,7 @@ from study.errors import ConfigError
 from study.figures import declare
 from study.figures.declare import Figure, read_figure
 from study.paths import conf_folder
-from study.records.cells import COLUMNS
+from study.records.cells import COLUMNS, GROUPS
 
 MAIN = "chapter.yaml"  # of a chapter that is a folder
 PARTS = ("experiments", "figures", "claims")
@@ -291,7 +291,7 @@ def columns_of(key: str) -> list[str]:
     """The columns that an override of ``key`` may change."""
     group = key.partition(".")[0]
     found = [name for name, column in COLUMNS.items() if column.key == key]
-    if group in ("init", "activation"):
+    if group in GROUPS:
         found += [n for n, column in COLUMNS.items() if column.key.partition(".")[0] == group]
     if key in ("depth", "width"):
         found = [key, "hidden"]

@@ -77,7 +77,7 @@ class AppConfig(RunConfig):
 def register() -> None:
     """Make the schema and the resolvers of experiments known."""
     schema = OmegaConf.structured(AppConfig)
-    for group in ("init", "activation"):
+    for group in ("init", "output_init", "activation"):
         # init.std=0.5 is right or wrong by the choice, which in a sweep is the cell's: a wrong
         # one is found when the choice is built.
         OmegaConf.set_struct(schema[group], False)
@@ -116,6 +116,7 @@ _NAMES: dict[Any, str] = {
     type(None): "null",
     list[int]: "a list of integers",
     list[str]: "a list of names",
+    list[float]: "a list of numbers",
 }
 
 

@@ -256,7 +256,9 @@ def test_runs_that_differ_in_more_than_the_seed_are_named_unless_taken_apart():
         record(seed, lr=lr, hidden=hidden)
         for seed, lr, hidden in ((0, 0.01, [100]), (1, 0.1, [100]), (2, 0.1, [100, 50]))
     ]
-    plan = StudyPlan("name", "command", "data", "preset", experiments={"e": [r.address for r in records]})
+    plan = StudyPlan(
+        "name", "command", "data", "preset", experiments={"e": [r.address for r in records]}
+    )
     results = Results(plan, {each.address: each for each in records})
     results.check_cells("e", ["lr", "hidden"])
     results.check_cells("none", [])
@@ -275,3 +277,13 @@ def test_what_has_no_effect_differs_only_with_what_takes_it_away():
     assert list(differing(cells, [])) == ["dropout"]
     scaled = runs_frame([record(dropout=0.2), record(dropout=0.2, dropout_scaling="evaluation")])
     assert list(differing(scaled, ["dropout"])) == ["dropout_scaling"]
+
+
+def test_a_bound_differs_from_none_and_what_has_no_effect_from_nothing() -> None:
+    cells = runs_frame([record(), record(max_norm=2.0)])
+    assert list(differing(cells, ["dropout"])) == ["max_norm"]
+    assert list(differing(cells, [])) == ["max_norm"]
+    cells = runs_frame([record(), record(lr_schedule="step")])
+    assert list(differing(cells, [])) == ["lr_schedule"]
+    cells = runs_frame([record(), record(output_init=NORMAL)])
+    assert list(differing(cells, [])) == ["output_init"]

@@ -5,13 +5,13 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from study.report.sections import FIGURES
 
 from study.analysis.claims import judge
 from study.analysis.frames import Results
 from study.records.cells import columns
 from study.records.plan import StudyPlan, pack_rows
 from study.report.coverage import coverage
-from study.report.sections import FIGURES
 from study.report.text import languages, load_text
 
 

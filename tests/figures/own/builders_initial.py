@@ -69,7 +69,9 @@ def record(
 def results(experiment: str, *records: RunRecord) -> Results:
     """A study of one experiment with these runs, and one run that is missing."""
     addresses = [each.address for each in records]
-    plan = StudyPlan("name", "command", "data", "preset", experiments={experiment: [*addresses, "missing"]})
+    plan = StudyPlan(
+        "name", "command", "data", "preset", experiments={experiment: [*addresses, "missing"]}
+    )
     return Results(plan, {each.address: each for each in records})
 
 
