@@ -1,7 +1,6 @@
 """All figures of the report, drawn in parallel: a figure needs a second, a page has thirty."""
 
 import contextlib
-import functools
 import gc
 import multiprocessing
 import os
@@ -13,11 +12,11 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import track
 
 from study.analysis.figures.spec import FigureSpec
 from study.analysis.figures.style import house_style, korean_font
 from study.analysis.frames import Results
+from study.report.progress import counted
 from study.report.sections import FIGURES
 from study.report.svg import inline_svg
 from study.report.text import Text, load_text
@@ -51,7 +50,7 @@ def drawing(
     Args:
         languages: in which to write the labels.
         workers: processes; None for one on each core.
-        console: shows the progress on a terminal.
+        console: shows the progress.
 
     Yields:
         What waits for the drawings and returns them, by id. Until it is called, and while the
@@ -63,12 +62,10 @@ def drawing(
         if results.has(*spec.experiments) and spec.merged(results) is None
     ]
     count = min(workers or os.cpu_count() or 1, len(specs))
-    shows = console is not None and console.is_terminal
-    progress = functools.partial(
-        track, description="drawing", console=console, transient=True, disable=not shows
-    )
     if count <= 1:
-        yield lambda: {spec.id: draw(spec, results, languages) for spec in progress(specs)}
+        yield lambda: {
+            spec.id: draw(spec, results, languages) for spec in counted(specs, len(specs), console)
+        }
         return
     # A forked process has the results and the libraries already; elsewhere they are sent to it.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
@@ -78,7 +75,7 @@ def drawing(
         waiting = {spec.id: pool.submit(_draw_kept, spec.id) for spec in reversed(specs)}
 
         def drawn() -> dict[str, Drawing]:
-            for each in progress(as_completed(waiting.values()), total=len(specs)):
+            for each in counted(as_completed(waiting.values()), len(specs), console):
                 each.result()  # raises what went wrong there
             return {spec.id: waiting[spec.id].result() for spec in specs}
 
