@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -131,12 +132,12 @@ class Runner:
             return
         self._stopped = True
         main = threading.main_thread()
-        if threading.current_thread() is main:
+        if threading.current_thread() is main or main.ident is None:
             return  # the launcher has ended
-        if hasattr(signal, "pthread_kill") and main.ident is not None:
-            signal.pthread_kill(main.ident, signal.SIGINT)  # ends its waiting, too
-        else:
+        if sys.platform == "win32":
             _thread.interrupt_main()
+        else:
+            signal.pthread_kill(main.ident, signal.SIGINT)  # ends its waiting, too
 
 
 def take_stock(store: RunStore, cells: Mapping[str, RunConfig]) -> Stock:

@@ -79,6 +79,15 @@ def test_one_run_prints_its_result_and_where_its_record_is(command: Command) -> 
     assert command.records()[address].result_digest() == record.result_digest()
 
 
+def test_a_letter_that_the_output_cannot_show_ends_nothing(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = command.afresh(*TINY)
+    assert done.returncode == 0, done.stderr
+    assert "he ? relu ? completed" in done.stdout
+
+
 def test_two_folders_of_data_have_two_records_and_other_files_are_refused(
     command: Command,
 ) -> None:
