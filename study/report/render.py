@@ -163,7 +163,7 @@ def render_page(report: Report, text: Text, pages: Mapping[str, str] | None = No
     )
     script = (templates / "script.js").read_text(encoding="utf-8")
     return (
-        _environment(templates)
+        environment(templates)
         .get_template("report.html.j2")
         .render(
             page=text.page,
@@ -204,7 +204,7 @@ def render_page(report: Report, text: Text, pages: Mapping[str, str] | None = No
 
 
 @functools.cache
-def _environment(templates: Path) -> jinja2.Environment:
+def environment(templates: Path) -> jinja2.Environment:
     """Compiles each template once for all pages."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
