@@ -118,10 +118,9 @@ def _table(*columns: str) -> Table:
 
 def _cell_table(cells: CellMoves, count: int, text: Text) -> Table:
     """The cells that moved most."""
-    table = _table("cell", "A", "B", "moved by", "")
+    table = _table("cell", "A", "B", "moved by", views.P)
     for row in views.cell_rows(cells.cells[:count], cells.metric, text):
-        mark = text.compare["clear_mark"] if row.clear else ""
-        table.add_row(row.words, row.a, row.b, row.moved, mark)
+        table.add_row(row.words, row.a, row.b, row.moved, row.p)
     return table
 
 

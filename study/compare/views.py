@@ -14,6 +14,8 @@ from study.compare.sides import Part, Side
 from study.report import tables
 from study.report.text import Text
 
+P = "p (Holm)"  # the head of a column
+
 
 @dataclass(frozen=True)
 class PartRow:
@@ -48,14 +50,14 @@ class CellRow:
     """A cell: the metric on both sides, and by how much it moved.
 
     Attributes:
-        clear: whether that is more than noise explains.
+        p: that nothing moved, corrected for the number of cells.
     """
 
     words: str
     a: str
     b: str
     moved: str
-    clear: bool
+    p: str
 
 
 def claim_rows(moves: Sequence[ClaimMove], text: Text) -> list[ClaimRow]:
@@ -96,6 +98,12 @@ def _moved(estimate: Estimate, unit: str, text: Text) -> str:
     return f"+{said}" if unit == "number" and estimate.mean > 0 else said
 
 
+def _p_value(p: float) -> str:
+    if math.isnan(p):
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def cell_rows(cells: Sequence[CellMove], metric: str, text: Text) -> list[CellRow]:
     """A row for each cell, in the words of ``text``."""
     share = metric in SHARES
@@ -106,7 +114,7 @@ def cell_rows(cells: Sequence[CellMove], metric: str, text: Text) -> list[CellRo
             text.quantity(each.a, unit),
             text.quantity(each.b, unit),
             _moved(each.move, moved, text),
-            each.p <= 0.05,
+            _p_value(each.p),
         )
         for each in cells
     ]
@@ -131,16 +139,16 @@ def cell_table(cells: CellMoves, text: Text) -> tables.TableView:
             "A": pd.Series([each.a for each in cells.cells], dtype=object),
             "B": pd.Series([each.b for each in cells.cells], dtype=object),
             "moved": pd.Series([each.move for each in cells.cells], dtype=object),
-            "p (Holm)": [each.p for each in cells.cells],
+            P: [each.p for each in cells.cells],
         }
     )
     words = text.compare
     rows = cell_rows(cells.cells, cells.metric, text)
     return replace(
         tables.view(frame),
-        columns=[words["cell"], "A", "B", words["moved"], ""],
-        rows=[[r.words, r.a, r.b, r.moved, words["clear_mark"] if r.clear else ""] for r in rows],
-        numeric=[False, True, True, True, False],
+        columns=[words["cell"], "A", "B", words["moved"], P],
+        rows=[[r.words, r.a, r.b, r.moved, r.p] for r in rows],
+        numeric=[False, True, True, True, True],
     )
 
 
