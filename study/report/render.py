@@ -230,7 +230,7 @@ def render_page(
     subtitle = text.said(own.subtitle if whole else own.subtitle_part)
     explorer = report.explorer if "explorer" in beside else None
     return (
-        _environment(templates)
+        environment(templates)
         .get_template("report.html.j2")
         .render(
             page=text.page,
@@ -337,7 +337,7 @@ def _other_verdicts(
 
 
 @functools.cache
-def _environment(templates: Path) -> jinja2.Environment:
+def environment(templates: Path) -> jinja2.Environment:
     """Compiles each template once for all pages."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),

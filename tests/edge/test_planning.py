@@ -238,6 +238,16 @@ def test_claim_open_is_the_same_study_under_the_same_name(study: Planner) -> Non
         assert [each.opening for each in found] == [False, True]
 
 
+def test_the_order_of_the_words_makes_no_other_study(study: Planner) -> None:
+    words = ("experiment=[schemes,rates]", "lr=0.1", "seed=0,1", "study.grid_epochs=2")
+    name = study.plan(*words).name
+    assert study.plan(*reversed(words)).name == name
+    listed = study.plan("experiment=[symmetry,width]", "seed=0").name
+    assert study.plan("seed=0", "experiment=width,symmetry").name == listed
+    assert study.plan("experiment=rates", *words[1:]).name != name
+    assert study.plan(*words[:-1]).name != name
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 import yaml
+from study.report.sections import FIGURES
 
 from study.analysis.frames import Results
 from study.figures import style
 from study.paths import templates_folder
 from study.report import tables
-from study.report.sections import FIGURES
 from study.report.text import DEFAULT_LANGUAGE, Text, languages, load_text
 
 OTHERS = [language for language in languages() if language != DEFAULT_LANGUAGE]
-PARTS = ("page", "sections", "figures")
+PARTS = ("page", "sections", "figures", "compare")
 
 LATIN = re.compile(r"[A-Za-z]")
 PLACEHOLDER = re.compile(r"\{.*?\}")
