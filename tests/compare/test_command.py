@@ -152,7 +152,6 @@ def test_long_names_are_shortened_and_stay_different() -> None:
         (("nothing", "nothing"), "nothing: expected a store, a report or a claims.json"),
         ((".", "."), ".: expected a store, a report or a claims.json, found a folder without"),
         ((".", ".", "--lang", "kr"), "--lang: expected a language, got 'kr' (choices: en, ko)"),
-        ((".", ".", "--claims", "gone"), "gone"),
     ],
 )
 def test_what_cannot_be_compared_ends_in_one_line_and_leaves_nothing(
