@@ -240,6 +240,7 @@ def render_page(
             chapters=_links(reports, every, chapter, language),
             others=_other_verdicts(reports, every, chapter, language),
             other=_other_page(own.name, text, every),
+            source=own.source,
             untranslated=own.untranslated(text.language),
             plan=results.plan,
             origin=origin(results, text),
