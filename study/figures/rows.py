@@ -82,11 +82,11 @@ def select(plot: Plot, measured: Measured, runs: pd.DataFrame | None = None) -> 
         runs: as ``chosen`` gives them, where the caller has them.
 
     Returns:
-        ``address``, ``seed``, the columns ``plot.keys``, ``metric`` (the measure's name) and
+        ``address``, ``seed``, the columns ``plot.by``, ``metric`` (the measure's name) and
         ``value``; rows without a value are left out.
     """
     runs = chosen(plot, measured) if runs is None else runs
-    kept = ["address", "seed", "step", *(key for key in plot.keys if key != METRIC), "value"]
+    kept = ["address", "seed", "step", *plot.by, "value"]
     parts = []
     for experiment, own in runs.groupby("experiment", sort=False):
         for measure in plot.y:

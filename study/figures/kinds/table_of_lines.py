@@ -14,7 +14,8 @@ from study.figures.labels import english
 from study.figures.plot import METRIC, Plot
 from study.records.cells import CELL
 
-TABLE_ROWS = 10  # of a learning curve, beside the start and the end
+TABLE_ROWS = 10  # of a long learning curve, beside its start
+SHORT = 21  # places of one that is shown whole
 END = "end, all samples"
 
 
@@ -106,7 +107,7 @@ def _spread_out(x: pd.Series, log: bool) -> list[Any]:
         within = [place for place in near if places[0] <= place <= places[-1]]
         indices = [int(np.abs(places - place).argmin()) for place in within]
         return list(places[sorted({0, len(places) - 1, *indices})])
-    count = min(TABLE_ROWS + 1, len(places))
+    count = len(places) if len(places) <= SHORT else TABLE_ROWS + 1
     return list(places[np.linspace(0, len(places) - 1, count).round().astype(int)])
 
 
