@@ -46,7 +46,12 @@ NAMES = {
 
 def english(column: str) -> str:
     """What a column or a metric is called in English."""
-    return NAMES.get(column, column.replace("_", " "))
+    return NAMES.get(column, spaced(column))
+
+
+def spaced(name: str) -> str:
+    """A name of the code as words."""
+    return name.replace("_", " ")
 
 
 def number(value: float) -> str:
@@ -78,6 +83,8 @@ def place(columns: dict[str, Any]) -> str:
 def _typed(value: Any) -> str:
     if isinstance(value, bool | np.bool_):
         return str(bool(value)).lower()
+    if value is None or value != value:
+        return "null"
     return value if isinstance(value, str) else number_text(float(value))
 
 
@@ -101,11 +108,17 @@ class Labels:
         """The name of a column; ``role`` (``x``, ``y``, ``colour``) as in ``plot.labels``."""
         if role in plot.labels:
             return self.own(plot.labels[role])
-        return self.tr(english(name))
+        return self.name(name)
+
+    def name(self, column: str) -> str:
+        """The name of a column: that of the figures, or of the page."""
+        if column in NAMES:
+            return self.tr(NAMES[column])
+        return self.tr(spaced(column)) if self.tr(column) == column else self.tr(column)
 
     def measure(self, measure: Measure) -> str:
         """The name of a measure."""
-        return self.own(measure.label) if measure.label else self.tr(english(measure.name))
+        return self.own(measure.label) if measure.label else self.name(measure.name)
 
     def level(self, plot: Plot, column: str | None, value: Any) -> str:
         """The name of a level; of a switch ``with`` or ``without`` it."""

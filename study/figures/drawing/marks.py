@@ -170,6 +170,8 @@ def _baseline(panel: Panel, mark: Mark) -> None:
 def _ends(panel: Panel, mark: Mark) -> None:
     """What each line is, and its mean at the end, moved apart where two would overlap."""
     summary, plot = panel.summary, panel.summary.plot
+    if _columns(panel) > 2:  # no room, not even for numbers
+        return
     final = summary.data.get("final")
     labels: list[tuple[float, str, str]] = []
     for level, look, own in panel.lines():
@@ -198,7 +200,14 @@ def _ends(panel: Panel, mark: Mark) -> None:
 
 def names_lines(panel: Panel) -> bool:
     """Whether lines are named at their ends: several columns of panels leave no room for it."""
-    return panel.axes.get_subplotspec().get_gridspec().ncols == 1  # type: ignore[union-attr]
+    return _columns(panel) == 1
+
+
+def _columns(panel: Panel) -> int:
+    place = panel.axes.get_subplotspec()
+    assert place is not None
+    grid = place.get_gridspec()
+    return int(grid.ncols)
 
 
 def _beside_name(panel: Panel) -> str:
@@ -374,14 +383,13 @@ def _diverged(panel: Panel, mark: Mark) -> None:
                     color=look.colour, xytext=(0, LINE * len(lines)), textcoords="offset points",
                 )  # fmt: skip
             continue
+        short = level is None or _columns(panel) > 2  # the colour says which
+        name = "" if short else panel.words.level(plot, plot.colour, level)
         text = f"✕ {count['diverged'].sum()}/{count['runs'].sum()}"
-        if names_lines(panel):
-            name = "" if level is None else panel.words.level(plot, plot.colour, level)
-            text = f"{name + ': ' if name else ''}{text}"
-            text += f" {panel.words.tr('diverged')}" if panel.first else ""
-        lines.append((text, look.colour))
+        word = "" if short or not panel.first else panel.words.tr("diverged")
+        lines.append((f"{name + ': ' if name else ''}{text} {word}".strip(), look.colour))
     # where there is room for names, above; else where diverged runs are not: they are at chance
-    at = (0.98, 0.97) if names_lines(panel) else (0.96, 0.3)
+    at = (0.98, 0.97) if _columns(panel) <= 2 else (0.96, 0.3)
     for place, (text, colour) in enumerate(dict.fromkeys(lines)):
         panel.axes.annotate(
             text, at, xycoords="axes fraction", xytext=(0, -LINE * place),
@@ -424,8 +432,12 @@ _ABOVE: dict[str, Callable[[Panel, Mark], None]] = {
 }  # fmt: skip
 
 
-def notes(summary: Summary, words: Labels) -> list[str]:
-    """What the marks of a plot mean, where nothing beside them says it."""
+def notes(summary: Summary, words: Labels, columns: int) -> list[str]:
+    """What the marks of a plot mean, where nothing beside them says it.
+
+    Args:
+        columns: of panels.
+    """
     plot, said = summary.plot, []
     chosen = plot.mark("best")
     if chosen is not None and plot.mark("values") is None:
@@ -439,9 +451,9 @@ def notes(summary: Summary, words: Labels) -> list[str]:
         name = words.tr(english(level.options["of"]))
         at = ", ".join(f"{100 * each:.0f} %" for each in level.options["at"])
         said.append(f"●  {name} {at}")
+    lost = summary.data["counts"]["diverged"].sum()
+    if columns > 2 and lost and plot.mark("diverged") is not None:
+        said.append(f"✕  {words.tr('runs diverged')}")
     if plot.mark("theory") is not None:
         said.append(f"{words.tr('lines')}: {words.tr('theory')}   ●: {words.tr('measured')}")
-    lost = plot.mark("diverged") is not None and summary.data["counts"]["diverged"].any()
-    if lost and plot.panel[1] is not None:  # several columns have no room to say it in each
-        said.append(f"✕  {words.tr('runs diverged')}")
     return said

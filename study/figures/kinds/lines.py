@@ -168,18 +168,20 @@ def _gaps(
     Args:
         final: rows of the metrics in the end, of learning curves; their x is ``END``.
     """
-    panels = [name for name in plot.panel if name not in (None, METRIC)]
-    x = str(plot.x)
-    parts = [found] if final is None else [found, final.assign(**{x: END})]
+    keys = [str(name) for name in plot.panel if name not in (None, METRIC)] + [str(plot.x)]
+    parts = [found] if final is None else [found, final.assign(**{keys[-1]: END})]
     table = []
     for part in parts:
-        for key, own in part.groupby([*panels, x], dropna=False, sort=True):
-            sides = [
-                own[rows.equal(own, plot.colour, ends[end])].set_index("seed")["value"]
-                for end in ("from", "to")
-            ]
-            table.append((*key, t_interval(sides[1].sub(sides[0]).dropna())))
-    return pd.DataFrame(table, columns=[*panels, x, "estimate"])
+        start, end = (
+            part[rows.equal(part, plot.colour, ends[side])].set_index([*keys, "seed"])["value"]
+            for side in ("from", "to")
+        )
+        differences = end.sub(start).dropna().groupby(level=keys, sort=True)
+        table += [
+            (*(key if isinstance(key, tuple) else (key,)), t_interval(values))
+            for key, values in differences
+        ]
+    return pd.DataFrame(table, columns=[*keys, "estimate"])
 
 
 def _facts(
@@ -205,7 +207,9 @@ def _facts(
         numeric = pd.api.types.is_numeric_dtype(x) and not pd.api.types.is_bool_dtype(x)
         if numeric:
             facts |= {"x_lowest": x.min().item(), "x_highest": x.max().item()}
-        ended = cells[x == x.max()] if plot.rows != rows.RUNS and numeric else cells
+        lines = [cells[key] for key in lines_of(plot)]
+        last = x.groupby(lines, dropna=False).transform("max") if numeric else x
+        ended = cells[x == last] if plot.rows != rows.RUNS else cells
         own = ended[ended[METRIC] == plot.y[0].name]
         own = own[[np.isfinite(each.mean) for each in own["estimate"]]]
         if len(own):
@@ -219,6 +223,6 @@ def _extremes(plot: Plot, cells: pd.DataFrame) -> dict[str, Any]:
     for name, index in (("highest", int(np.argmax(means))), ("lowest", int(np.argmin(means)))):
         row = cells.iloc[index]
         estimate: Estimate = row["estimate"]
-        named = {key: row[key] for key in plot.keys if key != METRIC}
-        facts |= {name: estimate, f"{name}_at": place(named)}
+        named = {key: row[key] for key in plot.keys if key in CELL}
+        facts |= {name: estimate, f"{name}_at": place(named) or plot.experiments[0]}
     return facts

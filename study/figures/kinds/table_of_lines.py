@@ -14,7 +14,8 @@ from study.figures.labels import english
 from study.figures.plot import METRIC, Plot
 from study.records.cells import CELL
 
-TABLE_ROWS = 10  # of a learning curve, beside the start and the end
+TABLE_ROWS = 10  # of a long learning curve, beside its start
+SHORT = 21  # places of one that is shown whole
 MOST_ROWS = 80  # of all curves together
 END = "end, all samples"
 
@@ -26,7 +27,7 @@ def table_of(
     keys = [key for key in plot.keys if key != METRIC]
     shown = cells
     if plot.rows != rows.RUNS and len(cells):
-        count = min(TABLE_ROWS, MOST_ROWS // max(len(cells[lines_of(plot)].drop_duplicates()), 1))
+        count = MOST_ROWS // max(len(cells[lines_of(plot)].drop_duplicates()), 1)
         shown = cells[cells[plot.x].isin(_spread_out(cells[plot.x], plot.log("x"), count))]
     wide = _wide(keys, shown)
     further = _further(plot, measured, runs)
@@ -125,7 +126,8 @@ def _spread_out(x: pd.Series, log: bool, most: int) -> list[Any]:
         within = [place for place in near if places[0] <= place <= places[-1]]
         indices = [int(np.abs(places - place).argmin()) for place in within]
         return list(places[sorted({0, len(places) - 1, *indices})])
-    count = min(max(most, 1) + 1, len(places))
+    whole = len(places) <= SHORT and len(places) <= most
+    count = len(places) if whole else min(max(min(most, TABLE_ROWS), 1) + 1, len(places))
     return list(places[np.linspace(0, len(places) - 1, count).round().astype(int)])
 
 
