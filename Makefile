@@ -40,7 +40,7 @@ clean: ## remove the environment and all caches; keeps runs and reports
 
 $(VENV)/study.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "study needs Python 3.11 or newer; say which with make PYTHON=…")'
-	@echo "installing into $(VENV): about 650 MB and a minute or two"
+	@echo "installing into $(VENV): 690 MB and a minute or two"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --constraint constraints.txt --editable .
 	@touch $@

@@ -33,7 +33,7 @@ def counted(
         yield from track(items, "drawing", total, console=console, transient=True)
         return
     started = last = clock()
-    console.print(f"drawing {total:,} figures")
+    console.print(f"drawing {total:,} figure{'s' * (total != 1)}")
     for done, item in enumerate(items, 1):
         yield item  # and when the next one is asked for, this one is drawn
         now = clock()
