@@ -23,7 +23,7 @@ from study.records.plan import StudyPlan
 from study.records.record import RunRecord
 from study.records.runs import Runs
 from study.records.store import write_atomically
-from study.report import files, grid_page
+from study.report import dials, files, grid_page
 from study.report.claim_views import GROUPS, MARKS, looks, summary, tally
 from study.report.drawing import drawing, figure_text
 from study.report.origin import citation, divergences, failures, origin, used_seeds
@@ -161,11 +161,13 @@ def render_page(report: Report, text: Text, pages: Mapping[str, str] | None = No
     style = "".join(
         (templates / name).read_text(encoding="utf-8") for name in ("style.css", "explorer.css")
     )
-    script = (templates / "script.js").read_text(encoding="utf-8")
+    style += dials.style()
+    script = dials.script() + (templates / "script.js").read_text(encoding="utf-8")
     return (
         _environment(templates)
         .get_template("report.html.j2")
         .render(
+            text=text,
             page=text.page,
             language=text.language,
             other=_other_page(text, pages or page_names(text.language)),
@@ -206,13 +208,15 @@ def render_page(report: Report, text: Text, pages: Mapping[str, str] | None = No
 @functools.cache
 def _environment(templates: Path) -> jinja2.Environment:
     """Compiles each template once for all pages."""
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,  # select_autoescape would not escape *.html.j2
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["digits"] = dials.digits
+    return environment
 
 
 def _other_page(text: Text, pages: Mapping[str, str]) -> OtherPage | None:

@@ -33,6 +33,7 @@ class Text:
         figures: by figure id: ``title``, ``look``, and templates for ``fill``: ``alt`` and
             ``measured``.
         page: strings of the page itself.
+        dials: those of the live figures by their name (``templates/dials``).
     """
 
     def __init__(self, language: str, strings: dict[str, Any]) -> None:
@@ -40,6 +41,7 @@ class Text:
         self.sections: dict[str, dict[str, Any]] = strings["sections"]
         self.figures: dict[str, dict[str, Any]] = strings["figures"]
         self.page: dict[str, str] = strings["page"]
+        self.dials: dict[str, Any] = strings["dials"]
         self._labels: dict[str, str] = strings.get("labels") or {}
 
     def label(self, english: str) -> str:
