@@ -175,23 +175,47 @@ const network = (() => {
     return { starts: Int32Array.from(starts), columns: Uint16Array.from(columns), values: Float64Array.from(values) };
   };
 
-  // Logits of the samples rows, with all that the way back needs. The masks, one for each hidden layer,
-  // are 0 where a unit is dropped and 1 / (1 − rate) where it is kept; without any, none is dropped.
-  const forward = ({ sizes, weights, biases }, { starts, columns, values }, rows, masks) => {
-    const n = rows.length;
-    const outputs = [];
-    let x = new Float64Array(n * sizes[1]);
+  // The product of the sparse rows with a weight matrix that has width >= 4 columns, four at a time.
+  const spread = (weight, width, { starts, columns, values }, rows) => {
+    const out = new Float64Array(rows.length * width);
     rows.forEach((row, i) => {
-      const o = i * sizes[1];
-      for (let p = starts[row]; p < starts[row + 1]; p++) {
-        const value = values[p], w = columns[p] * sizes[1];
-        for (let j = 0; j < sizes[1]; j++) x[o + j] += value * weights[0][w + j];
+      const [from, to] = [starts[row], starts[row + 1]];
+      for (let j = 0; j < width; j += 4) {
+        const c = Math.min(j, width - 4), o = i * width + c;
+        let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+        for (let p = from; p < to; p++) {
+          const value = values[p], w = columns[p] * width + c;
+          s0 += value * weight[w];
+          s1 += value * weight[w + 1];
+          s2 += value * weight[w + 2];
+          s3 += value * weight[w + 3];
+        }
+        out[o] = s0; out[o + 1] = s1; out[o + 2] = s2; out[o + 3] = s3;
       }
     });
+    return out;
+  };
+
+  // weight loses rate times the transposed sparse rows times gradient.
+  const gather = (weight, width, { starts, columns, values }, rows, gradient, rate) => rows.forEach((row, i) => {
+    const g = i * width;
+    for (let p = starts[row]; p < starts[row + 1]; p++) {
+      const value = rate * values[p], w = columns[p] * width;
+      for (let j = 0; j < width; j++) weight[w + j] -= value * gradient[g + j];
+    }
+  });
+
+  // Logits of the samples rows, with all that the way back needs. The masks, one for each hidden layer,
+  // are 0 where a unit is dropped and 1 / (1 − rate) where it is kept; without any, none is dropped.
+  const forward = ({ sizes, weights, biases }, samples, rows, masks) => {
+    const n = rows.length;
+    const outputs = [];
+    let x = spread(weights[0], sizes[1], samples, rows);
     weights.forEach((weight, l) => {
       const [fanIn, fanOut] = [sizes[l], sizes[l + 1]];
       if (l) x = product(x, transpose(weight, fanIn, fanOut), n, fanOut, fanIn);
-      for (let i = 0; i < n; i++) for (let j = 0; j < fanOut; j++) x[i * fanOut + j] += biases[l][j];
+      const bias = biases[l];
+      for (let i = 0; i < n; i++) for (let j = 0; j < fanOut; j++) x[i * fanOut + j] += bias[j];
       if (l < weights.length - 1) {
         const mask = masks?.[l];
         for (let i = 0; i < x.length; i++) x[i] = Math.max(x[i], 0) * (mask ? mask[i] : 1);
@@ -213,6 +237,7 @@ const network = (() => {
     const n = rows.length;
     const { outputs, logits } = forward(net, samples, rows, masks);
     const { loss } = crossEntropy(logits, rows.map((row) => samples.labels[row]), sizes.at(-1));
+    if (!Number.isFinite(loss)) return loss; // the network stays as it was
     const rate = lr / n;
     const keep = 1 - lr * decay;
     let gradient = logits;
@@ -226,14 +251,10 @@ const network = (() => {
         const change = product(transpose(outputs[l - 1], n, fanIn), transpose(gradient, n, fanOut), fanIn, fanOut, n);
         for (let i = 0; i < weight.length; i++) weight[i] -= rate * change[i];
       } else {
-        rows.forEach((row, i) => {
-          for (let p = samples.starts[row]; p < samples.starts[row + 1]; p++) {
-            const value = rate * samples.values[p], w = samples.columns[p] * fanOut;
-            for (let j = 0; j < fanOut; j++) weight[w + j] -= value * gradient[i * fanOut + j];
-          }
-        });
+        gather(weight, fanOut, samples, rows, gradient, rate);
       }
-      for (let i = 0; i < n; i++) for (let j = 0; j < fanOut; j++) biases[l][j] -= rate * gradient[i * fanOut + j];
+      const bias = biases[l];
+      for (let i = 0; i < n; i++) for (let j = 0; j < fanOut; j++) bias[j] -= rate * gradient[i * fanOut + j];
       if (l) {
         const mask = masks?.[l - 1];
         for (let i = 0; i < below.length; i++) below[i] *= outputs[l - 1][i] > 0 ? mask ? mask[i] : 1 : 0;

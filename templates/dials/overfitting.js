@@ -25,29 +25,39 @@ document.addEventListener("DOMContentLoaded", () => {
     }));
   };
 
-  const start = ({ seed, ...dials }) => ({
-    dials, seed, epoch: 0, curves: [[], []], diverged: false,
-    net: {
+  const start = ({ seed, ...dials }) => {
+    const run = { dials, seed, epoch: 0, curves: [[], []] };
+    run.net = {
       sizes: SIZES,
       weights: SIZES.slice(1).map((fanOut, l) => // He
         normals(random(seed, l), SIZES[l] * fanOut).map((value) => value * Math.sqrt(2 / SIZES[l]))),
       biases: SIZES.slice(1).map((fanOut) => new Float64Array(fanOut)),
-    },
-    order: random(seed, -1), dropped: random(seed, -2),
-  });
-  const measured = (run) => samples.forEach((part, i) => run.curves[i].push(evaluate(run.net, part).accuracy));
-  const masks = ({ dropped, dials: { dropout } }) => (dropout ? SIZES.slice(1, -1).map((width) =>
-    Float64Array.from({ length: BATCH * width }, () => (dropped() < dropout ? 0 : 1 / (1 - dropout)))) : null);
-  const advance = (run) => { // an epoch
-    const order = shuffled(run.order, IMAGES);
-    for (let first = 0; first < IMAGES && !run.diverged; first += BATCH) {
-      const { lr, decay } = run.dials;
-      run.diverged = !Number.isFinite(step(run.net, samples[0], order.slice(first, first + BATCH), { lr, decay }, masks(run)));
-    }
-    run.epoch += 1;
-    if (!run.diverged) measured(run);
+    };
+    measure(run);
+    run.work = training(run);
+    return run;
   };
-  const ended = (run) => run.diverged || run.epoch >= EPOCHS;
+  const measure = (run) => samples.forEach((part, i) => run.curves[i].push(evaluate(run.net, part).accuracy));
+
+  // all of a run, in pieces that a slow phone does within a picture or two
+  const training = function* (run) {
+    const { lr, decay, dropout } = run.dials;
+    const [order, dropped] = [random(run.seed, -1), random(run.seed, -2)];
+    const mask = (width) => Float64Array.from({ length: BATCH * width },
+      () => (dropped() < dropout ? 0 : 1 / (1 - dropout)));
+    while (run.epoch < EPOCHS) {
+      const rows = shuffled(order, IMAGES);
+      for (let first = 0; first < IMAGES; first += BATCH) {
+        const masks = dropout ? SIZES.slice(1, -1).map(mask) : null;
+        step(run.net, samples[0], rows.slice(first, first + BATCH), { lr, decay }, masks);
+        yield;
+      }
+      run.epoch += 1;
+      measure(run);
+      yield;
+    }
+  };
+  const ended = (run) => run.epoch === EPOCHS;
 
   let samples = null;
   let run = null; // the one of these dials
@@ -59,68 +69,62 @@ document.addEventListener("DOMContentLoaded", () => {
     const [a, b] = [train, test].map((curve) => 100 * curve.at(-1));
     return { train: a.toFixed(1), test: b.toFixed(1), gap: (a - b).toFixed(1).replace("-", "−") };
   };
-  const told = (which) => sentence(words[which.diverged ? "lost" : "status"], { epoch: which.epoch, all: EPOCHS, ...results(which) });
+  const told = (which) => sentence(words.status, { epoch: which.epoch, all: EPOCHS, ...results(which) });
   const row = (which) => {
-    const { dials: { decay, dropout, lr }, seed, diverged } = which;
-    const { train, test, gap } = results(which);
-    return el("tr", {}, ...[number(decay), number(dropout), number(lr), seed, ...(diverged ? ["✕", "✕", "✕"] : [train, test, gap])]
-      .map((text) => el("td", { class: "n" }, `${text}`)));
+    const { dials: { decay, dropout, lr }, seed } = which;
+    return el("tr", {}, ...[number(decay), number(dropout), number(lr), `${seed}`, ...Object.values(results(which))]
+      .map((text) => el("td", { class: "n" }, text)));
   };
   const show = () => {
     const points = (curve) => curve.map((share, epoch) => [epoch / EPOCHS, share]);
-    const lines = [["before train", before?.curves[0]], ["before test", before?.curves[1]], ["train", run?.curves[0]], ["test", run?.curves[1]]];
-    const said = run?.curves[0].length ? told(run) : "";
+    const lines = [before, run].flatMap((which) => (which ? ["train", "test"].map((name, i) => ({
+      name: which === run ? name : `before ${name}`, points: points(which.curves[i]),
+    })) : []));
+    const said = told(run);
     chart(one(".curves", article), {
-      height: 300, label: said || words.empty,
+      height: 300, label: said, lines,
       xs: [0, 0.25, 0.5, 0.75, 1].map((at) => ({ at, text: `${at * EPOCHS}` })),
       ys: [0, 0.25, 0.5, 0.75, 1].map((at) => ({ at, text: percent(at) })),
-      lines: lines.filter(([, curve]) => curve).map(([name, curve]) => ({ name, points: points(curve) })),
     });
     one(".now", article).textContent = said;
-    one(".table", article).hidden = !runs.size;
-    one("tbody", article).replaceChildren(...[...runs.values()].reverse().map(row));
     one(".train", article).textContent = going ? words.pause : words.train;
   };
 
-  const work = () => {
+  // the run that ended, in the table of the last ones
+  const note = () => {
+    const key = JSON.stringify([run.dials, run.seed]);
+    runs.delete(key);
+    runs.set(key, run);
+    if (runs.size > KEPT) runs.delete(runs.keys().next().value);
+    one("tbody", article).replaceChildren(...[...runs.values()].reverse().map(row));
+    one(".table", article).hidden = false;
+    one(".found", article).textContent = told(run);
+  };
+  const go = soon(() => {
     if (!going) return;
     const until = performance.now() + SLICE;
-    do advance(run); while (!ended(run) && performance.now() < until);
+    do run.work.next(); while (!ended(run) && performance.now() < until);
     going = !ended(run);
-    if (going) requestAnimationFrame(work);
-    else {
-      const { decay, dropout, lr } = run.dials;
-      const key = [decay, dropout, lr, run.seed].join();
-      runs.delete(key);
-      runs.set(key, run);
-      if (runs.size > KEPT) runs.delete(runs.keys().next().value);
-      one(".found", article).textContent = told(run);
-    }
+    if (going) go();
+    else note();
     if (!going || !calm.matches) show();
-  };
-  const go = () => {
-    if (!going || !samples) return;
-    requestAnimationFrame(work);
-  };
+  });
   const restart = () => {
     if (run && ended(run)) before = run;
     run = start(values);
-    measured(run);
     one(".found", article).textContent = "";
   };
   // what was turned begins a run of its own, at once if one was begun before
+  let chosen;
   const follow = soon(() => {
-    const chosen = JSON.stringify(values);
-    if (!samples || chosen === shown) return;
-    const begun = going || run?.epoch;
-    shown = chosen;
+    const now = JSON.stringify(values);
+    if (!samples || chosen === now) return;
+    chosen = now;
+    going ||= Boolean(run?.epoch);
     restart();
-    const idle = !going;
-    going = Boolean(begun);
     show();
-    if (idle) go();
+    go();
   });
-  let shown = "";
   const { values, turn } = controls(article, {
     decay: among([0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3]),
     dropout: { text: (value) => number(value) },
@@ -137,8 +141,8 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     show();
   });
-  on(one(".reseed", article), "click", () => turn("seed", values.seed + 1));
-  on(window, "resize", soon(show));
+  on(one(".reseed", article), "click", () => turn("seed", (values.seed + 1) % 10000));
+  on(window, "resize", soon(() => run && show()));
   one(".live", article).hidden = false;
   whenNear(article, async () => {
     samples = await unpack();

@@ -16,7 +16,7 @@ from study.report.sections import FIGURES
 from study.report.text import DEFAULT_LANGUAGE, Text, languages, load_text
 
 OTHERS = [language for language in languages() if language != DEFAULT_LANGUAGE]
-PARTS = ("page", "sections", "figures")
+PARTS = ("page", "sections", "figures", "dials")
 
 LATIN = re.compile(r"[A-Za-z]")
 PLACEHOLDER = re.compile(r"\{.*?\}")
