@@ -38,8 +38,9 @@ document.addEventListener("DOMContentLoaded", () => {
   const histogram = ({ counts, below, above, sd }, layer, range) => {
     const most = Math.max(...counts, 1);
     const wide = 100 / counts.length;
-    const bars = counts.map((count, i) => (count
-      ? `M${(i * wide).toFixed(2)} 60V${(60 - 58 * count / most).toFixed(1)}h${wide.toFixed(2)}V60` : "")).join("");
+    const bar = (count, i) =>
+      `M${(i * wide).toFixed(2)} 60v${(-58 * count / most).toFixed(1)}h${wide.toFixed(2)}V60`;
+    const bars = counts.map((count, i) => (count ? bar(count, i) : "")).join("");
     const outside = above / (counts.reduce((a, b) => a + b) + below + above); // ReLU's only
     const title = fill(words.layer, { layer });
     const lines = [fill(words.sd, { sd: number(sd) }),
@@ -55,7 +56,10 @@ document.addEventListener("DOMContentLoaded", () => {
     height: 170, label, ys,
     xs: shares.map((_, i) => i).filter((i) => shares.length <= 10 || i % 5 === 4 || !i)
       .map((i) => ({ at: (i + 0.5) / shares.length, text: `${i + 1}` })),
-    lines: [{ name: "one", marked: true, points: shares.map((share, i) => share === null ? null : [(i + 0.5) / shares.length, share]) }],
+    lines: [{
+      name: "one", marked: true,
+      points: shares.map((share, i) => (share === null ? null : [(i + 0.5) / shares.length, share])),
+    }],
   });
 
   const gradients = (ratios) => {
@@ -79,7 +83,8 @@ document.addEventListener("DOMContentLoaded", () => {
     one(".histograms", article).replaceChildren(
       ...[...picked].map((l) => histogram(layers[l], l + 1, ACTIVATIONS[activation].range)));
     const shares = layers.map(({ saturated }) => saturated);
-    const kind = !(ratios[0] > 0) ? "nothing" : ratios[0] < VANISHED ? "vanishes" : ratios[0] > 1 / VANISHED ? "explodes" : "arrives";
+    const kind = !(ratios[0] > 0) ? "nothing" : ratios[0] < VANISHED ? "vanishes"
+      : ratios[0] > 1 / VANISHED ? "explodes" : "arrives";
     const said = sentence(words[kind], { ratio: number(ratios[0]), last: depth });
     const flat = sentence(words.flat, { share: percent(last.saturated), last: depth, sd: number(last.sd) });
     byLayer(".saturated", flat, shares, [0, 0.5, 1].map((at) => ({ at, text: percent(at) })));
@@ -87,10 +92,10 @@ document.addEventListener("DOMContentLoaded", () => {
     one(".found", article).textContent = `${said} ${flat}`;
     tell(`${said} ${flat}`);
     one(".inputs", article).textContent = fill(words.inputs, { inputs: n });
-    one("tbody", article).replaceChildren(...layers.map(({ mean: average, sd, saturated, gradient }, l) => el("tr", {},
+    one("tbody", article).replaceChildren(...layers.map((layer, l) => el("tr", {},
       el("th", { scope: "row" }, `${l + 1}`),
-      ...[number(average, 3), number(sd, 3), percent(saturated), number(gradient, 3), number(ratios[l], 3)]
-        .map((text) => el("td", { class: "n" }, text)))));
+      ...[number(layer.mean, 3), number(layer.sd, 3), percent(layer.saturated), number(layer.gradient, 3),
+        number(ratios[l], 3)].map((text) => el("td", { class: "n" }, text)))));
   };
 
   // for those who hear it: once, when nothing is turned any more

@@ -44,9 +44,18 @@ const network = (() => {
 
   // The slope is that of the value y; near a limit, by NEAR_LIMIT of study/network/probes.py, it is flat.
   const ACTIVATIONS = {
-    sigmoid: { value: (x) => 1 / (1 + Math.exp(-x)), slope: (y) => y * (1 - y), limits: [0, 1], near: 0.05, range: [0, 1] },
-    tanh: { value: Math.tanh, slope: (y) => 1 - y * y, limits: [-1, 1], near: 0.05, range: [-1, 1] },
-    relu: { value: (x) => Math.max(x, 0), slope: (y) => +(y > 0), limits: [0], near: 0, range: [0, 1] },
+    sigmoid: {
+      value: (x) => 1 / (1 + Math.exp(-x)), slope: (y) => y * (1 - y),
+      limits: [0, 1], near: 0.05, range: [0, 1],
+    },
+    tanh: {
+      value: Math.tanh, slope: (y) => 1 - y * y,
+      limits: [-1, 1], near: 0.05, range: [-1, 1],
+    },
+    relu: {
+      value: (x) => Math.max(x, 0), slope: (y) => +(y > 0),
+      limits: [0], near: 0, range: [0, 1],
+    },
   };
   const BINS = 30;
   const EPS = 1e-5; // of batch normalisation
@@ -172,7 +181,9 @@ const network = (() => {
       }
       starts.push(columns.length);
     }
-    return { starts: Int32Array.from(starts), columns: Uint16Array.from(columns), values: Float64Array.from(values) };
+    return {
+      starts: Int32Array.from(starts), columns: Uint16Array.from(columns), values: Float64Array.from(values),
+    };
   };
 
   // The product of the sparse rows with a weight matrix that has width >= 4 columns, four at a time.
@@ -197,13 +208,15 @@ const network = (() => {
   };
 
   // weight loses rate times the transposed sparse rows times gradient.
-  const gather = (weight, width, { starts, columns, values }, rows, gradient, rate) => rows.forEach((row, i) => {
-    const g = i * width;
-    for (let p = starts[row]; p < starts[row + 1]; p++) {
-      const value = rate * values[p], w = columns[p] * width;
-      for (let j = 0; j < width; j++) weight[w + j] -= value * gradient[g + j];
-    }
-  });
+  const gather = (weight, width, { starts, columns, values }, rows, gradient, rate) => {
+    rows.forEach((row, i) => {
+      const g = i * width;
+      for (let p = starts[row]; p < starts[row + 1]; p++) {
+        const value = rate * values[p], w = columns[p] * width;
+        for (let j = 0; j < width; j++) weight[w + j] -= value * gradient[g + j];
+      }
+    });
+  };
 
   // Logits of the samples rows, with all that the way back needs. The masks, one for each hidden layer,
   // are 0 where a unit is dropped and 1 / (1 − rate) where it is kept; without any, none is dropped.
@@ -248,7 +261,8 @@ const network = (() => {
       const below = l && product(gradient, weight, n, fanIn, fanOut);
       for (let i = 0; i < weight.length; i++) weight[i] *= keep;
       if (l) {
-        const change = product(transpose(outputs[l - 1], n, fanIn), transpose(gradient, n, fanOut), fanIn, fanOut, n);
+        const [x, g] = [transpose(outputs[l - 1], n, fanIn), transpose(gradient, n, fanOut)];
+        const change = product(x, g, fanIn, fanOut, n);
         for (let i = 0; i < weight.length; i++) weight[i] -= rate * change[i];
       } else {
         gather(weight, fanOut, samples, rows, gradient, rate);

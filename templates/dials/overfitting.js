@@ -14,14 +14,16 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // The page's images (study.report.dials): a label and 784 pixels each, first those to train on.
   const unpack = async () => {
-    const packed = Uint8Array.from(atob(one(".images", article).textContent.trim()), (char) => char.charCodeAt(0));
+    const characters = atob(one(".images", article).textContent.trim());
+    const packed = Uint8Array.from(characters, (character) => character.charCodeAt(0));
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
     const size = 1 + SIZES[0];
-    const images = Array.from({ length: bytes.length / size }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+    const image = (_, i) => bytes.subarray(i * size, (i + 1) * size);
+    const images = Array.from({ length: bytes.length / size }, image);
     return [images.slice(0, IMAGES), images.slice(IMAGES)].map((part) => ({
       labels: part.map(([label]) => label),
-      ...sparse(Uint8Array.from(part.flatMap((image) => [...image.subarray(1)])), SIZES[0]),
+      ...sparse(Uint8Array.from(part.flatMap(([, ...pixels]) => pixels)), SIZES[0]),
     }));
   };
 
@@ -72,7 +74,8 @@ document.addEventListener("DOMContentLoaded", () => {
   const told = (which) => sentence(words.status, { epoch: which.epoch, all: EPOCHS, ...results(which) });
   const row = (which) => {
     const { dials: { decay, dropout, lr }, seed } = which;
-    return el("tr", {}, ...[number(decay), number(dropout), number(lr), `${seed}`, ...Object.values(results(which))]
+    const chosen = [number(decay), number(dropout), number(lr), `${seed}`];
+    return el("tr", {}, ...[...chosen, ...Object.values(results(which))]
       .map((text) => el("td", { class: "n" }, text)));
   };
   const show = () => {

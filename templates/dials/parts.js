@@ -8,8 +8,9 @@ const parts = (() => {
     if (!Number.isFinite(value)) return "–";
     const [mantissa, power] = value.toExponential(digits - 1).split("e");
     const plain = value === 0 || (power > -4 && power < 4);
+    const raised = () => [...`${Math.abs(power)}`].map((digit) => SUPERSCRIPTS[digit]).join("");
     const text = plain ? `${Number(Number(value).toPrecision(digits))}`
-      : `${mantissa}·10${power < 0 ? "⁻" : ""}${[...`${Math.abs(power)}`].map((d) => SUPERSCRIPTS[d]).join("")}`;
+      : `${mantissa}·10${power < 0 ? "⁻" : ""}${raised()}`;
     return text.replace("-", "−");
   };
   const percent = (share) => {
@@ -111,7 +112,9 @@ const parts = (() => {
   };
 
   // A slider through a few values.
-  const among = (values) => ({ from: (position) => values[position], to: (value) => values.indexOf(value), text: (value) => number(value) });
+  const among = (values) => ({
+    from: (position) => values[position], to: (value) => values.indexOf(value), text: (value) => number(value),
+  });
 
   // A chart in box. Ticks and points are shares of its axes; a point that is null
   // breaks its line, one beyond the axes is drawn at their edge.
@@ -120,8 +123,11 @@ const parts = (() => {
     const [left, right, top, bottom] = [44, width - 10, 8, height - 22];
     const x = (share) => left + (right - left) * share;
     const y = (share) => bottom - (bottom - top) * Math.min(Math.max(share, 0), 1);
-    const path = (points) => points.map((point, i) => (point === null ? ""
-      : `${i && points[i - 1] !== null ? "L" : "M"}${x(point[0]).toFixed(1)} ${y(point[1]).toFixed(1)}`)).join("");
+    const stroke = (point, before) => (point === null ? ""
+      : `${before ? "L" : "M"}${x(point[0]).toFixed(1)} ${y(point[1]).toFixed(1)}`);
+    const path = (points) => points.map((point, i) => stroke(point, points[i - 1])).join("");
+    const dots = (name, points) => points.filter(Boolean).map(([a, b]) =>
+      draw("circle", { class: name, cx: x(a), cy: y(b), r: 3 }));
     box.replaceChildren(draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
       ...ys.flatMap(({ at, text }) => [
         draw("path", { class: "rule", d: `M${left} ${y(at)}H${right}` }),
@@ -129,7 +135,7 @@ const parts = (() => {
       ...xs.map(({ at, text }) => draw("text", { x: x(at), y: height - 6 }, text)),
       ...lines.flatMap(({ name, points, marked }) => [
         draw("path", { class: `line ${name}`, d: path(points) }),
-        ...(marked ? points.filter(Boolean).map(([a, b]) => draw("circle", { class: name, cx: x(a), cy: y(b), r: 3 })) : [])])));
+        ...(marked ? dots(name, points) : [])])));
   };
 
   return { number, percent, sentence, soon, whenNear, controls, among, chart };
