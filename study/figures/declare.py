@@ -188,11 +188,12 @@ def _constants(node: Node) -> dict[str, Any]:
 
 
 def _sentences(node: Node, key: str, cases: Mapping[str, Any], known: Collection[str]) -> Sentences:
-    """For each case, or plain words where there are none."""
+    """For each case, or plain words for all of them."""
     if key not in node.value:
         return {}
     own = node.get(key)
-    if not cases:
+    own.check("a mapping", isinstance(own.value, dict))
+    if not cases or LANGUAGES[0] in own.value:
         found = {MEASURED: own}
     else:
         own.keys((*cases, MEASURED))

@@ -141,4 +141,4 @@ class Labels:
         text = self.level(plot, column, value)
         if isinstance(value, str | bool) or column == "metric" or str(value) in plot.labels:
             return text
-        return f"{self.name(column)} {text}"
+        return f"{self.column(plot, column, column)} {text}"

@@ -141,7 +141,8 @@ def claim_view(
         source: the language of what the chapter is about, whose own words are shown, too.
     """
     claim = judgement.claim
-    shows_original = source != text.language and not claim.beyond
+    translated = text.language in claim.statement
+    shows_original = translated and source != text.language and not claim.beyond
     return ClaimView(
         id=claim.id,
         section=claim.section,

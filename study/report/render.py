@@ -230,7 +230,7 @@ def render_page(
     subtitle = text.said(own.subtitle if whole else own.subtitle_part)
     explorer = report.explorer if "explorer" in beside else None
     return (
-        _environment(templates)
+        environment(templates)
         .get_template("report.html.j2")
         .render(
             page=text.page,
@@ -240,6 +240,7 @@ def render_page(
             chapters=_links(reports, every, chapter, language),
             others=_other_verdicts(reports, every, chapter, language),
             other=_other_page(own.name, text, every),
+            source=own.source,
             untranslated=own.untranslated(text.language),
             plan=results.plan,
             origin=origin(results, text),
@@ -337,7 +338,7 @@ def _other_verdicts(
 
 
 @functools.cache
-def _environment(templates: Path) -> jinja2.Environment:
+def environment(templates: Path) -> jinja2.Environment:
     """Compiles each template once for all pages."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),

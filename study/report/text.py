@@ -32,11 +32,13 @@ class Text:
     Attributes:
         language: its code.
         page: strings of the page itself.
+        compare: strings of a comparison of two studies.
     """
 
     def __init__(self, language: str, strings: Mapping[str, Any]) -> None:
         self.language = language
         self.page: dict[str, str] = strings["page"]
+        self.compare: dict[str, str] = strings["compare"]
         self._labels: dict[str, str] = strings.get("labels") or {}
 
     def of(self, chapter: Chapter) -> "Text":

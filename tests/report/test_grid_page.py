@@ -52,7 +52,7 @@ PAGE = """
 
 def builders():
     """``builders_grid`` of the figures' tests."""
-    path = Path(__file__).parents[1] / "analysis" / "figures" / "builders_grid.py"
+    path = Path(__file__).parents[1] / "figures" / "own" / "builders_grid.py"
     spec = importlib.util.spec_from_file_location("builders_grid_of_figures", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

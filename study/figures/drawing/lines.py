@@ -72,27 +72,22 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
     for empty in axes.ravel()[len(panels) :]:
         empty.set_axis_off()
     for panel in panels:
-        _name_row(panel, axes)
         marks.above(panel)
     return _legend(panels, summary, words)
 
 
 def _title(panel: marks.Panel, axes: np.ndarray) -> None:
     """The level of the columns: above the first row, or above each panel where they go on below."""
-    plot, (_, column) = panel.summary.plot, panel.levels
+    plot, (row, column) = panel.summary.plot, panel.levels
+    if plot.heading and axes.size == 1:
+        panel.axes.set_title(panel.words.own(plot.heading), loc="left", fontsize=9.5)
     if plot.panel[1] is not None and (plot.panel[0] is None or panel.axes in axes[0]):
         title = panel.words.named(plot, plot.panel[1], column)
         if axes.shape[1] > 2 and len(title) > 14:
             title = "\n".join(title.rsplit(" ", 1))
         panel.axes.set_title(title)
-
-
-def _name_row(panel: marks.Panel, axes: np.ndarray) -> None:
-    """The level of the rows, left of the first panel."""
-    plot, (row, _) = panel.summary.plot, panel.levels
-    if plot.panel[0] is not None and panel.axes in axes[:, 0]:
-        named = panel.words.named(plot, plot.panel[0], row)
-        panel.axes.set_ylabel(f"{named}\n{panel.axes.get_ylabel()}")
+    elif plot.panel[0] is not None and len(axes) == 1:
+        panel.axes.set_title(panel.words.named(plot, plot.panel[0], row))
 
 
 def _lines(panel: marks.Panel) -> None:

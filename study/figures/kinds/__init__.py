@@ -4,7 +4,8 @@ A module here is light (no matplotlib) and is the protocol ``Kind``:
 
 ``REQUIRED``, ``OPTIONAL``
     The keys of a plot that it takes beside those that all take (``declare.COMMON``: ``kind``,
-    ``experiment``, ``rows``, ``where``, ``moment``, ``panel``, ``marks``, ``labels``, ``height``).
+    ``experiment``, ``rows``, ``where``, ``moment``, ``panel``, ``marks``, ``labels``, ``height``,
+    ``heading``).
     ``x``, ``y``, ``colour`` and ``scale`` are read for every kind that lists them.
 ``COLUMNS``
     Keys of its own whose values are columns that vary, as x is; they become options. May lack.
