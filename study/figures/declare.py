@@ -253,7 +253,7 @@ def axes_of(varying: Sequence[str]) -> list[str]:
 
     Several depths and widths are axes; a list of widths (``hidden``) is one.
     """
-    columns = [column for column in varying if column != "seed"]
+    columns = [column for column in dict.fromkeys(varying) if column != "seed"]
     sizes = [column for column in columns if column in ("hidden", "depth", "width")]
     if "hidden" in sizes[1:]:
         columns.remove("hidden")

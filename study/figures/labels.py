@@ -22,6 +22,7 @@ NAMES = {
     "step": "updates",
     "samples_seen": "samples seen",
     "seconds": "seconds of training",
+    "diverged": "share that diverged",
     "batchnorm": "batch norm",
     "lr": "learning rate",
     "weight_decay": "weight decay",

@@ -83,7 +83,8 @@ def study(**experiments: Sequence[RunRecord]) -> Results:
     """A complete study of these experiments."""
     addresses = {name: [each.address for each in runs] for name, runs in experiments.items()}
     records = {each.address: each for runs in experiments.values() for each in runs}
-    return Results(StudyPlan("name", "command", "data", "preset", [], addresses), records)
+    plan = StudyPlan("name", "command", "data", "preset", experiments=addresses)
+    return Results(plan, records)
 
 
 def figure(

@@ -64,8 +64,7 @@ def problem(text, others=None):
             "a.panel: expected layer as a panel: layers differ",
         ),
         (
-            "{kind: histograms, experiment: activations, rows: weight_histogram, of: activation,"
-            " colour: init}",
+            "{kind: histograms, experiment: activations, rows: weight_histogram, of: activation}",
             "a.of: expected nothing: there is one histogram",
         ),
         ("{kind: own, own: 9-a, experiment: depth}", "a.own: expected one of the choices"),

@@ -153,7 +153,7 @@ def test_results_of_a_probe_have_an_axis_of_their_own():
 
 def test_further_metrics_of_the_runs_are_in_the_table_only():
     table = made("{" + LINES + ", table: [train_accuracy, diverged]}", depths(), e=AXES).table
-    assert list(table.columns[2:4]) == ["test accuracy", "training accuracy"]
+    assert list(table.columns[2:5]) == ["test accuracy", "training accuracy", "share that diverged"]
     assert table["training accuracy"].iloc[2].mean == pytest.approx(0.71)
 
 

@@ -56,7 +56,7 @@ def test_no_figure_averages_different_cells(declared):
     shown = results.runs("e")
     for name, value in where.items():
         shown = shown[shown[name] == value]
-    by = [key for key in made.summaries[0].plot.keys]
+    by = list(made.summaries[0].plot.keys)
     assert not shown.empty or made.facts["shown"] == 0
     for _, own in shown.groupby(by):
         assert len(own.drop_duplicates(list(CELL))) == 1

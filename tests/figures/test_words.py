@@ -55,7 +55,7 @@ def test_a_number_that_is_not_there_is_never_told(language):
     "text",
     [
         PLOT,
-        "kind: lines, experiment: e, x: init, y: train_loss",
+        "kind: lines, experiment: e, x: init, y: train_loss, where: {lr: 0.1}",
         "kind: cells, experiment: e, y: test_accuracy",
     ],
 )
@@ -79,6 +79,6 @@ def test_constants_of_a_declaration_are_facts():
 def test_what_is_made_goes_to_another_process():
     own = figure(OWN, VARYING)
     made = make(own, Measured(runs("xavier", "he")))
-    other = pickle.loads(pickle.dumps(made))
+    other = pickle.loads(pickle.dumps(made))  # noqa: S301
     assert other.facts["gain"].effect == made.facts["gain"].effect
-    assert pickle.loads(pickle.dumps(own)) == own
+    assert pickle.loads(pickle.dumps(own)) == own  # noqa: S301

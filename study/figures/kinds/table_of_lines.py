@@ -70,6 +70,8 @@ def _with_aside(
 
 
 def _header(plot: Plot, column: str) -> str:
+    if column == "diverged":  # how many of the runs, and not the metric
+        return column
     measures = {m.name: m.label.get("en", english(m.name)) for m in plot.y}
     return measures.get(column, column if column in CELL else english(column))
 
