@@ -116,7 +116,7 @@ const contents = () => {
 
 // --- Ranking
 
-const ranking = ({ words }) => {
+const ranking = () => {
   const box = byId("ranking");
   const form = one("form", box);
   const selects = all("select", form);
@@ -145,7 +145,8 @@ const ranking = ({ words }) => {
     }));
     for (const head of heads) head.ariaSort = head.dataset.key === key ? order : null;
     const shown = rows.filter((row) => !row.hidden).length;
-    one(".count", box).textContent = fill(words.count, { shown, all: rows.length });
+    const count = one(".count", box);
+    count.textContent = fill(count.dataset.words, { shown, all: rows.length });
   };
   for (const head of heads) {
     const button = el("button", { type: "button" }, head.textContent);
@@ -179,7 +180,8 @@ const pick = (items, id, otherwise = -1) => {
 
 const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, seeds }) => {
   const every = [...factors.keys()];
-  const named = (at, which) => which.map((i) => factors[i].levels[at[i]].name).join(" · ");
+  const named = (at, which) => which.filter((i) => factors[i].id) // not what stands for no factor
+    .map((i) => factors[i].levels[at[i]].name).join(" · ");
   const signs = { diverged: "✕", failed: "!", missing: "–" };
   const counts = (group) => ["n", ...Object.keys(signs)].filter((key) => sum(group, key))
     .map((key) => fill(words[key], { count: sum(group, key) })).join(" · ");
@@ -203,7 +205,7 @@ const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, se
         return run ? [shown(run[1 + which]), signs[run[4]]].join(" ") : signs.missing;
       };
       const { at } = group[0];
-      part(".title").textContent = named(at, shared);
+      part(".title").textContent = named(at, shared) || words.all;
       part(".counts").textContent = counts(group);
       part("thead").replaceChildren(rowOf(el("td", {}), "th",
         [metrics[which].name, ...seeds.map((seed) => `${words.seed} ${seed}`)]));
@@ -214,7 +216,7 @@ const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, se
     };
   };
 
-  const picture = one("#G-a .picture");
+  const picture = one(".picture", byId("explorer").previousElementSibling); // of the same cells
   if (picture) {
     const list = place(picture.parentElement);
     on(picture, "pointerover pointerleave click", ({ target, type }) => {
@@ -324,9 +326,8 @@ on(document, "DOMContentLoaded", () => {
   all(".downloads .svg").forEach(drawing);
   all(".command .copy").forEach(copying);
   contents();
-  const data = JSON.parse(byId("data").textContent);
-  if (byId("ranking")) ranking(data);
-  if (byId("cell-runs")) grid(data);
+  if (byId("ranking")) ranking();
+  if (byId("cell-runs")) grid(JSON.parse(byId("data").textContent));
   arrive(history.state);
   on(window, "popstate", (event) => arrive(event.state));
 });

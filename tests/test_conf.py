@@ -40,7 +40,7 @@ PRESETS = {"default": (6, 3), "full": (10, 6), "quick": (2, 1)}
 FROM = {"full": 100}  # the first seed
 OPTIONS = [
     (group, path.stem)
-    for group in ("init", "activation", "data", "study")
+    for group in ("init", "output_init", "activation", "data", "study")
     for path in sorted((CONF / group).glob("*.yaml"))
 ]
 
@@ -83,9 +83,17 @@ def values(configs: list[RunConfig], key: str) -> set[Any]:
 
 def test_every_file_of_a_group_is_known_here() -> None:
     groups = {path.relative_to(CONF).parts[0] for path in CONF.rglob("*/*.yaml")}
-    assert groups == {"init", "activation", "data", "study", "chapter", "gate"}
+    assert groups == {"init", "activation", "data", "study", "chapter", "gate", "output_init"}
     parts = {path.parent.name for path in (CONF / "chapter").rglob("*/*/*.yaml")}
     assert parts == {"experiments", "figures", "claims"}
+
+
+def test_the_output_layer_has_the_choices_of_the_hidden_layers_and_same() -> None:
+    names = {group: {name for own, name in OPTIONS if own == group} for group, _ in OPTIONS}
+    assert names["output_init"] == names["init"] | {"same"}
+    for name in names["init"]:
+        config = run_config(compose(f"output_init={name}", "init=he"))
+        assert config.output_init == run_config(compose(f"init={name}")).init
 
 
 @pytest.mark.parametrize(("group", "name"), OPTIONS)
@@ -268,6 +276,33 @@ def test_an_option_narrows_to_the_choices_that_have_it() -> None:
     assert {config.init["name"] for config in found.values()} == {"normal"}
     assert {config.init["std"] for config in found.values()} == {0.5}
     assert {"batchnorm", "batchnorm_scales", "grid", "activations"} <= set(plan.experiments)
+
+
+def test_the_output_layers_scheme_is_chosen_like_that_of_the_others() -> None:
+    found, _ = asked("study=quick", "experiment=width", "output_init=same,normal")
+    named = {config.output_init["name"] for config in found.values()}
+    assert named == {"same", "normal"}
+    plain, _ = asked("study=quick", "experiment=width")
+    assert len(found) == 2 * len(plain)
+    assert set(plain) < set(found)
+    words = ("output_init=normal", "output_init.std=0.1,1")
+    found, _ = asked("study=quick", "experiment=width", *words)
+    assert {config.output_init["std"] for config in found.values()} == {0.1, 1}
+    row = columns(next(iter(found.values())).to_dict())
+    assert row["output_init"] in ("normal 0.1", "normal 1")
+
+
+def test_new_options_are_values_of_an_experiment_like_any_other() -> None:
+    words = (
+        "max_norm=null,2",
+        "label_noise=0,0.1",
+        "lr_schedule=step",
+        "lr_milestones=[0.5],[0.9]",
+    )
+    found, _ = asked("study=quick", "experiment=width", *words)
+    plain, _ = asked("study=quick", "experiment=width")
+    assert len(found) == 8 * len(plain)
+    assert values(list(found.values()), "lr_milestones") == {(0.5,), (0.9,)}
 
 
 def test_two_values_of_an_unlisted_key_are_two_studies_in_one() -> None:

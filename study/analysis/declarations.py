@@ -4,6 +4,7 @@ The keys are described in ``docs/claims.md``. Nothing of a file is trusted: what
 the outcome is a ``Claim`` or a ``ConfigError`` that says which file and key are wrong and how.
 """
 
+import functools
 import hashlib
 import json
 import math
@@ -13,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,8 +23,8 @@ from numpy.typing import NDArray
 from study.analysis.intervals import Estimate
 from study.analysis.metrics import METRICS, REQUIRED
 from study.analysis.reading import LANGUAGES, Node, is_number, matches, read
-from study.analysis.recipe import is_recommended
 from study.analysis.verdicts import DIRECTIONS, NO_EFFECT, NOT_JUDGED, OPEN_ENDED, VERDICTS
+from study.paths import conf_folder
 from study.records.cells import COLUMNS, SWITCHES, TEXTS
 
 COMPARISONS = ("difference", "ratio")
@@ -35,7 +36,7 @@ SMALLEST = 0.01  # one accuracy point
 # Metrics that choose a level: of the validation samples, which nothing is judged on.
 CHOOSERS = ("valid_accuracy", "valid_loss")
 
-RECOMMENDED = "recommended"  # a column made from the configuration: ``recipe.is_recommended``
+RECOMMENDED = "recommended"  # a column made from the configuration: by ``recommended``
 SELECTABLE = (*COLUMNS, RECOMMENDED)
 SAME = 1e-5  # numbers that agree to five digits are one level: 0.0857696 for 10^(-16/15)
 
@@ -48,6 +49,13 @@ _NUMBERS = ("p", "p_corrected", "diverged", "censored", "treatment_level", "cont
 _JUDGED = ("smallest", "deciding")  # keys of a part that only a judge asks for
 EXTREMES = ("lowest", "highest")  # of the values of a number that there are
 _SHOWN = ("label", "unit")  # keys of a part that say how it is shown
+
+
+class Above(NamedTuple):
+    """In the place of a value of a selection: all numbers that are larger."""
+
+    above: float
+
 
 # A union of cells: each mapping says which values some columns may have, an empty one all cells.
 Selection = tuple[dict[str, tuple[Any, ...]], ...]
@@ -196,10 +204,13 @@ def needs(part: Part, row: Mapping[str, Any]) -> bool:
 
 def within(selection: Selection, row: Mapping[str, Any]) -> bool:
     """Whether ``selection`` has the cell ``row`` (``cells.columns``)."""
-    config = {**row, RECOMMENDED: is_recommended(row)}
+
+    def own(column: str) -> Any:
+        return within(recommended(), row) if column == RECOMMENDED else row[column]
+
     return any(
         all(
-            any(has_value(config[column], value) for value in values)
+            any(has_value(own(column), value) for value in values)
             for column, values in cell.items()
         )
         for cell in selection
@@ -213,6 +224,8 @@ def has_value(own: Any, value: Any) -> bool:
         return value is None and absent
     if isinstance(value, str | bool):
         return bool(own == value)
+    if isinstance(value, Above):
+        return bool(own > value.above)
     return math.isclose(own, value, rel_tol=SAME)
 
 
@@ -234,8 +247,17 @@ def _equal(column: pd.Series, value: Any) -> NDArray[np.bool_]:
         equal = column == value
     else:
         numbers = column.to_numpy(float, na_value=np.nan)
+        if isinstance(value, Above):
+            return np.asarray(numbers > value.above, bool)
         return np.asarray(np.isclose(numbers, value, rtol=SAME, atol=0), bool)
     return np.asarray(equal, bool)
+
+
+@functools.cache
+def recommended() -> Selection:
+    """The cells that the lecture's closing advice leads to: ``conf/recommended.yaml``."""
+    path = conf_folder() / "recommended.yaml"
+    return read_recommended(Node(str(path), "", read(path)))
 
 
 # --- reading files ------------------------------------------------------------------------------
@@ -437,6 +459,13 @@ def _selection(node: Node, extremes: bool = False) -> Selection:
     return tuple(_cell(cell, extremes) for cell in cells)
 
 
+def read_recommended(node: Node) -> Selection:
+    """A selection that says which cells are ``recommended``, so that it cannot name them so."""
+    chosen = _selection(node, extremes=False)
+    node.check(f"columns without {RECOMMENDED}", not any(RECOMMENDED in cell for cell in chosen))
+    return chosen
+
+
 def _cell(node: Node, extremes: bool) -> dict[str, tuple[Any, ...]]:
     node.keys((), SELECTABLE)
     chosen = {}
@@ -456,7 +485,11 @@ def _level(node: Node, column: str, extremes: bool) -> Any:
     elif column in TEXTS:
         if column == "batch_size" and isinstance(value, int) and not isinstance(value, bool):
             return str(value)
-        node.check("a name", isinstance(value, str))
+        node.check("a name or null", value is None or isinstance(value, str))
+    elif isinstance(value, dict):
+        node.keys(("above",))
+        node.get("above").check("a number", is_number(value["above"]))
+        return Above(float(value["above"]))
     elif not (extremes and isinstance(value, str)):
         node.check("a number or null", value is None or is_number(value))
     else:

@@ -1,4 +1,4 @@
-"""Factorial arithmetic: what each factor of the grid does, and what two of them do together.
+"""Factorial arithmetic: what each factor of a grid does, and what two of them do together.
 
 Everything is paired: runs are compared within a *block*, the runs that share the seed and every
 factor but those under study. A block that lacks a run is left out whole, and with it its seed where
@@ -9,6 +9,7 @@ t interval over the seeds (none for a single one).
 The frames are those of ``frames.runs_frame``, with diverged runs counted (``count_diverged``).
 """
 
+import math
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -16,24 +17,37 @@ import pandas as pd
 
 from study.analysis.intervals import Estimate, t_interval
 
-FACTORS = ("init", "activation", "batchnorm", "dropout", "weight_decay")
 GRAND_MEAN = "mean of all"
 
 
 def levels(frame: pd.DataFrame, factor: str) -> list[Any]:
-    """Values of ``factor``: names in order of first appearance, numbers by size."""
-    values = list(pd.unique(frame[factor]))
-    return values if any(isinstance(value, str) for value in values) else sorted(values)
+    """Values of ``factor``: names in order of first appearance, numbers by size; None last.
+
+    Names that are numbers, but for one such as ``full``, go by size, too.
+    """
+    found = list(pd.unique(frame[factor]))
+    values = [value for value in found if not pd.isna(value)]
+    texts = [value for value in values if isinstance(value, str)]
+    if not texts:
+        values.sort()
+    elif sum(text.isdecimal() for text in texts) >= max(len(texts) - 1, 1):
+        values.sort(key=lambda text: int(text) if text.isdecimal() else math.inf)
+    return values + [None] * (len(values) < len(found))
+
+
+def compared(frame: pd.DataFrame, factor: str) -> list[Any]:
+    """The levels of ``factor`` that can be compared: without None, which is no level of it."""
+    return [level for level in levels(frame, factor) if level is not None]
 
 
 def is_switch(values: Sequence[Any]) -> bool:
     """Whether a factor has just an off (False, 0) and an on."""
-    return len(values) == 2 and not isinstance(values[0], str) and min(values) == 0
+    numbers = not any(value is None or isinstance(value, str) for value in values)
+    return len(values) == 2 and numbers and min(values) == 0
 
 
 def blocks(
-    frame: pd.DataFrame, metric: str, factor: str | Sequence[str],
-    factors: Sequence[str] = FACTORS,
+    frame: pd.DataFrame, metric: str, factor: str | Sequence[str], factors: Sequence[str]
 ) -> pd.DataFrame:  # fmt: skip
     """The complete blocks of the complete seeds.
 
@@ -51,12 +65,19 @@ def blocks(
     others = [name for name in factors if name not in varied]
     if frame.empty:
         return pd.DataFrame()
-    wide = frame.pivot_table(index=[*others, "seed"], columns=varied, values=metric)
+    wide = frame.assign(**{name: _known(frame[name]) for name in others}).pivot_table(
+        index=[*others, "seed"], columns=varied, values=metric
+    )
     # A combination that no run has is missing from every block.
-    every = pd.MultiIndex.from_product([levels(frame, name) for name in varied], names=varied)
+    every = pd.MultiIndex.from_product([compared(frame, name) for name in varied], names=varied)
     wide = wide.reindex(columns=every.get_level_values(0) if len(varied) == 1 else every)
     wide = wide[wide.notna().all(axis=1)]
     return wide[wide.index.get_level_values("seed").isin(complete_seeds(wide.index))]
+
+
+def _known(column: pd.Series) -> pd.Series:
+    """The column, or the number of each level where some runs have none: that is one, too."""
+    return pd.Series(pd.factorize(column)[0], column.index) if column.hasnans else column
 
 
 def complete_seeds(blocks: pd.Index) -> list[Hashable]:
@@ -77,9 +98,7 @@ def over_seeds(values: pd.Series) -> Estimate:
     return t_interval(kept.groupby(level="seed").mean())
 
 
-def main_effects(
-    frame: pd.DataFrame, metric: str, factors: Sequence[str] = FACTORS
-) -> pd.DataFrame:
+def main_effects(frame: pd.DataFrame, metric: str, factors: Sequence[str]) -> pd.DataFrame:
     """What each factor does to ``metric``, averaged over all others.
 
     Returns:
@@ -90,16 +109,16 @@ def main_effects(
     """
     rows: list[dict[str, Any]] = []
     for factor in factors:
-        values = levels(frame, factor)
+        values = compared(frame, factor)
         if len(values) < 2:
             continue
         wide = blocks(frame, metric, factor, factors)
         if wide.empty:
             continue
         if is_switch(values):
-            compared = [(values[1], values[0], wide[values[0]])]
+            pairs = [(values[1], values[0], wide[values[0]])]
         else:
-            compared = [(value, GRAND_MEAN, wide.mean(axis=1)) for value in values]
+            pairs = [(value, GRAND_MEAN, wide.mean(axis=1)) for value in values]
         rows += [
             {
                 "factor": factor,
@@ -109,13 +128,13 @@ def main_effects(
                 "effect": over_seeds(wide[level] - reference),
                 "blocks": len(wide),
             }
-            for level, against, reference in compared
+            for level, against, reference in pairs
         ]
     return pd.DataFrame(rows, columns=["factor", "level", "against", "mean", "effect", "blocks"])
 
 
 def switch_effect(
-    frame: pd.DataFrame, metric: str, switch: str, factors: Sequence[str] = FACTORS
+    frame: pd.DataFrame, metric: str, switch: str, factors: Sequence[str]
 ) -> dict[str, Any] | None:
     """What a factor of two levels does to ``metric``.
 
@@ -124,7 +143,7 @@ def switch_effect(
         ``Estimate`` over the same pairs, and ``blocks``, how many pairs; None where there is no
         pair.
     """
-    settings = levels(frame, switch)
+    settings = compared(frame, switch)
     wide = blocks(frame, metric, switch, factors)
     if len(settings) != 2 or wide.empty:
         return None
@@ -132,7 +151,7 @@ def switch_effect(
 
 
 def interaction(
-    frame: pd.DataFrame, metric: str, factor: str, switch: str, factors: Sequence[str] = FACTORS
+    frame: pd.DataFrame, metric: str, factor: str, switch: str, factors: Sequence[str]
 ) -> pd.DataFrame:
     """What ``switch`` does at each level of ``factor``.
 
@@ -145,13 +164,13 @@ def interaction(
     columns = ["level", "off", "on", "difference", "blocks", "interaction"]
     all_levels = blocks(frame, metric, (switch, factor), factors)
     rows: list[dict[str, Any]] = []
-    for level in levels(frame, factor):
+    for level in compared(frame, factor):
         at_level = switch_effect(frame[frame[factor] == level], metric, switch, factors)
         if at_level is None:
             continue
         row: dict[str, Any] = {"level": level, "interaction": t_interval([])} | at_level
         if not all_levels.empty:
-            off, on = levels(frame, switch)
+            off, on = compared(frame, switch)
             differences = all_levels[on] - all_levels[off]
             row["interaction"] = over_seeds(differences[level] - differences.mean(axis=1))
         rows.append(row)
@@ -159,14 +178,14 @@ def interaction(
 
 
 def spread_by(
-    frame: pd.DataFrame, metric: str, factor: str, switch: str, factors: Sequence[str] = FACTORS
+    frame: pd.DataFrame, metric: str, factor: str, switch: str, factors: Sequence[str]
 ) -> dict[str, Any] | None:
     """How far apart the levels of ``factor`` lie (largest minus smallest), ``switch`` off and on.
 
     Returns:
         As ``switch_effect``; None where there is nothing to compare.
     """
-    settings = levels(frame, switch)
+    settings = compared(frame, switch)
     wide = blocks(frame, metric, (switch, factor), factors)
     if len(settings) != 2 or frame[factor].nunique() < 2 or wide.empty:
         return None

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.declarations import RECOMMENDED, Part, Reduction, mask
+from study.analysis.declarations import RECOMMENDED, Part, Reduction, mask, recommended
 from study.analysis.metrics import METRICS
-from study.analysis.recipe import is_recommended
 from study.records.cells import CELL, COLUMNS
 
 Key = tuple[Hashable, ...]
@@ -68,16 +67,12 @@ def prepared(frame: pd.DataFrame) -> pd.DataFrame:
 
     None equals itself, so that runs without a value are in the same pair.
     """
-    recipe = ["activation", "init", "batchnorm", "dropout", "weight_decay"]
-    configs = list(zip(*(frame[name].tolist() for name in recipe), strict=True))
-    follows = {config: is_recommended(dict(zip(recipe, config, strict=True))) for config in configs}
     plain = {
         name: frame[name].astype(object).where(frame[name].notna(), None)
         for name in COLUMNS
         if frame[name].hasnans
     }
-    recommended = np.array([follows[config] for config in configs], bool)
-    return frame.assign(**plain, **{RECOMMENDED: recommended})
+    return frame.assign(**plain, **{RECOMMENDED: mask(recommended(), frame)})
 
 
 def selected(part: Part, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -21,7 +21,7 @@ from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
 
 # Config groups whose options are files; an override of one names one.
-CHOICES = ("init", "activation", "data", "study")
+CHOICES = ("init", "output_init", "activation", "data", "study")
 # Keys that say which runs a study has; one run has no use for them.
 OF_A_STUDY = ("chapter", "experiment", "study")
 CHAPTER = "chapter"
@@ -128,7 +128,8 @@ def _check_name(override: Override) -> None:
         raise ConfigError(key, f"at least one {key}", override.input_line)
     names = value if listed else [value]
     nothing = value is None and key in ("experiment", "claim")  # null: all of them
-    if not nothing and not all(isinstance(name, str) and name for name in names):
+    named = nothing or all(isinstance(name, str) and name for name in names)
+    if not named and not override.is_delete():
         _, _, text = str(override.input_line).partition("=")
         raise ConfigError(key, "the name of one of the choices", text)
 

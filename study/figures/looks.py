@@ -23,7 +23,7 @@ LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "X", "P")
 _KNOWN_MARKERS = {
     "normal 1": "o", "normal 0.01": "s", "xavier": "^", "glorot": "v", "he": "D",
-    "xavier_doubled": "X", **style.MARKERS,
+    "xavier_doubled": "X", "constant 0.01": "P", "constant 0": "v", **style.MARKERS,
 }  # fmt: skip
 SCALE = ("#0072b2", "#56b4e9", "#009e73", "#b8a800", "#e69f00", "#d55e00")  # low to high
 

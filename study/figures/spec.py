@@ -1,6 +1,6 @@
 """What a figure of the report is: how to draw it, and the table under it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,10 @@ from matplotlib.figure import Figure
 from study.analysis.frames import Results
 from study.errors import MergedCellsError
 from study.figures.style import Translate
+
+
+def _whole(results: Results, experiments: Sequence[str]) -> Results:
+    return results
 
 
 @dataclass(frozen=True)
@@ -24,16 +28,19 @@ class FigureSpec:
         facts: returns the named values that its alternative text and its sentence consist of
             (``figures.<id>.alt`` and ``.measured`` of the texts): numbers, ``Estimate``, labels,
             None for never; ``case`` chooses among several wordings.
+        of: what those three take, made of the results and the names of the experiments of the
+            figure's declaration: the results themselves, or the grid of one experiment.
         by: the columns that it takes apart. Runs that agree in them are averaged, so they may
             differ in nothing but the seed (``merged``).
     """
 
     id: str
     experiments: tuple[str, ...]
-    draw: Callable[[Results, Translate], Figure]
-    table: Callable[[Results], pd.DataFrame]
-    facts: Callable[[Results], dict[str, Any]]
+    draw: Callable[[Any, Translate], Figure]
+    table: Callable[[Any], pd.DataFrame]
+    facts: Callable[[Any], dict[str, Any]]
     by: tuple[str, ...] = ()
+    of: Callable[[Results, Sequence[str]], Any] = _whole
 
     def merged(self, results: Results) -> MergedCellsError | None:
         """Why the figure cannot be drawn: it would average over runs of different cells."""

@@ -326,7 +326,7 @@ def interval_note(template: str, facts: Mapping[str, Any], text: Text) -> str:
     found: dict[str, set[int]] = {}
     for name in text.names(template):
         value = facts[name]
-        value = value.effect if isinstance(value, Finding) else value
+        value = getattr(value, "effect", value)  # of a finding, or of a quantity of a figure
         if isinstance(value, Estimate) and math.isfinite(value.half_width):
             found.setdefault(method(value, text), set()).add(value.n)
     if not found:

@@ -1,4 +1,4 @@
-"""What the page's explorer shows of the grid: every cell with its runs, means and curves.
+"""What the page's explorer shows of a grid: every cell with its runs, means and curves.
 
 All statistics are done here, from stored runs; in the browser values of cells are averaged at
 most. Shares are in per cent with three decimals, so that the page stays small.
@@ -9,30 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex, to_rgb
 
-from study.analysis.effects import FACTORS, levels
-from study.analysis.frames import Results, count_diverged
-from study.figures import style
-from study.figures.own import parts
-from study.figures.own.grid_cells import (
-    EXPERIMENT,
-    METRIC,
-    NAMES,
-    by_cell,
-    cell_of,
-    cell_table,
-    is_recommended,
-    plain,
-    rows_of,
-)
-from study.figures.own.grid_ranking import ranking
-from study.records.cells import label as label_of
+from study.analysis.grid import ACCURACIES, OUTCOMES, Grid
+from study.figures.levels import factor_name, typed
+from study.figures.looks import Look, looks
 from study.records.cells import overrides_for
-from study.records.record import RunSummary
 
-ACCURACIES = (METRIC, "train_accuracy", "gap")
 SEEDS_SHOWN = 20  # runs of a cell, a column each
 SHADES = 33  # of the colour scale; neighbours differ by three accuracy points
 # Luminance against which black and white text stand out alike, both by 4.58 to 1.
@@ -41,43 +26,36 @@ LINE_WIDTH = 2  # of the explorer's curves
 DASHES = {"-": (), "--": (4, 2), "-.": (6, 2, 1.5, 2), ":": (1.5, 2)}  # in line widths
 
 
-def explorer_data(results: Results) -> dict[str, Any]:
-    """Factors with their levels, metrics, and all cells in the order of ``cell_table``.
+def explorer_data(grid: Grid) -> dict[str, Any]:
+    """Factors with their levels, metrics, and all cells in the order of ``Grid.cells``.
 
     A cell has ``at`` (the number of its level of each factor), how many runs there are of each
     status, an ``Estimate`` for each of ``ACCURACIES``, ``runs`` (seed, test accuracy, train
     accuracy, gap, status; of ``seeds``) and ``curves`` (for each of ``ACCURACIES`` its mean over
     runs at each of ``epochs``). ``seeds`` are the first ``SEEDS_SHOWN`` of ``num_seeds``.
     """
-    table = cell_table(results)
-    runs = results.runs(EXPERIMENT)
-    values = {factor: levels(table, factor) for factor in FACTORS}
-    counted = dict(by_cell(count_diverged(runs)))
+    runs = grid.runs
+    counted = dict(grid.by_cell(grid.counted))
     seeds = sorted(int(seed) for seed in runs["seed"].unique())
     shown = seeds[:SEEDS_SHOWN]
-    stored = dict(by_cell(runs[runs["seed"].isin(shown)]))
-    curves = parts.accuracy_curves(results, EXPERIMENT)
-    epochs = sorted(curves["epoch"].unique())
-    curve_of = {cell: _curves(group, epochs) for cell, group in by_cell(curves)}
-    cells = [
-        {
-            "at": [values[factor].index(row[factor]) for factor in FACTORS],
-            **{name: row[name] for name in ("n", "completed", "diverged", "failed", *ACCURACIES)},
-            "missing": missing,
-            "runs": _runs(stored.get(cell_of(row)), counted.get(cell_of(row))),
-            "curves": curve_of.get(cell_of(row)),
-        }
-        for row, missing in zip(rows_of(table), missing_runs(results, table), strict=True)
-    ]
-    records = results.of(EXPERIMENT)
+    stored = dict(grid.by_cell(runs[runs["seed"].isin(shown)]))
+    epochs = sorted(grid.curves["epoch"].unique())
+    curve_of = {cell: _curves(group, epochs) for cell, group in grid.by_cell(grid.curves)}
+    cells = []
+    for row in grid.cells:
+        cell = grid.cell_of(row)
+        cells.append(
+            {
+                "at": [grid.levels[factor].index(row[factor]) for factor in grid.factors],
+                **{name: row[name] for name in ("n", *OUTCOMES, "missing", *ACCURACIES)},
+                "runs": _runs(stored.get(cell), counted.get(cell)),
+                "curves": curve_of.get(cell),
+            }
+        )
     return {
         "factors": [
-            {
-                "id": factor,
-                "name": NAMES[factor],
-                "levels": [_level(factor, value, records) for value in values[factor]],
-            }
-            for factor in FACTORS
+            {"id": factor, "name": factor_name(factor), "levels": _levels(grid, factor)}
+            for factor in grid.factors
         ],
         "seeds": shown,
         "num_seeds": len(seeds),
@@ -88,28 +66,11 @@ def explorer_data(results: Results) -> dict[str, Any]:
     }
 
 
-def missing_runs(results: Results, table: pd.DataFrame) -> list[int]:
-    """How many runs each cell of ``cell_table`` lacks: every cell should have every seed."""
-    if not results.missing(EXPERIMENT):
-        return [0] * len(table)
-    seeds = results.runs(EXPERIMENT)["seed"].nunique()
-    present = table["completed"] + table["diverged"] + table["failed"]
-    return [max(seeds - int(count), 0) for count in present]
-
-
-def ranking_data(results: Results) -> list[dict[str, Any]]:
-    """The rows of ``ranking`` with ``recommended``, ``missing``, and ``cell``, its number."""
-    table = cell_table(results)
-    number = {cell_of(row): index for index, row in enumerate(rows_of(table))}
-    missing = missing_runs(results, table)
+def ranking_data(grid: Grid) -> list[dict[str, Any]]:
+    """The rows of ``Grid.ranking`` with ``recommended`` and ``cell``, its number."""
     return [
-        row
-        | {
-            "cell": number[cell_of(row)],
-            "missing": missing[number[cell_of(row)]],
-            "recommended": is_recommended(cell_of(row)),
-        }
-        for row in rows_of(ranking(results))
+        row | {"cell": grid.number[grid.cell_of(row)], "recommended": grid.is_recommended(row)}
+        for row in grid.ranking
     ]
 
 
@@ -150,9 +111,19 @@ def _runs(stored: pd.DataFrame | None, counted: pd.DataFrame | None) -> list[lis
 
 
 def _curves(group: pd.DataFrame, epochs: Sequence[float]) -> list[list[float | None]]:
-    """Mean over runs of each of ``ACCURACIES`` at each of ``epochs``."""
-    means = group.groupby("epoch")[list(ACCURACIES)].mean().reindex(list(epochs))
-    return [[per_cent(value) for value in means[name]] for name in ACCURACIES]
+    """Mean over runs of each of ``ACCURACIES`` at each of ``epochs``.
+
+    Between the moments of the cell's own, which are others where batch sizes differ, on the line
+    from one to the next; None after its end.
+    """
+    means = group.groupby("epoch")[list(ACCURACIES)].mean()
+    return [
+        [
+            per_cent(value)
+            for value in np.interp(epochs, means.index, means[name], left=np.nan, right=np.nan)
+        ]
+        for name in ACCURACIES
+    ]
 
 
 def _gap_range(cells: Iterable[Mapping[str, Any]]) -> tuple[float, float]:
@@ -166,28 +137,35 @@ def _gap_range(cells: Iterable[Mapping[str, Any]]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _level(factor: str, value: Any, records: Iterable[RunSummary]) -> dict[str, Any]:
-    """A level with its colour, its dashes, and the overrides that choose it."""
-    numeric = not isinstance(value, str)
-    thing = ("on" if value else "off") if numeric else value
-    line = style.line_style(thing)
-    dashes = line[1] if isinstance(line, tuple) else DASHES.get(line, ())
+def _levels(grid: Grid, factor: str) -> list[dict[str, Any]]:
+    """The levels of a factor, each with colour, dashes, and the overrides that choose it."""
+    own = grid.levels[factor]
+    styles = looks(factor, own)
+    words = _overrides(grid, factor)
+    return [
+        {
+            "value": level,
+            "colour": styles[level].colour,
+            "dashes": _dashes(styles[level]),
+            "words": words.get(level, [f"{factor}={typed(level)}"]),
+        }
+        for level in own
+    ]
+
+
+def _dashes(look: Look) -> str:
+    lengths = look.line[1] if isinstance(look.line, tuple) else DASHES.get(look.line, ())
+    return " ".join(f"{LINE_WIDTH * length:g}" for length in lengths)
+
+
+def _overrides(grid: Grid, factor: str) -> dict[Any, list[str]]:
+    """By level, the overrides that choose it, as of the first run that has it."""
+    if {"depth", "width"} <= set(grid.factors) and factor in ("depth", "width"):
+        return {}  # each alone does not say all widths
+    first = grid.runs.drop_duplicates(factor)
     return {
-        "value": value,
-        "colour": style.colour(thing),
-        "dashes": " ".join(f"{LINE_WIDTH * length:g}" for length in dashes),
-        "words": _init_words(value, records) if factor == "init" else [f"{factor}={_typed(value)}"],
+        None if pd.isna(level) else level: overrides_for(
+            factor, grid.results.records[address].config
+        )
+        for level, address in zip(first[factor], first["address"], strict=True)
     }
-
-
-def _typed(value: Any) -> str:
-    """A level as it is typed on the command line."""
-    return {"on": "true", "off": "false"}.get(plain(value), plain(value))
-
-
-def _init_words(label: str, records: Iterable[RunSummary]) -> list[str]:
-    """The overrides of an initial value."""
-    for record in records:
-        if label_of(record.config["init"]) == label:
-            return overrides_for("init", record.config)
-    return [f"init={label}"]

@@ -26,7 +26,7 @@ from study.records.plan import StudyPlan
 from study.records.record import RunRecord
 from study.records.runs import Runs
 from study.records.store import write_atomically
-from study.report import files, grid_page
+from study.report import dials, files, grid_page
 from study.report.claim_views import GROUPS, MARKS, ClaimView, looks, summary, tally
 from study.report.drawing import drawing, picture
 from study.report.origin import citation, divergences, failures, origin, used_seeds
@@ -223,16 +223,20 @@ def render_page(
     style = "".join(
         (templates / name).read_text(encoding="utf-8") for name in ("style.css", "explorer.css")
     )
-    script = (templates / "script.js").read_text(encoding="utf-8")
+    live = any(section.live for section in sections)
+    style += dials.style() if live else ""
+    script = dials.script() if live else ""
+    script += (templates / "script.js").read_text(encoding="utf-8")
     beside = {figure.beside for section in sections for figure in section.figures}
     title = text.said(own.title)
     whole = report.coverage.whole or not own.subtitle_part
     subtitle = text.said(own.subtitle if whole else own.subtitle_part)
     explorer = report.explorer if "explorer" in beside else None
     return (
-        _environment(templates)
+        environment(templates)
         .get_template("report.html.j2")
         .render(
+            text=text,
             page=text.page,
             language=text.language,
             title=title,
@@ -266,9 +270,17 @@ def render_page(
             divergences=divergences(results, text),
             failures=failures(results, text),
             downloads={"claims": files.CLAIMS, "runs": files.RUNS},
-            ranking=grid_page.ranking_view(report.ranking, text) if "ranking" in beside else None,
-            seeds_note=grid_page.seeds_note(explorer, text) if explorer else "",
-            data=grid_page.explorer_json(explorer, text, study_command("experiment=grid", results))
+            ranking=grid_page.ranking_view(report.grids["ranking"], text)
+            if "ranking" in beside
+            else None,
+            explorer=grid_page.explorer_view(report.grids["explorer"], explorer, text)
+            if explorer
+            else None,
+            data=grid_page.explorer_json(
+                explorer,
+                text,
+                study_command(f"experiment={report.grids['explorer'].experiment}", results),
+            )
             if explorer
             else None,
             style=Markup(style),
@@ -330,15 +342,17 @@ def _other_verdicts(
 
 
 @functools.cache
-def _environment(templates: Path) -> jinja2.Environment:
+def environment(templates: Path) -> jinja2.Environment:
     """Compiles each template once for all pages."""
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,  # select_autoescape would not escape *.html.j2
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["digits"] = dials.digits
+    return environment
 
 
 def _other_page(chapter: str, text: Text, pages: Sequence[Page]) -> Link | None:

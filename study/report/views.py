@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,20 +11,19 @@ import pandas as pd
 from markupsafe import Markup
 
 from study.analysis.claims import Judgement
-from study.analysis.declarations import Claim
-from study.analysis.effects import FACTORS
+from study.analysis.declarations import Claim, recommended
 from study.analysis.frames import Results
+from study.analysis.grid import Grid
 from study.analysis.registry import EXPLORATORY, Registration, Registry
 from study.chapters import Chapter, Section
 from study.errors import MergedCellsError
 from study.figures.declare import Figure
-from study.figures.own.grid_cells import EXPERIMENT
 from study.figures.words import ALT, SAID
 from study.report import tables
 from study.report.claim_views import ClaimView, claim_view, interval_note
 from study.report.coverage import Coverage, coverage
 from study.report.drawing import Drawing, template
-from study.report.grid_data import explorer_data, ranking_data
+from study.report.grid_data import explorer_data
 from study.report.origin import count_outcomes
 from study.report.settings import told
 from study.report.text import Text, kept_together
@@ -104,18 +103,13 @@ class Report:
     registry: Registry = field(default_factory=Registry)
 
     @cached_property
-    def _grid(self) -> Results:
-        """The results; none where cells of the grid differ in more than its factors."""
-        try:
-            self.results.check_cells(EXPERIMENT, FACTORS)
-        except MergedCellsError:
-            return Results(replace(self.results.plan, experiments={}), {})
-        return self.results
-
-    @cached_property
-    def ranking(self) -> list[dict[str, Any]]:
-        """The cells of the grid by rank (``grid_data.ranking_data``)."""
-        return ranking_data(self._grid)
+    def grids(self) -> dict[str, Grid]:
+        """The cells of what the page shows beside figures: ``explorer``, ``ranking``."""
+        return {
+            figure.beside: Grid(self.results, figure.experiments[0], recommended())
+            for figure in reversed(self.chapter.figures)
+            if figure.beside
+        }
 
     @cached_property
     def registrations(self) -> dict[str, Registration]:
@@ -137,7 +131,7 @@ class Report:
     @cached_property
     def explorer(self) -> dict[str, Any]:
         """What the explorer shows (``grid_data.explorer_data``)."""
-        return explorer_data(self._grid)
+        return explorer_data(self.grids["explorer"])
 
 
 def claim_views(report: Report, text: Text) -> list[ClaimView]:

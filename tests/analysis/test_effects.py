@@ -1,23 +1,24 @@
 """Factorial arithmetic: planted effects are found, null effects are not, gaps do not bias."""
 
+from functools import partial
 from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from study.analysis.effects import (
-    FACTORS,
-    blocks,
-    interaction,
-    is_switch,
-    levels,
-    main_effects,
-    over_seeds,
-    spread_by,
-    switch_effect,
-)
+from study.analysis import effects
+from study.analysis.effects import is_switch, levels, over_seeds
 from study.analysis.intervals import t_interval
+
+FACTORS = ("init", "activation", "batchnorm", "dropout", "weight_decay")
+blocks, interaction, main_effects, spread_by, switch_effect = (
+    partial(function, factors=FACTORS)
+    for function in (
+        effects.blocks, effects.interaction, effects.main_effects, effects.spread_by,
+        effects.switch_effect,
+    )
+)  # fmt: skip
 
 INIT = {"constant": -0.2, "xavier": 0.05, "he": 0.15}
 
@@ -104,11 +105,11 @@ def test_a_seed_that_lacks_a_block_is_left_out(frame):
 
 
 def test_null_effects_mostly_have_zero_in_their_interval(frame):
-    effects = []
+    found = []
     for seed in range(20):
         noise = np.random.default_rng(seed).normal(size=len(frame))
-        effects += main_effects(frame.assign(accuracy=noise), "accuracy")["effect"].tolist()
-    inside = [effect.low < 0 < effect.high for effect in effects]
+        found += main_effects(frame.assign(accuracy=noise), "accuracy")["effect"].tolist()
+    inside = [effect.low < 0 < effect.high for effect in found]
     assert 0.9 < np.mean(inside) < 0.99
 
 
@@ -183,3 +184,27 @@ def test_levels_and_switches():
     assert not is_switch([0.1, 0.2])
     assert not is_switch(["he", "xavier"])
     assert not is_switch([0.0, 0.1, 0.2])
+
+
+def test_names_that_are_numbers_go_by_size_and_what_does_not_apply_comes_last():
+    sizes = pd.DataFrame({"batch_size": ["1000", "full", "10", "100"]})
+    assert levels(sizes, "batch_size") == ["10", "100", "1000", "full"]
+    widths = pd.DataFrame({"hidden": ["5×100", "100-50"]})
+    assert levels(widths, "hidden") == ["5×100", "100-50"]
+    epsilon = pd.DataFrame({"batchnorm_eps": [1e-3, np.nan, 1e-7]})
+    assert levels(epsilon, "batchnorm_eps") == [1e-7, 1e-3, None]
+    assert not is_switch([0.0, None])
+
+
+def test_a_factor_that_does_not_apply_to_some_runs_is_compared_where_it_does(frame):
+    """Epsilon is nothing without batch norm: that is a block of its own, and no level."""
+    applies = pd.concat(
+        [frame[frame["batchnorm"]].assign(weight_decay=value, bonus=10 * value)
+         for value in (0.001, 0.002)]
+    )  # fmt: skip
+    runs = pd.concat([applies, frame[~frame["batchnorm"]].assign(weight_decay=np.nan, bonus=0)])
+    runs["accuracy"] += runs["bonus"]
+    table = main_effects(runs, "accuracy")
+    assert effect_of(table, "weight_decay", 0.002) == pytest.approx(0.005)
+    assert effect_of(table, "dropout", 0.2) == pytest.approx(-0.1)
+    assert set(table["factor"]) == {"init", "activation", "dropout", "weight_decay"}

@@ -277,3 +277,13 @@ def test_what_has_no_effect_differs_only_with_what_takes_it_away():
     assert list(differing(cells, [])) == ["dropout"]
     scaled = runs_frame([record(dropout=0.2), record(dropout=0.2, dropout_scaling="evaluation")])
     assert list(differing(scaled, ["dropout"])) == ["dropout_scaling"]
+
+
+def test_a_bound_differs_from_none_and_what_has_no_effect_from_nothing() -> None:
+    cells = runs_frame([record(), record(max_norm=2.0)])
+    assert list(differing(cells, ["dropout"])) == ["max_norm"]
+    assert list(differing(cells, [])) == ["max_norm"]
+    cells = runs_frame([record(), record(lr_schedule="step")])
+    assert list(differing(cells, [])) == ["lr_schedule"]
+    cells = runs_frame([record(), record(output_init=NORMAL)])
+    assert list(differing(cells, [])) == ["output_init"]

@@ -55,6 +55,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     (folder / "init" / "mine.yaml").write_text(
         "name: mine\n_target_: study.network.initializers.RandomNormal\nstd: 0.1\n"
     )
+    (folder / "output_init").mkdir()
+    (folder / "output_init" / "mine.yaml").write_text("defaults:\n  - /init@_here_: mine\n")
     return [f"hydra.searchpath=[file://{folder}]"]
 
 
@@ -236,6 +238,16 @@ def test_claim_open_is_the_same_study_under_the_same_name(study: Planner) -> Non
         assert [each.opening for each in found] == [False, True]
 
 
+def test_the_order_of_the_words_makes_no_other_study(study: Planner) -> None:
+    words = ("experiment=[schemes,rates]", "lr=0.1", "seed=0,1", "study.grid_epochs=2")
+    name = study.plan(*words).name
+    assert study.plan(*reversed(words)).name == name
+    listed = study.plan("experiment=[symmetry,width]", "seed=0").name
+    assert study.plan("seed=0", "experiment=width,symmetry").name == listed
+    assert study.plan("experiment=rates", *words[1:]).name != name
+    assert study.plan(*words[:-1]).name != name
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -297,3 +309,11 @@ def test_two_folders_of_data_never_share_addresses_nor_a_report(
     ]
     assert not set(labelled[0].cells) & set(labelled[1].cells)
     assert {each.plan.data for each in labelled} == {"x"}
+
+
+def test_a_scheme_of_ones_own_can_be_that_of_the_output_layer(study: Planner) -> None:
+    cells = study("output_init=mine", "output_init.std=0.1,0.2", "init=he", "lr=0.01").cells
+    assert {config.output_init["std"] for config in cells.values()} == {0.1, 0.2}
+    assert {columns(config.to_dict())["output_init"] for config in cells.values()} == {
+        "mine 0.1", "mine 0.2",
+    }  # fmt: skip

@@ -26,7 +26,7 @@ from study.edge.schema import register, run_config
 from study.errors import ConfigError, DataError, StoreError, StudyError
 from study.network.probes import PROBES
 from study.paths import conf_folder, templates_folder
-from study.records.config import DataConfig, EvaluationConfig, RunConfig, overrides
+from study.records.config import SAME, DataConfig, EvaluationConfig, RunConfig, overrides
 from study.records.plan import StudyPlan, plan_path, read_plan
 from study.records.record import RunRecord
 from study.records.store import RunStore
@@ -92,6 +92,20 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "valid_size": mostly(st.sampled_from([0, 1, 100, 999, 1000])),
     "batchnorm_eps": mostly(st.sampled_from([1e-5, 1e-6, 1e-30, 1e30])),
     "batchnorm_momentum": mostly(st.floats(0, 1)),
+    "label_noise": mostly(st.floats(0, 1)),
+    "output_init": mostly(
+        st.just(SAME) | st.just(HE), initializers.map(lambda choice: {"name": "mine"} | choice)
+    )
+    | odd,
+    "input_dropout": mostly(st.floats(0, 1)),
+    "max_norm": mostly(st.none() | st.floats(1e-30, 1e30)),
+    "lr_schedule": mostly(st.sampled_from(["constant", "step", "cosine"])),
+    "lr_warmup": mostly(st.floats(0, 1)),
+    "lr_milestones": mostly(
+        st.lists(st.floats(0, 1), max_size=3, unique=True).map(sorted),
+        odd | st.lists(odd, max_size=2),
+    ),
+    "lr_factor": mostly(st.floats(0, 1)),
     "dropout_scaling": mostly(st.sampled_from(["training", "evaluation"])),
     "hidden": mostly(st.lists(st.integers(1, 9), max_size=3), odd | st.lists(odd, max_size=2)),
     "init": mostly(st.just(HE), initializers.map(lambda choice: {"name": "mine"} | choice)) | odd,
@@ -112,6 +126,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         spacing=mostly(st.sampled_from(["linear", "log"])),
         train_samples=mostly(mostly(st.integers(1, 30))),
         test_samples=mostly(mostly(st.integers(1, 30))),
+        final_samples=mostly(mostly(st.none() | st.integers(1, 30))),
     ),
     "data": st.builds(
         DataConfig,

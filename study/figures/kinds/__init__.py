@@ -4,8 +4,11 @@ A module here is light (no matplotlib) and is the protocol ``Kind``:
 
 ``REQUIRED``, ``OPTIONAL``
     The keys of a plot that it takes beside those that all take (``declare.COMMON``: ``kind``,
-    ``experiment``, ``rows``, ``where``, ``moment``, ``panel``, ``marks``, ``labels``, ``height``).
+    ``experiment``, ``rows``, ``where``, ``moment``, ``panel``, ``marks``, ``labels``, ``height``,
+    ``heading``).
     ``x``, ``y``, ``colour`` and ``scale`` are read for every kind that lists them.
+``COLUMNS``
+    Keys of its own whose values are columns that vary, as x is; they become options. May lack.
 ``ROWS``
     The values of ``rows`` that it can show (``declare.PROBE`` for any probe that has rows).
 ``MARKS``
@@ -13,6 +16,7 @@ A module here is light (no matplotlib) and is the protocol ``Kind``:
     written as its name alone, and its node's value is then None.
 ``FACTS``
     The names of the facts that a summary has; a sentence can name them as it can quantities.
+    Among them ``shown``, how many things with numbers there are: 0 is nothing to see.
 ``check(node, plot) -> Plot``
     Everything that no other part of the reading checks; raises ConfigError through ``node``, the
     plot's mapping. Returns the plot, with ``options`` from keys of the kind's own.
@@ -26,6 +30,8 @@ The module in ``drawing``, which imports matplotlib at its top:
     How many panels it needs. Plots under each other in one figure share one grid.
 ``height(summary) -> float``
     Inches of one row of panels where the plot does not say.
+``width(summary) -> float``
+    Inches of the figure where it needs more than a phone's screen; may lack.
 ``draw(figure, axes, summary, words) -> Drawn``
     Draws into ``axes``, an array of that shape. ``words`` (``labels.Labels``) names columns,
     levels and measures in the reader's language. Titles of panels and labels of axes are its own;

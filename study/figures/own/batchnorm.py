@@ -13,8 +13,9 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from scipy import stats
 
 from study.analysis.curves import gap_curves, gaps_at_equal_accuracy
-from study.analysis.effects import FACTORS, over_seeds
+from study.analysis.effects import over_seeds
 from study.analysis.frames import Results
+from study.analysis.grid import varying
 from study.analysis.intervals import (
     Estimate,
     paired_difference,
@@ -25,6 +26,7 @@ from study.figures import style
 from study.figures.own import parts
 from study.figures.spec import FigureSpec
 from study.figures.style import Translate
+from study.records.cells import CELL
 
 LEVELS = (0.5, 0.8, 0.9)
 SIDES = {False: "off", True: "on"}
@@ -34,7 +36,6 @@ LEARNED = 0.8  # training accuracy from which a scale counts as one at which the
 COLUMNS = 4
 # Cells of the grid whose networks learn with and without batch norm, as in claim B4.
 LEARN = {"init": ("he", "xavier"), "activation": ("relu", "tanh")}
-CELL = [factor for factor in FACTORS if factor != "batchnorm"]
 GAPS = {False: "gap without batch norm", True: "gap with batch norm"}
 SHAPES = {"relu": "o", "tanh": "s"}
 ALL = "all"
@@ -518,27 +519,33 @@ def facts_scales(results: Results) -> dict[str, Any]:
 # --- 1.3.1-c: over-fitting, where both sides have learned as much ---------------------------------
 
 
+def _cell(results: Results) -> list[str]:
+    """What a point is of: initial value, activation, and what else varies in the grid."""
+    others = (factor for factor in varying(results.runs("grid")) if factor != "batchnorm")
+    return list(dict.fromkeys(["init", "activation", *others]))
+
+
 def equal_gaps(results: Results) -> pd.DataFrame:
     """Gaps of both sides at the highest training accuracy that both reach.
 
     Returns:
         A row for each pair of runs of the grid that learn with and without batch norm (``LEARN``):
-        ``CELL``, ``seed``, ``level`` (that training accuracy), ``without``, ``with`` and their
-        ``difference``.
+        its cell (``_cell``), ``seed``, ``level`` (that training accuracy), ``without``, ``with`` and
+        their ``difference``.
     """
-    curves = gap_curves(results, "grid")
+    curves, keys = gap_curves(results, "grid"), _cell(results)
     for column, levels in LEARN.items():
         curves = curves[curves[column].isin(levels)]
     rows = []
-    for _, runs in curves.groupby([*CELL, "seed"], sort=False):
+    for _, runs in curves.groupby([*keys, "seed"], sort=False):
         sides = {bool(row["batchnorm"]): row for row in runs.to_dict("records")}
         if len(sides) == 2:
             off, on = (sides[side]["value"] for side in (False, True))
             gaps = gaps_at_equal_accuracy(off, on)
             level = min(off.accuracy.max(), on.accuracy.max())
-            own = {name: sides[True][name] for name in (*CELL, "seed")}
+            own = {name: sides[True][name] for name in (*keys, "seed")}
             rows.append(own | {"level": level, "without": gaps[0], "with": gaps[1]})
-    table = pd.DataFrame(rows, columns=[*CELL, "seed", "level", "without", "with"])
+    table = pd.DataFrame(rows, columns=[*keys, "seed", "level", "without", "with"])
     return table.assign(difference=table["with"] - table["without"])
 
 
@@ -575,14 +582,14 @@ def draw_equal_gaps(results: Results, tr: Translate) -> Figure:
 
 def table_equal_gaps(results: Results) -> pd.DataFrame:
     """Both gaps and their difference by cell, over the seeds; last, over all cells."""
-    gaps = equal_gaps(results)
+    gaps, keys = equal_gaps(results), _cell(results)
     names = {"level": "training accuracy", "without": GAPS[False], "with": GAPS[True],
              "difference": "difference"}  # fmt: skip
-    table = summarise(gaps, CELL, list(names))
+    table = summarise(gaps, keys, list(names))
     if len(gaps):
-        blocks = gaps.set_index([*CELL, "seed"])
+        blocks = gaps.set_index([*keys, "seed"])
         whole = {name: over_seeds(blocks[name]) for name in names}
-        last = pd.DataFrame([dict.fromkeys(CELL, ALL) | whole])
+        last = pd.DataFrame([dict.fromkeys(keys, ALL) | whole])
         table = pd.concat([table.astype(object), last.astype(object)], ignore_index=True)
     return table.rename(columns=names)
 
@@ -901,7 +908,7 @@ FIGURES = (
         facts_scales,
         ("init_std", "batchnorm", "batchnorm_eps"),
     ),
-    FigureSpec("1.3.1-c", ("grid",), draw_equal_gaps, table_equal_gaps, facts_equal_gaps, FACTORS),
+    FigureSpec("1.3.1-c", ("grid",), draw_equal_gaps, table_equal_gaps, facts_equal_gaps, CELL),
     FigureSpec(
         "1.3.1-d", (RATES,), draw_rates, table_rates, facts_rates, ("init_std", "lr", "batchnorm")
     ),

@@ -1,6 +1,6 @@
 """Hand-made runs of the grid: no training, accuracies known."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from typing import Any
 
@@ -32,6 +32,9 @@ ACTIVATIONS = ("sigmoid", "tanh", "relu")
 METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 EPOCHS = (0.0, 1.0, 2.0)
 
+ORTHOGONAL = {"name": "orthogonal", "_target_": "mine.Orthogonal"}
+LEAKY_RELU = {"name": "leaky_relu", "_target_": "mine.LeakyReLU", "slope": 0.01}
+
 Cell = tuple[str, str, bool, float, float]
 CELLS: list[Cell] = list(product(INITS, ACTIVATIONS, (False, True), (0.0, 0.2), (0.0, 0.001)))
 
@@ -45,25 +48,27 @@ def record(
     status: Any = "completed",
     distinct: int | None = None,
     num_classes: int = 10,
+    **further: Any,
 ) -> RunRecord:
     """A run of ``cell``; its curve rises linearly from chance, a diverged one ends after one step.
 
     Args:
         test, train: final accuracies.
         distinct: distinct units of both hidden layers after training.
+        further: other fields of the configuration, or those of the cell once more.
     """
     init, activation, batchnorm, dropout, decay = cell
-    config = RunConfig(
-        seed=seed,
-        init=INITS[init],
-        activation={"name": activation, "_target_": CLASSES[activation]},
-        batchnorm=batchnorm,
-        dropout=dropout,
-        weight_decay=decay,
-        lr=0.1,
-        num_epochs=int(EPOCHS[-1]),
-        hidden=[10, 10],
-    )
+    fields: dict[str, Any] = {
+        "init": INITS[init],
+        "activation": {"name": activation, "_target_": CLASSES[activation]},
+        "batchnorm": batchnorm,
+        "dropout": dropout,
+        "weight_decay": decay,
+        "lr": 0.1,
+        "num_epochs": int(EPOCHS[-1]),
+        "hidden": [10, 10],
+    }
+    config = RunConfig(seed=seed, **(fields | further))
     epochs = list(EPOCHS[:1] if status == "diverged" else EPOCHS)
     train = test if train is None else train
     history: dict[str, list[float]] = {
@@ -98,12 +103,12 @@ def record(
     )
 
 
-def results(records: Iterable[RunRecord], missing: int = 0) -> Results:
+def results(records: Iterable[RunRecord], missing: int = 0, experiment: str = "grid") -> Results:
     """A study of the grid alone, of which ``missing`` runs are not stored."""
     records = list(records)
     addresses = [each.address for each in records]
     addresses += [f"missing {number}" for number in range(missing)]
-    plan = StudyPlan("name", "command", "data", "preset", experiments={"grid": addresses})
+    plan = StudyPlan("name", "command", "data", "preset", experiments={experiment: addresses})
     return Results(plan, {each.address: each for each in records})
 
 
@@ -113,6 +118,25 @@ def full_grid(
     """A run of every cell and seed with test accuracy ``accuracy(cell, seed)``."""
     return [
         record(cell, seed, test=accuracy(cell, seed), **options) for cell in CELLS for seed in seeds
+    ]
+
+
+BASE = ("he", "relu", False, 0.0, 0.0)
+
+
+def crossed(
+    accuracy: Callable[..., float], seeds: Iterable[int] = (0, 1), **axes: Sequence[Any]
+) -> list[RunRecord]:
+    """A run of every combination of ``axes`` (fields of the configuration) and seed.
+
+    Args:
+        accuracy: takes the fields by name, and ``seed``.
+    """
+    return [
+        record(BASE, seed, test=accuracy(seed=seed, **cell), **cell)
+        for values in product(*axes.values())
+        for cell in [dict(zip(axes, values, strict=True))]
+        for seed in seeds
     ]
 
 
