@@ -73,8 +73,7 @@ def as_typed(words: Sequence[str]) -> list[str]:
     """The reverse of ``as_choices``."""
     start = f"{CHAPTER}=choice("
     return [
-        f"{CHAPTER}={word.removeprefix(start).removesuffix(')')}" if word.startswith(start) else word
-        for word in words
+        f"{CHAPTER}={word[len(start) : -1]}" if word.startswith(start) else word for word in words
     ]
 
 
