@@ -69,7 +69,7 @@ class Told:
         finding: its numbers.
         runs: how many there are on both sides.
         lost: whether all runs of the treatment diverged.
-        level: the combination, as typed on the command line: ``init=he, lr=0.1``.
+        level: the combination (``labels.Place``); empty where there is one number.
     """
 
     finding: Finding
