@@ -1,17 +1,22 @@
 """Measurements at the points of the curves as frames: rows, columns, types."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from study.analysis.frames import CONFIG_COLUMNS, Results
 from study.analysis.trajectories import MEASUREMENTS, trajectories
 from study.network.probes import PROBES
+from study.records.compaction import compact
 from study.records.config import DataConfig, EvaluationConfig, RunConfig
 from study.records.plan import StudyPlan
 from study.records.record import RunRecord
+from study.records.store import RunStore
 from study.run import run
 
 HE = {"name": "he", "_target_": "study.network.initializers.VarianceScaling", "scale": 2.0}
@@ -70,6 +75,17 @@ def test_numbers_stand_in_the_rows_that_they_were_measured_for() -> None:
     frame = trajectories(results(record), "a", "gradients")
     last = frame[(frame["step"] == 4) & (frame["layer"] == 1)].iloc[0]
     assert last["gradient_norm"] == own["gradients"]["gradient_norm"][-1, 0]
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_a_compacted_store_gives_the_same_frame(name: str, tmp_path: Path) -> None:
+    records = [measured(), measured(seed=1, dtype="float64")]
+    store, plan = RunStore(tmp_path), results(*records).plan
+    for record in records:
+        os.utime(store.write(record), (0, 0))  # those of the last seconds stay files
+    assert compact(store, many=1) == 2
+    frame = trajectories(Results(plan, RunStore(tmp_path).load().runs), "a", name)
+    pd.testing.assert_frame_equal(frame, trajectories(results(*records), "a", name))
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)

@@ -18,7 +18,7 @@ from study.report import tables
 from study.report.text import DEFAULT_LANGUAGE, Text, languages, load_text
 
 OTHERS = [language for language in languages() if language != DEFAULT_LANGUAGE]
-PARTS = ("page", "compare")
+PARTS = ("page", "compare", "dials")
 CHAPTERS = find_chapters(chapter_folders())
 FIGURES = [
     figure
