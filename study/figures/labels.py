@@ -142,9 +142,10 @@ class Labels:
 
     def name(self, column: str) -> str:
         """The name of a column: that of the figures, or of the page."""
-        if column in NAMES:
-            return self.tr(NAMES[column])
-        return self.tr(spaced(column)) if self.tr(column) == column else self.tr(column)
+        words = english(column)
+        if column in NAMES or self.tr(words) != words:
+            return self.tr(words)
+        return spaced(self.tr(column))
 
     def measure(self, measure: Measure) -> str:
         """The name of a measure."""
