@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex, to_rgb
 from study.analysis.declarations import recommended
 from study.analysis.findings import Measured
 from study.analysis.grid import Grid
+from study.analysis.intervals import t_interval
 from study.chapters import chapter_folders, load_chapters
 from study.figures import making, style
 from study.figures.levels import UNKNOWN, cell_name
