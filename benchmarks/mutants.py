@@ -36,7 +36,6 @@ import yaml
 from tables import DOCS, write_table
 
 from study.analysis.claims import judge
-from study.analysis.declarations import load_claims
 from study.analysis.frames import Results
 from study.edge.gate import planned, read_records
 from study.edge.pool import run_cells
@@ -123,13 +122,13 @@ def verdicts(first_seed: int) -> dict[str, str]:
     """The verdict of each deciding part of the claims, on runs of ``SEEDS`` seeds."""
     seeds = ",".join(str(first_seed + index) for index in range(SEEDS))
     sizes = [f"study.{name}={value}" for name, value in SIZES.items()]
-    claims = load_claims([conf_folder() / "claims"])
-    cells, plan = planned([f"claim={CLAIMS}", f"seed={seeds}", *sizes], claims)
+    found = planned([f"claim={CLAIMS}", f"seed={seeds}", *sizes])
+    cells, plan = found.cells, found.plan
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(Path(folder))
         run_cells(list(cells.values()), store, workers=1, timeout=TIMEOUT)
         records, _ = read_records(store.folder, set(cells))
-    asked = [claim for claim in claims if claim.id in CLAIMS.split(",")]
+    asked = [claim for claim in found.claims if claim.id in found.named]
     judged = judge(asked, Results(plan, {record.address: record for record in records}))
     return {
         f"{judgement.claim.id} {name}": finding.verdict

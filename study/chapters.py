@@ -18,7 +18,7 @@ from study.errors import ConfigError
 from study.figures import declare
 from study.figures.declare import Figure, read_figure
 from study.paths import conf_folder
-from study.records.cells import COLUMNS
+from study.records.cells import COLUMNS, GROUPS
 
 MAIN = "chapter.yaml"  # of a chapter that is a folder
 PARTS = ("experiments", "figures", "claims")
@@ -270,23 +270,28 @@ def _page(node: Node) -> dict[str, dict[str, str]]:
     }
 
 
-def varied_columns(grid: Mapping[str, Any]) -> list[str]:
-    """The columns (``cells.COLUMNS``) that the axes of an experiment vary, in their order."""
-    keys: list[str] = []
+def varied_columns(grid: Mapping[str, Any]) -> dict[str, str]:
+    """The columns (``cells.COLUMNS``) that an experiment varies, and the axis that does it.
+
+    Columns of one axis vary together.
+    """
+    found: dict[str, str] = {}
     axes = grid.get("axes") or {}
     for axis, values in axes.items() if isinstance(axes, Mapping) else ():
         mappings = [v for v in values if isinstance(v, Mapping)] if isinstance(values, list) else []
         plain = not isinstance(values, list) or len(mappings) < len(values)
-        keys += [axis] if plain else []
+        keys = [axis] if plain else []
         keys += [key for mapping in mappings for key in mapping]
-    return list(dict.fromkeys(name for key in keys for name in columns_of(str(key))))
+        for name in (name for key in keys for name in columns_of(str(key))):
+            found.setdefault(name, str(axis))
+    return found
 
 
 def columns_of(key: str) -> list[str]:
     """The columns that an override of ``key`` may change."""
     group = key.partition(".")[0]
     found = [name for name, column in COLUMNS.items() if column.key == key]
-    if group in ("init", "activation"):
+    if group in GROUPS:
         found += [n for n, column in COLUMNS.items() if column.key.partition(".")[0] == group]
     if key in ("depth", "width"):
         found = [key, "hidden"]

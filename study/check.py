@@ -163,7 +163,7 @@ def _other_code(records: Sequence[RunRecord]) -> list[str]:
     older = 0
     for record in records:
         config = record.run_config
-        targets = sorted(str(choice["_target_"]) for choice in (config.init, config.activation))
+        targets = sorted(str(choice["_target_"]) for choice in config.choices.values())
         older += record.provenance.get("code") != code_fingerprint(tuple(targets))
     if not older:
         return []

@@ -1,6 +1,7 @@
 """How commands end when somebody stops them: with a code that a shell knows, not a traceback."""
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -31,9 +32,13 @@ def expect_interrupt() -> None:
 def quiet_endings() -> Iterator[None]:
     """End in one word on Ctrl-C, and in silence when nobody reads on (``| head -3``).
 
+    What the encoding of the output has no letter for is shown as ``?``, not as a traceback.
+
     Raises:
         SystemExit: 130 or 141 in these cases.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         try:
             yield

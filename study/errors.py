@@ -36,6 +36,11 @@ class ConfigError(StudyError, ValueError):
         self.key = key
         self._arguments = (key, expected, received, choices)
 
+    def at(self, key: str) -> "ConfigError":
+        """The same error of another key."""
+        _, expected, received, choices = self._arguments
+        return ConfigError(key, expected, received, choices)
+
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         """Pickle the arguments, not the message: errors come back from worker processes."""
         return type(self), self._arguments

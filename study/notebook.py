@@ -1,11 +1,16 @@
 """The study from Python, for notebooks: do one run, read all runs as pandas frames.
 
 >>> from study.notebook import run, read, read_record
->>> record = run("init=xavier", "activation=tanh", "num_epochs=5")
+>>> for init in ("xavier", "he"):
+...     record = run(f"init={init}", "activation=tanh", "num_epochs=5", store="mine")
 >>> record.final["test_accuracy"]
->>> frames = read("runs")
->>> frames.runs.groupby("init")["test_accuracy"].mean()
->>> read_record(record.address, "runs").history["test_accuracy"]
+>>> read("mine").runs[["init", "test_accuracy"]]
+>>> read_record(record.address, "mine").history["test_accuracy"]
+
+Of a study, one experiment at a time: others have networks of other sizes, or untrained ones.
+
+>>> runs = read("runs", experiment="learning_rates").runs
+>>> runs.groupby(["activation", "init", "lr"])["test_accuracy"].mean()
 """
 
 from dataclasses import dataclass
@@ -16,8 +21,9 @@ import pandas as pd
 
 from study.analysis.frames import stored_frames
 from study.edge.schema import register, run_config
-from study.errors import StoreError
+from study.errors import ConfigError, StoreError
 from study.paths import conf_folder
+from study.records.plan import read_plan
 from study.records.record import RunRecord
 from study.records.store import RunStore
 from study.run import identify
@@ -26,7 +32,7 @@ from study.run import run as run_one
 
 @dataclass(frozen=True)
 class Frames:
-    """All runs of a store; see ``study.analysis.frames`` for columns, units and dtypes.
+    """Runs of a store; see ``study.analysis.frames`` for columns, units and dtypes.
 
     Attributes:
         runs: one row for each run.
@@ -59,13 +65,29 @@ def run(*overrides: str, store: str | Path | None = None) -> RunRecord:
     return record
 
 
-def read(store: str | Path = "runs") -> Frames:
-    """Read all records of a store as tidy frames.
+def read(
+    store: str | Path = "runs", *, experiment: str | None = None, study: str | None = None
+) -> Frames:
+    """Read records of a store as tidy frames, all of them unless something is asked for.
+
+    Args:
+        experiment: only its runs; experiments differ in more than what they vary.
+        study: only the runs of the study of this name; with ``experiment``, None for the last one.
 
     Raises:
+        ConfigError: the study has no such experiment; names those it has.
         StoreError: a record is damaged or of another schema; names the file.
     """
-    stored = RunStore(store).load()
+    wanted = None
+    if experiment is not None or study is not None:
+        plan = read_plan(RunStore(store), study)
+        wanted = plan.addresses
+        if experiment is not None:
+            if experiment not in plan.experiments:
+                expected = f"an experiment of {plan.name}"
+                raise ConfigError("experiment", expected, experiment, plan.experiments)
+            wanted = plan.experiments[experiment]
+    stored = RunStore(store).load(wanted)
     for error in stored.errors:
         raise error
     return Frames(*stored_frames(stored.runs))

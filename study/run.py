@@ -13,14 +13,24 @@ from threadpoolctl import ThreadpoolController
 
 from study import data
 from study.data import Dataset, Split
+from study.data.noise import noisy_labels
 from study.data.subsets import stratified
 from study.errors import ConfigError, DataError, StudyError
 from study.network.network import Network
 from study.network.optimizer import SGD
 from study.network.probes import PROBES, ProbeInput, layer_statistics
+from study.network.recorder import Recorder
+from study.network.schedules import learning_rates
 from study.network.streams import RngStreams
-from study.network.trainer import History, Point, Trainer, evaluate, evaluation_schedule
-from study.records.config import FULL_BATCH, RunConfig, build
+from study.network.trainer import (
+    History,
+    Point,
+    Trainer,
+    batches_per_epoch,
+    evaluate,
+    evaluation_schedule,
+)
+from study.records.config import FULL_BATCH, SAME, RunConfig, build
 from study.records.provenance import provenance
 from study.records.record import METRICS, VALIDATION, RunRecord
 
@@ -45,30 +55,29 @@ def run(config: RunConfig) -> RunRecord:
         train, test = (_in_precision(split, config.dtype) for split in (chosen, dataset.test))
         valid = None if held_out is None else _in_precision(held_out, config.dtype)
         network, streams = build_network(config, dataset)
-        trainer = Trainer(
-            network,
-            SGD(network, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay),
-            train,
-            batch_size=batch_size(config, len(train.labels)),
-            rng=streams.batches,
-        )
+        trainer = build_trainer(config, network, train, streams.batches)
         record = RunRecord(address=config.address, config=config.to_dict(), status="completed")
         setup = time.perf_counter() - clock
 
         test_sample = _sample(test, config.evaluation.test_samples)
         probe_input = ProbeInput(train, test_sample, streams.probe)
         probe_seconds = _measure(record, "init", network, config, probe_input)
+        recorder = Recorder(config.measure, network, probe_input)
         history = trainer.fit(
             schedule(config, trainer.steps_per_epoch),
-            train_sample=train.first(min(config.evaluation.train_samples, len(train.labels))),
+            train_sample=_first(train, config.evaluation.train_samples),
             test_sample=test_sample,
-            valid_sample=valid and valid.first(min(config.evaluation.test_samples, len(valid))),
+            valid_sample=valid and _first(valid, config.evaluation.test_samples),
+            observe=recorder if recorder.names else None,
         )
         _keep_history(record, history)
+        if recorder.names:
+            record.measurements["points"] = recorder.results()
+            probe_seconds += recorder.seconds
         evaluation_seconds = history.evaluation_seconds
         if record.status == "completed":
             clock_final = time.perf_counter()
-            _keep_final(record, network, train, test, valid)
+            _keep_final(record, network, *_final_samples(config, train, test, valid))
             evaluation_seconds += time.perf_counter() - clock_final
             if history.points[-1].step:
                 probe_seconds += _measure(record, "end", network, config, probe_input)
@@ -174,12 +183,22 @@ def choose_samples(config: RunConfig, dataset: Dataset) -> tuple[Split, Split | 
 
     Validation samples come from the training files, never from the test's. They depend on the
     seed and on ``valid_size`` alone, so that all cells with one seed are chosen by the same ones;
-    training samples are drawn from the rest, the same ones for each cell of their number.
+    training samples are drawn from the rest, the same ones for each cell of their number. Of their
+    labels the share ``label_noise`` is wrong, those of validation samples never are.
 
     Raises:
         ConfigError: the data set is too small.
     """
-    every = dataset.train
+    train, valid = _choose_rows(config, dataset.train)
+    if config.label_noise:
+        rng = RngStreams.from_seed(config.seed).label_noise
+        noisy = noisy_labels(train.labels, config.label_noise, dataset.num_classes, rng)
+        noisy.setflags(write=False)
+        train = Split(train.images, noisy)
+    return train, valid
+
+
+def _choose_rows(config: RunConfig, every: Split) -> tuple[Split, Split | None]:
     size = training_size(config, len(every))
     drawn = config.train_size is not None and config.train_subset == "random"
     if not config.valid_size and not drawn:
@@ -203,9 +222,37 @@ def batch_size(config: RunConfig, num_train: int) -> int:
     return size
 
 
+def build_trainer(
+    config: RunConfig, network: Network, train: Split, rng: np.random.Generator
+) -> Trainer:
+    """What trains ``network`` on the samples ``train`` as ``config`` says."""
+    size = batch_size(config, len(train))
+    steps = num_steps(config, batches_per_epoch(len(train), size))
+    changing = config.lr_warmup or config.lr_schedule != "constant"
+    rates = learning_rates(
+        config.lr,
+        steps,
+        schedule=config.lr_schedule,
+        warmup=config.lr_warmup,
+        milestones=config.lr_milestones,
+        factor=config.lr_factor,
+    )
+    optimizer = SGD(
+        network,
+        lr=config.lr,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        max_norm=config.max_norm,
+    )
+    return Trainer(
+        network, optimizer, train, batch_size=size, rng=rng, rates=rates if changing else None
+    )
+
+
 def build_network(config: RunConfig, dataset: Dataset) -> tuple[Network, RngStreams]:
     """The untrained network of ``config`` and the run's random streams."""
     streams = RngStreams.from_seed(config.seed)
+    output = config.output_init
     network = Network.build(
         num_features=dataset.train.images.shape[1],
         hidden=config.hidden,
@@ -218,23 +265,28 @@ def build_network(config: RunConfig, dataset: Dataset) -> tuple[Network, RngStre
         batchnorm_eps=config.batchnorm_eps,
         batchnorm_momentum=config.batchnorm_momentum,
         dropout_scaling=config.dropout_scaling,
+        input_dropout=config.input_dropout,
+        output_initializer=None if output == SAME else build(output, "output_init"),
         dtype=np.dtype(config.dtype),
     )
     return network, streams
 
 
+def num_steps(config: RunConfig, steps_per_epoch: int) -> int:
+    """How many updates the run has."""
+    if config.num_steps is not None:
+        return config.num_steps
+    assert config.num_epochs is not None  # validate() wants exactly one of the two
+    return config.num_epochs * steps_per_epoch
+
+
 def schedule(config: RunConfig, steps_per_epoch: int) -> list[int]:
     """The steps at which the learning curve is evaluated."""
-    if config.num_steps is None:
-        assert config.num_epochs is not None  # validate() wants exactly one of the two
-        num_steps, unit = config.num_epochs * steps_per_epoch, steps_per_epoch
-    else:
-        num_steps, unit = config.num_steps, 1
     return evaluation_schedule(
-        num_steps,
+        num_steps(config, steps_per_epoch),
         points=config.evaluation.points,
         spacing=config.evaluation.spacing,
-        steps_per_epoch=unit,
+        steps_per_epoch=steps_per_epoch if config.num_steps is None else 1,
     )
 
 
@@ -251,6 +303,20 @@ def _sample(split: Split, size: int) -> Split:
     if size >= total:
         return split
     return _cached_sample(split, size)
+
+
+def _first(split: Split, size: int) -> Split:
+    return split.first(min(size, len(split)))
+
+
+def _final_samples(
+    config: RunConfig, train: Split, test: Split, valid: Split | None
+) -> tuple[Split, Split, Split | None]:
+    """What the final metrics are of."""
+    most = config.evaluation.final_samples
+    if most is None:
+        return train, test, valid
+    return _first(train, most), _sample(test, most), valid and _first(valid, most)
 
 
 @functools.lru_cache(maxsize=8)
@@ -310,7 +376,7 @@ def _describe(dataset: Dataset) -> dict[str, Any]:
 
 
 def _provenance(config: RunConfig, started: datetime) -> dict[str, Any]:
-    targets = [str(choice.get("_target_", "")) for choice in (config.init, config.activation)]
+    targets = [str(choice.get("_target_", "")) for choice in config.choices.values()]
     origin = provenance(target for target in targets if "." in target)
     return origin | {"started": started.isoformat(timespec="seconds")}
 

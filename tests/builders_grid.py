@@ -103,9 +103,7 @@ def record(
     )
 
 
-def results(
-    records: Iterable[RunRecord], missing: int = 0, experiment: str = "grid"
-) -> Results:
+def results(records: Iterable[RunRecord], missing: int = 0, experiment: str = "grid") -> Results:
     """A study of the grid alone, of which ``missing`` runs are not stored."""
     records = list(records)
     addresses = [each.address for each in records]

@@ -53,6 +53,14 @@ def path_with(folder: Path) -> str:
     return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
 
 
+def own_chapter(folder: Path, text: str, name: str = "mine") -> str:
+    """Write a chapter's file, without its title, into ``folder``; return what makes it known."""
+    (folder / "chapter").mkdir(parents=True, exist_ok=True)
+    path = folder / "chapter" / f"{name}.yaml"
+    path.write_text(f"title: {{en: The chapter {name}}}\n{text}", encoding="utf-8")
+    return f"hydra.searchpath=[file://{folder}]"
+
+
 class Starter:
     """``zygote.py``: starts the command without the second that its imports take.
 

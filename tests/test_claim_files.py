@@ -4,28 +4,24 @@ import re
 from collections.abc import Iterator
 from types import SimpleNamespace
 
-import hydra
 import pandas as pd
 import pytest
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.plugins import Plugins
-from hydra.types import RunMode
 
 from study.analysis import pairing
-from study.analysis.declarations import SAID, Claim, load_claims
+from study.analysis.declarations import SAID, Claim
 from study.analysis.frames import CONFIG_COLUMNS
 from study.analysis.intervals import Estimate
 from study.analysis.metrics import METRICS
 from study.analysis.verdicts import FEWEST, NO_EFFECT, OPEN_ENDED
-from study.edge.planning import plan_study
-from study.edge.schema import register
-from study.paths import conf_folder
+from study.chapters import chapter_folders, load_chapters
+from study.edge.gate import planned
 from study.records.cells import COLUMNS, columns
-from study.report.sections import FIGURES, SECTIONS
 from study.report.text import load_text
 
-EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
-CLAIMS = load_claims([conf_folder() / "claims"], experiments=EXPERIMENTS, figures=FIGURES)
+(CHAPTER,) = load_chapters(["lecture"], chapter_folders())
+CLAIMS = CHAPTER.claims
+FIGURES = {figure.id: figure for figure in CHAPTER.figures}
+SECTIONS = [section.id for section in CHAPTER.sections]
 BY_ID = {claim.id: claim for claim in CLAIMS}
 LECTURE = {
     "M1", "M2", "M3", "S1", "S2", "I1", "I2", "I3a", "I3b", *(f"I{i}" for i in range(4, 10)), "E1",
@@ -154,20 +150,13 @@ def preset(request) -> str:
 @pytest.fixture(scope="module")
 def cells(preset: str) -> dict[str, pd.DataFrame]:
     """The configurations of each experiment of a preset."""
-    register()
-    Plugins.instance()
-    overrides = [f"study={preset}"]
-    with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        config = loader.load_configuration("config", overrides, run_mode=RunMode.MULTIRUN)
-        grids = config.hydra.sweeper.grids
-        configs, plan = plan_study(config, overrides, grids, loader)
-    rows = {address: columns(each.to_dict()) for address, each in configs.items()}
+    found = planned([f"study={preset}"])
+    rows = {address: columns(each.to_dict()) for address, each in found.cells.items()}
     return {
         name: pairing.prepared(
             pd.DataFrame([rows[a] for a in addresses]).reindex(columns=CONFIG_COLUMNS)
         )
-        for name, addresses in plan.experiments.items()
+        for name, addresses in found.plan.experiments.items()
     }
 
 

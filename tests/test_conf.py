@@ -3,73 +3,77 @@
 import copy
 import pickle
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import hydra
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from study.analysis.declarations import EVERYTHING, Selection, mask
 from study.analysis.frames import differing
+from study.chapters import Chapter, chapter_folders, load_chapters
 from study.data import NAMES
-from study.edge.planning import plan_study
+from study.edge.gate import planned
+from study.edge.planning import Planned
 from study.edge.schema import register, run_config
+from study.figures.declare import Figure
+from study.figures.own import OWN
+from study.figures.rows import resolved
 from study.network.activations import Activation
 from study.paths import conf_folder
 from study.records.cells import CELL, columns
 from study.records.config import RunConfig, build
 from study.records.plan import StudyPlan
-from study.report.sections import FIGURES
 
 CONF = conf_folder()
 # The cells of the accuracy gate (docs/gate.md) are no figure's: the study does not run them.
 GATE = "gate"
-EXPERIMENTS = sorted({path.stem for path in (CONF / "experiment").glob("*.yaml")} - {GATE})
+LECTURE, OF_GATE = load_chapters(["lecture", GATE], chapter_folders())
+EXPERIMENTS = list(LECTURE.experiments)
+FIGURES = {figure.id: figure for figure in LECTURE.figures}
 PRESETS = {"default": (6, 3), "full": (10, 6), "quick": (2, 1)}
 FROM = {"full": 100}  # the first seed
 OPTIONS = [
     (group, path.stem)
-    for group in ("init", "activation", "data", "study")
+    for group in ("init", "output_init", "activation", "data", "study")
     for path in sorted((CONF / group).glob("*.yaml"))
 ]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def hydra_ready() -> Iterator[None]:
+def hydra_ready() -> None:
     register()
     Plugins.instance()
-    with hydra.initialize_config_dir(str(CONF.resolve()), version_base="1.3"):
-        yield
 
 
 def compose(*overrides: str) -> DictConfig:
-    return hydra.compose("config", ["experiment=[]", *overrides])
+    with hydra.initialize_config_dir(str(CONF.resolve()), version_base="1.3"):
+        return hydra.compose("config", list(overrides))
 
 
-_studies: dict[tuple[str, ...], tuple[dict[str, RunConfig], StudyPlan]] = {}
+@cache
+def study(*overrides: str) -> Planned:
+    """``python -m study -m`` with these overrides."""
+    return planned(overrides)
 
 
-def study(*overrides: str) -> tuple[dict[str, RunConfig], StudyPlan]:
-    """The cells and the plan of ``python -m study -m`` with these overrides."""
-    if overrides not in _studies:
-        loader = GlobalHydra.instance().config_loader()
-        config = loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
-        grids = config.hydra.sweeper.grids
-        _studies[overrides] = plan_study(config, list(overrides), grids, loader)
-    return _studies[overrides]
+def asked(*overrides: str) -> tuple[dict[str, RunConfig], StudyPlan]:
+    """Its cells and its plan."""
+    made = study(*overrides)
+    return made.cells, made.plan
 
 
 def cells(experiment: str, preset: str = "default") -> list[RunConfig]:
-    found, plan = study(f"study={preset}")
-    return [found[address] for address in plan.experiments[experiment]]
+    return found_in(study(f"study={preset}"), experiment)
+
+
+def found_in(study: Planned, experiment: str) -> list[RunConfig]:
+    return [study.cells[address] for address in study.plan.experiments[experiment]]
 
 
 def values(configs: list[RunConfig], key: str) -> set[Any]:
@@ -78,8 +82,18 @@ def values(configs: list[RunConfig], key: str) -> set[Any]:
 
 
 def test_every_file_of_a_group_is_known_here() -> None:
-    groups = {path.parent.name for path in CONF.rglob("*.yaml")} - {CONF.name}
-    assert groups == {"init", "activation", "data", "study", "experiment", "claims", "gate"}
+    groups = {path.relative_to(CONF).parts[0] for path in CONF.rglob("*/*.yaml")}
+    assert groups == {"init", "activation", "data", "study", "chapter", "gate", "output_init"}
+    parts = {path.parent.name for path in (CONF / "chapter").rglob("*/*/*.yaml")}
+    assert parts == {"experiments", "figures", "claims"}
+
+
+def test_the_output_layer_has_the_choices_of_the_hidden_layers_and_same() -> None:
+    names = {group: {name for own, name in OPTIONS if own == group} for group, _ in OPTIONS}
+    assert names["output_init"] == names["init"] | {"same"}
+    for name in names["init"]:
+        config = run_config(compose(f"output_init={name}", "init=he"))
+        assert config.output_init == run_config(compose(f"init={name}")).init
 
 
 @pytest.mark.parametrize(("group", "name"), OPTIONS)
@@ -104,17 +118,18 @@ def test_every_activation_becomes_a_layer(name: str) -> None:
     assert layer.forward(np.zeros((2, 5), np.float32), training=True).shape == (2, 5)
 
 
-def test_the_main_job_runs_every_experiment_there_is_but_the_gate() -> None:
-    defaults = yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))["defaults"]
-    listed = next(item["experiment"] for item in defaults if "experiment" in item)
-    assert sorted(listed) == EXPERIMENTS
+def test_the_main_job_runs_every_experiment_of_the_lecture_and_no_other() -> None:
+    found = study("study=quick")
+    assert list(found.plan.experiments) == EXPERIMENTS
+    assert found.plan.chapters == ["lecture"]
+    assert GATE not in EXPERIMENTS
 
 
-@pytest.mark.parametrize("experiment", [*EXPERIMENTS, GATE])
-def test_an_experiment_says_which_package_it_is_and_how_to_run_it(experiment: str) -> None:
-    text = Path(CONF / "experiment" / f"{experiment}.yaml").read_text(encoding="utf-8")
-    assert text.startswith(f"# @package hydra.sweeper.grids.{experiment}\n")
-    assert f"python -m study -m experiment={experiment}\n" in text
+@pytest.mark.parametrize("chapter", [LECTURE, OF_GATE], ids=lambda chapter: chapter.name)
+def test_the_file_of_an_experiment_says_how_to_run_it(chapter: Chapter) -> None:
+    for name in chapter.experiments:
+        path = CONF / "chapter" / chapter.name / "experiments" / f"{name}.yaml"
+        assert f"python -m study -m experiment={name}\n" in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -134,8 +149,7 @@ def test_every_cell_of_every_experiment_is_valid_under_every_preset(
 @pytest.mark.parametrize("preset", PRESETS)
 def test_no_two_different_runs_have_equal_columns(preset: str) -> None:
     experiments = [(name, cells(name, preset)) for name in EXPERIMENTS]
-    gate, plan = study("experiment=gate")
-    experiments.append((GATE, [gate[address] for address in plan.experiments[GATE]]))
+    experiments.append((GATE, found_in(study("experiment=gate"), GATE)))
     seen: dict[tuple[Any, ...], str] = {}
     for experiment, found in experiments:
         for config in found:
@@ -143,18 +157,29 @@ def test_no_two_different_runs_have_equal_columns(preset: str) -> None:
             assert seen.setdefault(row, config.address) == config.address, experiment
 
 
+def plots(figure: Figure) -> list[tuple[tuple[str, ...], Selection, tuple[str, ...]]]:
+    """The plots of a figure: whose runs, which of them, and the columns that it takes apart."""
+    if figure.own is not None:
+        return [(figure.experiments, EVERYTHING, OWN[figure.own].by)]
+    return [(plot.experiments, plot.where, plot.by) for plot in figure.plots]
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("figure", FIGURES)
 def test_a_figure_takes_apart_all_cells_of_its_experiments(figure: str, preset: str) -> None:
-    spec = FIGURES[figure]
-    for experiment in spec.experiments:
-        rows = pd.DataFrame([columns(each.to_dict()) for each in cells(experiment, preset)])
-        assert differing(rows.drop_duplicates(list(CELL)), spec.by) == {}
+    for experiments, where, by in plots(FIGURES[figure]):
+        rows = pd.DataFrame(
+            [columns(each.to_dict()) for name in experiments for each in cells(name, preset)]
+        )
+        rows = rows[mask(resolved(where, rows), rows)]
+        if preset == "full":
+            assert len(rows)
+        taken = [column for column in by if column in CELL]
+        assert differing(rows.drop_duplicates(list(CELL)), taken) == {}
 
 
 def test_a_rate_more_is_seen_by_every_figure_of_its_experiment() -> None:
-    found, plan = study("experiment=dropout", "lr=0.01,0.1", "study=quick")
-    configs = [found[address] for address in plan.experiments["dropout"]]
+    configs = found_in(study("experiment=dropout", "lr=0.01,0.1", "study=quick"), "dropout")
     rows = pd.DataFrame([columns(config.to_dict()) for config in configs])
     assert differing(rows.drop_duplicates(list(CELL)), ["dropout"]) == {"lr": [0.01, 0.1]}
 
@@ -238,29 +263,56 @@ def test_symmetry_compares_equal_and_random_weights() -> None:
 
 
 def test_an_unlisted_value_replaces_the_key_in_every_experiment() -> None:
-    found, plan = study("study=quick", "weight_decay=0.05")
+    found, plan = asked("study=quick", "weight_decay=0.05")
     assert set(plan.experiments) == set(EXPERIMENTS)
     assert values(list(found.values()), "weight_decay") == {0.05}
-    found, plan = study("study=quick", "hidden=[4]", "experiment=[symmetry,width]")
+    found, plan = asked("study=quick", "hidden=[4]", "experiment=[symmetry,width]")
     assert set(plan.experiments) == {"symmetry", "width"}
     assert values(list(found.values()), "hidden") == {(4,)}
 
 
 def test_an_option_narrows_to_the_choices_that_have_it() -> None:
-    found, plan = study("study=quick", "init.std=0.5")
+    found, plan = asked("study=quick", "init.std=0.5")
     assert {config.init["name"] for config in found.values()} == {"normal"}
     assert {config.init["std"] for config in found.values()} == {0.5}
     assert {"batchnorm", "batchnorm_scales", "grid", "activations"} <= set(plan.experiments)
 
 
+def test_the_output_layers_scheme_is_chosen_like_that_of_the_others() -> None:
+    found, _ = asked("study=quick", "experiment=width", "output_init=same,normal")
+    named = {config.output_init["name"] for config in found.values()}
+    assert named == {"same", "normal"}
+    plain, _ = asked("study=quick", "experiment=width")
+    assert len(found) == 2 * len(plain)
+    assert set(plain) < set(found)
+    words = ("output_init=normal", "output_init.std=0.1,1")
+    found, _ = asked("study=quick", "experiment=width", *words)
+    assert {config.output_init["std"] for config in found.values()} == {0.1, 1}
+    row = columns(next(iter(found.values())).to_dict())
+    assert row["output_init"] in ("normal 0.1", "normal 1")
+
+
+def test_new_options_are_values_of_an_experiment_like_any_other() -> None:
+    words = (
+        "max_norm=null,2",
+        "label_noise=0,0.1",
+        "lr_schedule=step",
+        "lr_milestones=[0.5],[0.9]",
+    )
+    found, _ = asked("study=quick", "experiment=width", *words)
+    plain, _ = asked("study=quick", "experiment=width")
+    assert len(found) == 8 * len(plain)
+    assert values(list(found.values()), "lr_milestones") == {(0.5,), (0.9,)}
+
+
 def test_two_values_of_an_unlisted_key_are_two_studies_in_one() -> None:
-    found, plan = study("study=quick", "experiment=minibatch_noise", "momentum=0,0.9")
+    found, plan = asked("study=quick", "experiment=minibatch_noise", "momentum=0,0.9")
     assert values(list(found.values()), "momentum") == {0.0, 0.9}
     assert len(plan.addresses) == 2 * 2
 
 
 def test_a_listed_value_selects() -> None:
-    found, plan = study("study=quick", "init=he,xavier", "activation=relu")
+    found, plan = asked("study=quick", "init=he,xavier", "activation=relu")
     assert {config.init["name"] for config in found.values()} == {"he", "xavier"}
     assert {config.activation["name"] for config in found.values()} == {"relu"}
     assert "batchnorm" not in plan.experiments  # it is about init=normal
@@ -279,7 +331,7 @@ def test_a_listed_value_selects() -> None:
     ],
 )  # fmt: skip
 def test_a_study_has_a_short_name_of_its_own(overrides: tuple[str, ...], expected: str) -> None:
-    _, plan = study("study=quick", *overrides)
+    _, plan = asked("study=quick", *overrides)
     assert re.fullmatch(expected, plan.name), plan.name
     assert len(plan.name) < 80
 
@@ -287,14 +339,14 @@ def test_a_study_has_a_short_name_of_its_own(overrides: tuple[str, ...], expecte
 def test_names_that_had_to_be_shortened_stay_apart() -> None:
     seeds = ",".join(str(seed) for seed in range(40))
     names = {
-        study("study=quick", "experiment=minibatch_noise", f"seed={seeds},{last}")[1].name
+        study("study=quick", "experiment=minibatch_noise", f"seed={seeds},{last}").plan.name
         for last in (98, 99)
     }
     assert len(names) == 2
 
 
 def test_two_experiments_share_the_cells_they_both_want() -> None:
-    found, plan = study("study=default")
+    found, plan = asked("study=default")
     wanted = sum(len(group) for group in plan.experiments.values())
     assert len(found) == len(plan.addresses) < wanted
     shared = set(plan.experiments["dropout"]) & set(plan.experiments["voting"])

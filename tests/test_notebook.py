@@ -8,6 +8,7 @@ from hydra.errors import HydraException
 
 from study.errors import ConfigError, StoreError
 from study.notebook import read, read_record, run
+from study.records.plan import StudyPlan
 from study.records.store import RunStore
 
 TINY = ("data=gaussian", "hidden=[5]", "num_epochs=1", "evaluation.points=2")
@@ -47,6 +48,27 @@ def test_a_whole_record_is_found_by_its_address(tmp_path: Path) -> None:
     assert read_record(record.address, tmp_path).result_digest() == record.result_digest()
     with pytest.raises(StoreError, match="no record of 0000"):
         read_record("0" * 20, tmp_path)
+
+
+def test_an_experiment_of_a_study_is_read_alone(tmp_path: Path) -> None:
+    records = {
+        epochs: run(*TINY[:2], f"num_epochs={epochs}", "evaluation.points=2", store=tmp_path)
+        for epochs in (0, 1, 2)
+    }
+    experiments = {"untrained": [records[0].address], "trained": [records[1].address]}
+    for name in ("first", "last"):
+        StudyPlan(name, "", "gaussian", "default", experiments=experiments).write(
+            RunStore(tmp_path)
+        )
+        experiments = experiments | {"longer": [records[2].address]}
+    assert len(read(tmp_path).runs) == 3
+    assert list(read(tmp_path, experiment="trained").runs["num_epochs"]) == [1]
+    assert list(read(tmp_path, experiment="longer").runs["num_epochs"]) == [2]
+    assert sorted(read(tmp_path, study="first").runs["num_epochs"]) == [0, 1]
+    with pytest.raises(ConfigError, match=r"an experiment of first.*'longer'.*trained"):
+        read(tmp_path, experiment="longer", study="first")
+    with pytest.raises(StoreError, match=r"no study called 'second'.*first, last"):
+        read(tmp_path, study="second")
 
 
 def test_an_empty_store_gives_empty_frames(tmp_path: Path) -> None:

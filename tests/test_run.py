@@ -99,6 +99,12 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunConfig], list[list[
         {"valid_size": 100},
         {"batchnorm": True, "batchnorm_eps": 1e-3},
         {"dropout": 0.5, "dropout_scaling": "evaluation"},
+        {"label_noise": 0.3},
+        {"input_dropout": 0.2},
+        {"output_init": {"name": "normal"} | SCHEMES["normal"]},
+        {"max_norm": 1.0},
+        {"lr_schedule": "cosine", "lr_warmup": 0.2},
+        {"evaluation": EvaluationConfig(final_samples=10)},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -157,6 +163,114 @@ def test_final_metrics_are_of_all_samples() -> None:
     whole = run(config(evaluation=EvaluationConfig(points=1)))
     assert found.final == whole.final
     assert found.history["test_loss"] != whole.history["test_loss"]
+
+
+def test_final_metrics_are_of_fewer_samples_where_asked() -> None:
+    """Of the first training samples and the same test samples as the curve's."""
+    sizes = {"points": 1, "train_samples": 40, "test_samples": 40}
+    few = run(config(evaluation=EvaluationConfig(**sizes, final_samples=40), valid_size=200))
+    every = run(config(evaluation=EvaluationConfig(**sizes), valid_size=200))
+    for name in (*METRICS, *VALIDATION):
+        assert few.final[name] == few.history[name][-1]
+        assert few.final[name] != every.final[name]
+    assert few.history == every.history
+    more = run(config(evaluation=EvaluationConfig(**sizes, final_samples=5000), valid_size=200))
+    assert more.final == every.final
+    assert len({each.address for each in (few, every, more)}) == 3
+
+
+def test_points_of_the_curve_are_measured_where_asked() -> None:
+    found = run(config(measure=["unit_inputs", "gradients", "weights"]))
+    assert set(found.measurements) == {"init", "points", "end"}
+    assert set(found.measurements["init"]) == {"weights"}
+    measured = found.measurements["points"]
+    assert {name: own["step"].tolist() for name, own in measured.items()} == {
+        "unit_inputs": found.history["step"], "gradients": found.history["step"],
+    }  # fmt: skip
+    assert measured["unit_inputs"]["percentiles"].shape == (4, 2, 3)
+    for moment, place in (("init", 0), ("end", -1)):
+        rows = found.layers[moment][:2]
+        for name in ("gradient_norm", "weight_gradient_norm"):
+            values = measured["gradients"][name][place]
+            np.testing.assert_allclose(values, [row[name] for row in rows], rtol=1e-6)
+    assert len(np.unique(measured["gradients"]["gradient_norm"][:, 0])) == 4
+    assert RunRecord.from_json(found.to_json()).result_digest() == found.result_digest()
+
+
+def test_a_run_that_diverges_keeps_the_points_before() -> None:
+    found = run(config(lr=1e6, num_epochs=20, measure=["gradients"]))
+    assert found.status == "diverged"
+    steps = found.measurements["points"]["gradients"]["step"].tolist()
+    assert steps == [step for step in found.history["step"] if step < found.diverged_at]
+
+
+# -- changing rates, bounds, noise
+
+
+def test_the_rate_of_a_warm_up_is_that_of_each_update() -> None:
+    """One update at a third of the rate, one at two thirds, one at the whole."""
+    warm = run(config(num_epochs=1, lr_warmup=0.99, lr=0.3))
+    rates = [run(config(num_epochs=1, lr=rate)) for rate in (0.1, 0.3)]
+    losses = [each.final["train_loss"] for each in (rates[1], warm, rates[0])]
+    assert losses == sorted(losses)
+    assert len(set(losses)) == 3
+
+
+def test_a_schedule_knows_the_length_of_the_run_in_epochs_and_in_updates() -> None:
+    options = {"lr_schedule": "cosine", "lr_warmup": 0.3, "lr": 0.2}
+    epochs, steps = run(config(**options)), run(config(**options, num_epochs=None, num_steps=9))
+    assert epochs.final == steps.final
+    longer = run(config(**options, num_epochs=None, num_steps=90))
+    assert longer.history["train_loss"][1] != epochs.history["train_loss"][-1]
+
+
+def test_a_bound_holds_in_the_trained_network() -> None:
+    bound = 1.2
+    options = {"lr": 0.1, "momentum": 0.9, "measure": ["weights"]}
+    found, free = (run(config(**options, max_norm=value)) for value in (bound, None))
+    norms = [
+        np.linalg.norm(each.measurements["end"]["weights"]["matrices"][0].astype(float), axis=0)
+        for each in (found, free)
+    ]
+    assert norms[0].max() == pytest.approx(bound, rel=2e-3)  # kept in half precision
+    assert norms[1].max() > 1.1 * bound
+
+
+def test_the_output_layer_alone_starts_from_its_own_scheme() -> None:
+    own = {"name": "normal"} | SCHEMES["normal"]
+    plain, other = (run(config(num_epochs=0, **more)) for more in ({}, {"output_init": own}))
+    rows = [each.layers["init"] for each in (plain, other)]
+    squares = [[row["weight_mean_square"] for row in each] for each in rows]
+    assert squares[0][:-1] == squares[1][:-1]
+    assert squares[0][-1] == pytest.approx(0.2, rel=0.5)  # He: 2 / 10
+    assert squares[1][-1] == pytest.approx(5 * squares[0][-1])  # the same numbers, not scaled
+
+
+def test_noisy_labels_are_of_training_samples_alone() -> None:
+    clean, noisy = (config(**MNIST, label_noise=share, valid_size=100) for share in (0, 0.25))
+    dataset = load_data(clean)
+    (train, valid), (wrong, same) = (choose_samples(each, dataset) for each in (clean, noisy))
+    np.testing.assert_array_equal(train.images, wrong.images)
+    assert (train.labels != wrong.labels).sum() == 75
+    assert valid is not None
+    assert same is not None
+    np.testing.assert_array_equal(valid.labels, same.labels)
+    assert not wrong.labels.flags.writeable
+    again, _ = choose_samples(replace(noisy, init={}, batch_size=10), dataset)
+    np.testing.assert_array_equal(again.labels, wrong.labels)
+    other, _ = choose_samples(replace(noisy, train_size=None, valid_size=0), dataset)
+    assert (other.labels != dataset.train.labels).sum() == 1000
+    seeded, _ = choose_samples(replace(noisy, train_size=None, valid_size=0, seed=1), dataset)
+    both = (seeded.labels != dataset.train.labels) & (other.labels != dataset.train.labels)
+    assert both.sum() < 400  # 250 by chance
+    assert load_data(noisy) is dataset
+
+
+def test_wrong_labels_are_learned_by_heart_and_cost_accuracy_on_clean_ones() -> None:
+    options = MNIST | {"hidden": [100], "lr": 0.1, "num_epochs": 150, "batch_size": 50}
+    clean, noisy = (run(config(**options, label_noise=share)).final for share in (0, 0.5))
+    assert clean["train_accuracy"] == noisy["train_accuracy"] == 1
+    assert noisy["test_accuracy"] < clean["test_accuracy"] - 0.2
 
 
 def test_random_labels_are_learned_by_heart_and_not_beyond_the_training_samples() -> None:

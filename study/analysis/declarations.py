@@ -485,7 +485,7 @@ def _level(node: Node, column: str, extremes: bool) -> Any:
     elif column in TEXTS:
         if column == "batch_size" and isinstance(value, int) and not isinstance(value, bool):
             return str(value)
-        node.check("a name", isinstance(value, str))
+        node.check("a name or null", value is None or isinstance(value, str))
     elif isinstance(value, dict):
         node.keys(("above",))
         node.get("above").check("a number", is_number(value["above"]))

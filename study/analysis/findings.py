@@ -224,8 +224,9 @@ def told(part: Part, measured: Measured) -> Finding:
     """The numbers of a part that is told and not judged, such as a figure shows them.
 
     What decides nothing is true all the same: networks that have learned nothing, an experiment
-    that is not complete. Pairs without a number are left out, those of runs that never reach a
-    level too (``censored`` counts them); a reason is given only where no number is left.
+    that is not complete. Pairs without a number are left out; so are, where nothing is compared,
+    runs that never reach a level (``censored`` counts them). A reason is given only where no
+    number is left.
     """
     if part.experiment not in measured.results.plan.experiments:
         return _unjudged(part, verdicts.NOT_RUN, experiment=part.experiment).finding
@@ -240,7 +241,7 @@ def told(part: Part, measured: Measured) -> Finding:
     addresses = [frozenset(own["address"]) for own in rows.values()]
     if len(set(addresses)) < len(addresses) and part.reduce == part.reduce_control:
         return _unjudged(part, verdicts.SAME_CELLS).finding
-    if "censored" in compared:
+    if "censored" in compared and part.control is None:
         rows = {
             name: own.assign(value=own["value"].where(~own["censored"].astype(bool)))
             for name, own in rows.items()

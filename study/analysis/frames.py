@@ -21,14 +21,17 @@ columns                                                      dtype
 ``evaluation_test_samples``, ``step``, ``samples_seen``,
 ``layer``
 ``train_size``, ``num_epochs``, ``num_steps``,               ``Int64`` (nullable: ``pd.NA``
-``diverged_at``                                              where it does not apply)
+``evaluation_final_samples``, ``diverged_at``                where it does not apply)
 ``batchnorm``, ``is_hidden``                                 ``bool``
 names: ``address``, ``data``, ``data_checksum``,             ``str`` (``object`` in pandas 2),
 ``train_subset``, ``hidden`` (``5×100``), ``init``,          NaN (None) where it does not apply
-``init_class``, ``activation``, ``activation_class``,
-``dropout_scaling``, ``batch_size`` (a number or ``full``),
+``init_class``, ``output_init``, ``output_init_class``,
+``activation``, ``activation_class``, ``dropout_scaling``,
+``lr_schedule``, ``lr_milestones`` (``[0.5, 0.75]``),
+``batch_size`` (a number or ``full``),
 ``dtype``, ``evaluation_spacing``, ``status``, ``moment``
-every other number                                           ``float64``, NaN where not known
+every other number                                           ``float64``, NaN where not known, and
+                                                             for ``max_norm`` where there is none
 ===========================================================  ==================================
 
 Runs that differ in more than the seed differ in a column of ``cells.CELL``.
@@ -202,7 +205,9 @@ def differing(cells: pd.DataFrame, by: Sequence[str]) -> dict[str, list[Any]]:
         return {}
     groups = cells.groupby(list(by), dropna=False) if by else cells.groupby(lambda _: 0)
     # What another setting leaves without effect is not known there: that one differs already.
-    levels = {name: groups[name].nunique(dropna=COLUMNS[name].dtype in _LACKING) for name in CELL}
+    unknown = {name for name in CELL if COLUMNS[name].dtype in _LACKING}
+    unknown -= {name for name in CELL if COLUMNS[name].optional}
+    levels = {name: groups[name].nunique(dropna=name in unknown) for name in CELL}
     spread = [name for name, counts in levels.items() if counts.max() > 1]
     spread = [name for name in spread if COLUMNS[name].of not in spread]
     return {name: cells[name].drop_duplicates().tolist() for name in spread}

@@ -21,7 +21,7 @@ from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
 
 # Config groups whose options are files; an override of one names one.
-CHOICES = ("init", "activation", "data", "study")
+CHOICES = ("init", "output_init", "activation", "data", "study")
 # Keys that say which runs a study has; one run has no use for them.
 OF_A_STUDY = ("chapter", "experiment", "study")
 CHAPTER = "chapter="
@@ -124,7 +124,8 @@ def _check_name(override: Override) -> None:
         return
     value = override.value()
     names = value if key in LISTED and isinstance(value, list) else [value]
-    if not all(isinstance(name, str | None) for name in names):
+    optional = () if key in CHOICES else (None,)
+    if not all(isinstance(n, str) or n in optional for n in names) and not override.is_delete():
         _, _, text = str(override.input_line).partition("=")
         raise ConfigError(key, "the name of one of the choices", text)
 

@@ -15,7 +15,7 @@ from study.edge.schema import MAX_CELLS, RUN_KEYS, typed
 from study.errors import ConfigError
 from study.records.config import RunConfig
 
-GROUPS = ("init", "activation", "data")
+GROUPS = ("init", "output_init", "activation", "data")
 # The length of a run is given in one of two units; naming one lets go of the other.
 LENGTHS = ("num_epochs", "num_steps")
 EXCLUSIVE = {"num_epochs": "num_steps", "num_steps": "num_epochs"}
@@ -322,7 +322,7 @@ class Composer:
         Raises:
             ConfigError: the key is unknown or the value of another type.
         """
-        if key in GROUPS or key.split(".")[0] in ("init", "activation"):
+        if key in GROUPS or key.split(".")[0] in ("init", "output_init", "activation"):
             return value
         cache_key = (key, repr(value))
         if cache_key not in self._typed:

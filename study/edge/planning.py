@@ -520,14 +520,30 @@ def _data_name(dataset: Mapping[str, Any]) -> str:
     return name if dataset["checksum"] is None else f"{name}-{dataset['checksum'][:6]}"
 
 
+def _sorted_names(words: str) -> str:
+    """``experiment=[b,a]`` and ``claim=…`` with their names in order."""
+    key, _, names = words.partition("=")
+    if key not in LISTS:
+        return words
+    return f"{key}={','.join(sorted(name.strip() for name in names.strip('[]').split(',')))}"
+
+
+def _place(words: str) -> tuple[bool, bool, str]:
+    """Where an override stands in a name: what is chosen first, then the rest by key."""
+    key = words.lstrip("+~").partition("=")[0]
+    return key != "experiment", key != "claim", key
+
+
 def study_name(dataset: str, preset: str, selection: Iterable[str]) -> str:
     """``<data>-<preset>``, followed by what makes the study another one, fit for a folder.
 
     Where that had to be shortened or put into other characters, a digest of it is added, so that
-    two studies never have the same name.
+    two studies never have the same name. The order in which ``selection`` was typed makes no
+    difference.
     """
     parts = [dataset, preset]
-    parts += [words.removeprefix("experiment=") for words in selection]
+    chosen = sorted(map(_sorted_names, selection), key=_place)
+    parts += [words.removeprefix("experiment=") for words in chosen]
     exact = "-".join(parts)
     name = re.sub(r"[^\w.,=+-]+", "-", exact.replace("[", "").replace("]", "")).strip("-. ")
     digest = hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:6]

@@ -29,6 +29,7 @@ from study.run import failed, run_safely
 
 # Workers that end before their first run, one after the other, until there is no use in more.
 FAILED_STARTS = 5
+SIGKILL = 9  # on all systems that have signals
 # From <linux/prctl.h>.
 PR_SET_PDEATHSIG = 1
 # How long a worker whose pipe is closed may take to end.
@@ -78,7 +79,8 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, folder), daemon=True)
         # starting the tracker lifts the block on Ctrl-C, so it has to run before
-        resource_tracker.ensure_running()
+        if sys.platform != "win32":  # which has no tracker
+            resource_tracker.ensure_running()
         with _no_interrupt():
             self.process.start()
         theirs.close()
@@ -89,8 +91,9 @@ class _Worker:
     def kill(self) -> None:
         """End the process and whatever its runs have started, which is in its group."""
         assert self.process.pid is not None
-        with contextlib.suppress(OSError, AttributeError):  # no group yet, or none on Windows
-            os.killpg(self.process.pid, signal.SIGKILL)
+        if sys.platform != "win32":  # which has no such groups
+            with contextlib.suppress(OSError):  # not yet a group
+                os.killpg(self.process.pid, SIGKILL)
         self.process.kill()
 
 
@@ -115,10 +118,10 @@ class _Pool:
             busy = sum(worker.cell is not None for worker in self._workers)
             while len(self._workers) < min(self._count, len(self._waiting) + busy):
                 self._workers.append(_Worker(str(self._store.folder)))
-            pipes = {worker.pipe: worker for worker in self._workers}
+            pipes: dict[object, _Worker] = {worker.pipe: worker for worker in self._workers}
             patience = min(worker.deadline for worker in self._workers) - time.monotonic()
-            for pipe in connection.wait(pipes, min(max(patience, 0.0), LOOK_SECONDS)):
-                assert isinstance(pipe, connection.Connection)
+            ends = [worker.pipe for worker in self._workers]
+            for pipe in connection.wait(ends, min(max(patience, 0.0), LOOK_SECONDS)):
                 self._hear(pipes[pipe])
             # What a run has started may hold a dead worker's pipe open, so that it stays silent.
             for worker in [w for w in self._workers if w.process.exitcode is not None]:
@@ -230,27 +233,27 @@ def _die_with_parent() -> None:
     """Linux kills this process with its parent, also if its run never lets a thread work."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL)
 
 
 @contextmanager
 def _no_interrupt() -> Iterator[None]:
     """Hold Ctrl-C back, also from the process that is started meanwhile, as long as it lives."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if sys.platform == "win32":
         yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    else:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _last_words(exitcode: int | None) -> str:
     if exitcode is None or exitcode >= 0:
         return f"the worker process ended with exit code {exitcode}"
     number = -exitcode
-    if number == signal.SIGKILL:
+    if number == SIGKILL:
         return f"the worker process was killed by signal {number} (out of memory?)"
     return f"the worker process was killed by signal {number} ({signal.strsignal(number)})"
 

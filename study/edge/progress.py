@@ -35,6 +35,8 @@ class StoreProgress:
     Args:
         costs: the expected work of each run, in any unit, by address.
         clock: seconds, from any moment on.
+        on_failure: called with the address of each run that has failed, as soon as it is seen;
+            mostly from another thread.
     """
 
     def __init__(
@@ -43,9 +45,11 @@ class StoreProgress:
         costs: Mapping[str, float],
         console: Console,
         clock: Callable[[], float] = time.monotonic,
+        on_failure: Callable[[str], None] = lambda address: None,
     ) -> None:
         self._console = console
         self._clock = clock
+        self._on_failure = on_failure
         self._costs = {store.path(address): cost for address, cost in costs.items()}
         self._paths = list(self._costs)
         self._before = {path: changed_at(path) for path in self._paths}
@@ -107,6 +111,8 @@ class StoreProgress:
                 self._done += self._costs[path]
             else:  # it took as long as it took, which says nothing of the others
                 self._all -= self._costs[path]
+            if kind == "failed":
+                self._on_failure(path.stem)
         self._bar.update(
             self._task,
             completed=sum(self.counts.values()),

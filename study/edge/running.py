@@ -1,8 +1,13 @@
 """Running: which cells a store lacks, and how the sweep's launcher brings them into it."""
 
+import _thread
+import contextlib
 import itertools
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +18,10 @@ from rich.console import Console
 from study.edge.cluster import is_cluster, keep_returned, run_on_cluster
 from study.edge.progress import StoreProgress
 from study.edge.schema import plain
+from study.errors import StoreError
 from study.records.compaction import COMPACTING, compact
 from study.records.config import RunConfig, hydra_string, overrides
-from study.records.record import NEWER
+from study.records.record import NEWER, RunRecord
 from study.records.reuse import FAILED, NEW, keep_measurements, stale
 from study.records.runs import Runs
 from study.records.store import RunStore
@@ -39,6 +45,10 @@ class Stock:
     unreadable: list[str] = field(default_factory=list)
 
 
+class FailedFast(Exception):
+    """With ``fail_fast=true`` a run has failed: nothing more is to be run."""
+
+
 class Runner:
     """Brings cells into the store.
 
@@ -52,6 +62,7 @@ class Runner:
         runs: what it has of all cells so far.
         problems: what went wrong besides the runs themselves.
         wanted, stored: how many cells there were so far, and how many of them are stored.
+        on_failure: called with the record of each run that fails, when it does.
     """
 
     def __init__(self, config: DictConfig, launcher: Any, console: Console) -> None:
@@ -60,6 +71,8 @@ class Runner:
         self.runs = Runs()
         self.problems: list[str] = []
         self.wanted = self.stored = 0
+        self.on_failure: Callable[[RunRecord], None] = lambda record: None
+        self._stopped = False
         self._config = config
         self._launcher = launcher
 
@@ -79,6 +92,7 @@ class Runner:
         Raises:
             StudyError: a newer version has written into the store meanwhile.
             KeyboardInterrupt: ``stored`` says how many there are.
+            FailedFast: the same, after the first failure.
         """
         pending = sorted(stock.reasons, key=lambda address: cost(cells[address]), reverse=True)
         self.wanted += len(cells)
@@ -86,13 +100,18 @@ class Runner:
         self.runs |= stock.runs
         if pending:
             costs = {address: cost(cells[address]) for address in pending}
-            progress = StoreProgress(self.store, costs, self.console)
+            progress = StoreProgress(self.store, costs, self.console, on_failure=self._note_failure)
             try:
                 with progress:
                     waiting = [cells[address] for address in pending]
                     self.problems += _launch(self._launcher, waiting, self.store, self._config)
+            except KeyboardInterrupt:
+                if not self._stopped:
+                    raise
             finally:
                 self.stored += progress.counts["completed"] + progress.counts["diverged"]
+            if self._stopped:
+                raise FailedFast
         compact(self.store, announce=lambda count: self.console.print(COMPACTING.format(count)))
         after = take_stock(self.store, {address: cells[address] for address in pending})
         self.runs |= after.runs
@@ -101,6 +120,23 @@ class Runner:
             for address, reason in after.reasons.items()
             if reason not in (NEW, FAILED)
         ]
+
+    def _note_failure(self, address: str) -> None:
+        """Tell of a run that has failed; with ``fail_fast`` stop the launcher as Ctrl-C would."""
+        with contextlib.suppress(StoreError):  # what cannot be read is named at the end
+            record = self.store.read(address)
+            if record is not None:
+                self.on_failure(record)
+        if not self._config.fail_fast or self._stopped:
+            return
+        self._stopped = True
+        main = threading.main_thread()
+        if threading.current_thread() is main or main.ident is None:
+            return  # the launcher has ended
+        if sys.platform == "win32":
+            _thread.interrupt_main()
+        else:
+            signal.pthread_kill(main.ident, signal.SIGINT)  # ends its waiting, too
 
 
 def take_stock(store: RunStore, cells: Mapping[str, RunConfig]) -> Stock:

@@ -7,6 +7,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ class AppConfig(RunConfig):
             for 25 for each of its workers.
         max_cells: a study of more cells is refused before it starts, >= 1.
         dry_run: only say what would run.
+        fail_fast: stop a study at the first run that fails.
         report: where the report goes.
     """
 
@@ -71,13 +73,14 @@ class AppConfig(RunConfig):
     cells_per_job: int | None = None
     max_cells: int = MAX_CELLS
     dry_run: bool = False
+    fail_fast: bool = False
     report: ReportConfig = field(default_factory=ReportConfig)
 
 
 def register() -> None:
     """Make the schema and the resolvers of experiments known."""
     schema = OmegaConf.structured(AppConfig)
-    for group in ("init", "activation"):
+    for group in ("init", "output_init", "activation"):
         # init.std=0.5 is right or wrong by the choice, which in a sweep is the cell's: a wrong
         # one is found when the choice is built.
         OmegaConf.set_struct(schema[group], False)
@@ -87,6 +90,7 @@ def register() -> None:
     ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
     OmegaConf.register_new_resolver("seeds", _seeds, replace=True)
     OmegaConf.register_new_resolver("logspace", _logspace, replace=True)
+    OmegaConf.register_new_resolver("names", _names, replace=True)
 
 
 def _seeds(number: Any, *, _root_: DictConfig) -> Any:
@@ -107,6 +111,14 @@ def _logspace(start: float, stop: float, n: int) -> Any:
     return n if n > LONGEST else [float(f"{x:.6g}") for x in np.logspace(start, stop, n)]
 
 
+def _names(group: str, *, _root_: DictConfig) -> str:
+    """``${names:claims}``: what a folder of the configuration holds, for ``--help``."""
+    sources = OmegaConf.select(_root_, "hydra.runtime.config_sources", default=[])
+    folders = [Path(source.path, group) for source in sources if source.schema == "file"]
+    found = {path.stem for folder in folders for path in folder.glob("*.yaml")}
+    return ", ".join(sorted(found))
+
+
 # What values of these types are called in an error.
 _NAMES: dict[Any, str] = {
     bool: "true or false",
@@ -116,6 +128,7 @@ _NAMES: dict[Any, str] = {
     type(None): "null",
     list[int]: "a list of integers",
     list[str]: "a list of names",
+    list[float]: "a list of numbers",
 }
 
 

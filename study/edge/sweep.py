@@ -14,13 +14,13 @@ from study.analysis.verdicts import VERDICTS
 from study.edge.looks import judged
 from study.edge.own_claims import check_selections
 from study.edge.planning import Planned, plan_study
-from study.edge.running import Runner, take_stock
+from study.edge.running import FailedFast, Runner, take_stock
 from study.edge.schema import check_execution
 from study.endings import EXIT_INTERRUPTED
 from study.errors import ConfigError, StudyError
 from study.records.cells import label
 from study.records.plan import StudyPlan
-from study.records.record import RunSummary
+from study.records.record import RunRecord, RunSummary
 
 EXIT_FAILED = 1
 SHOWN = 5  # how many failures are named; the report lists them all
@@ -67,14 +67,20 @@ def sweep(
         stock = runner.look_up(cells)
         plan.write(runner.store)
         runner.store.remove_abandoned()
+        failures = Failures(plan, console)
+        runner.on_failure = failures.name
         console.print(_announcement(plan, stock.reasons))
         _print_some(console, "run again", stock.unreadable)
         runner.run(cells, stock)
         own = int(config.study.seeds)
         judgements = judged(plan, cells, claims, runner, own=own, run=planned.opening)
-        raise SystemExit(_finish(planned, runner, judgements, config))
+        raise SystemExit(_finish(planned, runner, judgements, config, failures))
     except StudyError as error:
         console.print(str(error))
+        raise SystemExit(EXIT_FAILED) from None
+    except FailedFast:
+        count = f"{runner.stored:,} of {runner.wanted:,} stored"
+        console.print(f"stopped at the first failure (fail_fast=true): {count}")
         raise SystemExit(EXIT_FAILED) from None
     except KeyboardInterrupt:
         if not runner.wanted:
@@ -120,14 +126,21 @@ def dry_run_lines(plan: StudyPlan, reasons: Mapping[str, str]) -> list[str]:
 
 
 def _finish(
-    planned: Planned, runner: Runner, judgements: Sequence[Judgement], config: DictConfig
+    planned: Planned,
+    runner: Runner,
+    judgements: Sequence[Judgement],
+    config: DictConfig,
+    failures: "Failures",
 ) -> int:
-    """Say what came of this sweep's cells, write the report, and return the exit code."""
+    """Say what came of this sweep's cells, write the report, and return the exit code.
+
+    Args:
+        failures: those that have been named already.
+    """
     console, runs, plan = runner.console, runner.runs, planned.plan
     counts: Counter[str] = Counter(record.status for record in runs.values())
     counts["missing"] = len(plan.addresses) - len(runs)
-    failures = [_describe(r, plan) for r in runs.values() if r.status == "failed"]
-    _print_some(console, "failed", failures)
+    failures.name_rest([r for r in runs.values() if r.status == "failed"])
     _print_some(console, "not stored", runner.problems)
     console.print(
         ", ".join(
@@ -165,11 +178,14 @@ def _finish(
 def verdict_lines(
     plan: StudyPlan, judgements: Sequence[Judgement], names: Sequence[str]
 ) -> list[str]:
-    """What is missing of the study, the verdict on each claim called by its name, and the counts.
+    """What is missing of the study, the claims called by name with what was found, and the counts.
 
     Claims at other settings than those declared are counted apart.
     """
-    lines = []
+    from study.report.claim_views import sentence  # brings the page's libraries
+    from study.report.text import load_text
+
+    lines, text = [], load_text()
     if plan.is_part:
         left = sum(len(packed["rows"]) for packed in plan.left_out.values())
         asked = sum(len(addresses) for addresses in plan.experiments.values())
@@ -178,6 +194,7 @@ def verdict_lines(
         if each.claim.id in names:
             why = "" if each.reason is None else f" ({each.reason.replace('_', ' ')})"
             lines.append(f"{each.claim.id}: {_word(each.verdict)}{why}")
+            lines.append(f"  {sentence(each, text)}")
     groups: dict[tuple[str, tuple[str, ...]], Counter[str]] = {}
     for each in judgements:
         groups.setdefault((each.claim.chapter, each.settings), Counter())[each.verdict] += 1
@@ -196,6 +213,29 @@ def _word(verdict: str) -> str:
     return WORDS.get(verdict, verdict)
 
 
+class Failures:
+    """Names runs that have failed, the first ``SHOWN`` of them when they do."""
+
+    def __init__(self, plan: StudyPlan, console: Console) -> None:
+        self._plan = plan
+        self._console = console
+        self._named: set[str] = set()
+
+    def name(self, record: RunRecord | RunSummary) -> None:
+        """Say which run has failed and why, unless that was said of enough others."""
+        if len(self._named) < SHOWN and record.address not in self._named:
+            self._named.add(record.address)
+            self._console.print(f"failed: {_describe(record, self._plan)}")
+
+    def name_rest(self, records: Sequence[RunSummary]) -> None:
+        """Say it of those of ``records`` that were not seen before, and how many there are more."""
+        for record in records:
+            self.name(record)
+        rest = sum(record.address not in self._named for record in records)
+        if rest:
+            self._console.print(f"failed: {rest:,} more")
+
+
 def _print_some(console: Console, kind: str, messages: Sequence[str]) -> None:
     for message in messages[:SHOWN]:
         console.print(f"{kind}: {message}")
@@ -203,7 +243,7 @@ def _print_some(console: Console, kind: str, messages: Sequence[str]) -> None:
         console.print(f"{kind}: {len(messages) - SHOWN:,} more")
 
 
-def _describe(record: RunSummary, plan: StudyPlan) -> str:
+def _describe(record: RunRecord | RunSummary, plan: StudyPlan) -> str:
     """Which run failed, and the last line of why."""
     config = record.run_config
     wanted = [name for name, group in plan.experiments.items() if record.address in group]

@@ -4,7 +4,7 @@ The keys are described in ``docs/chapters.md``. Whatever is wrong is one ``Confi
 which key, what was expected, what came and what there is.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,21 +17,13 @@ from study.figures.own import OWN as BY_HAND
 from study.figures.plot import Plot, Words
 from study.figures.quantities import MEASURED, Cases, Quantity
 from study.figures.reading import read_plot
+from study.records.cells import COLUMNS
 
 Sentences = Mapping[str, Words]  # by case; just MEASURED where there are none
 
 SAID = (
-    "title",
-    "look",
-    "section",
-    "beside",
-    "alt",
-    "measured",
-    "quantities",
-    "cases",
-    "facts",
-    "like",
-)
+    "title", "look", "section", "beside", "alt", "measured", "quantities", "cases", "facts", "like",
+)  # fmt: skip
 BESIDE = ("explorer", "ranking")
 ID = r"[\w][\w.-]*"
 
@@ -196,11 +188,12 @@ def _constants(node: Node) -> dict[str, Any]:
 
 
 def _sentences(node: Node, key: str, cases: Mapping[str, Any], known: Collection[str]) -> Sentences:
-    """For each case, or plain words where there are none."""
+    """For each case, or plain words for all of them."""
     if key not in node.value:
         return {}
     own = node.get(key)
-    if not cases:
+    own.check("a mapping", isinstance(own.value, dict))
+    if not cases or LANGUAGES[0] in own.value:
         found = {MEASURED: own}
     else:
         own.keys((*cases, MEASURED))
@@ -210,3 +203,62 @@ def _sentences(node: Node, key: str, cases: Mapping[str, Any], known: Collection
         for language in sentences[case]:
             check_placeholders(each.get(language), known, quantities.FORMATS)
     return sentences
+
+
+# --- without a declaration ----------------------------------------------------------------------
+
+CURVES = ("colour", "column", "row")  # what the axes of learning curves can be
+
+
+def automatic(experiment: str, varying: Sequence[str]) -> list[Figure]:
+    """The figures of an experiment that no declaration shows, by what varies.
+
+    One axis: lines of the final accuracies; several: a heat map of all cells, and its table. And
+    the learning curves, unless more varies than a picture can take apart.
+
+    Args:
+        varying: the columns that its axes vary.
+    """
+    axes = axes_of(varying)
+    figures: dict[str, dict[str, Any]] = {}
+    if len(axes) == 1:
+        figures["final"] = {
+            "title": _titles(experiment, "accuracy in the end", "마지막 정확도"),
+            "kind": "lines", "x": axes[0], "y": ["train_accuracy", "test_accuracy"],
+            "colour": "metric", "marks": ["ends", "diverged", "chance"],
+        }  # fmt: skip
+    elif axes:
+        title = _titles(experiment, "test accuracy of all cells", "모든 조합의 시험 정확도")
+        figures["cells"] = {"title": title, "kind": "cells", "y": "test_accuracy"}
+    if len(axes) <= len(CURVES):
+        places = dict(zip(CURVES, axes, strict=False))
+        colour = places.pop("colour", None)
+        figures["curves"] = {
+            "title": _titles(experiment, "test accuracy by epoch", "에폭에 따른 시험 정확도"),
+            "kind": "lines", "rows": "points", "x": "epoch", "y": "test_accuracy",
+            "colour": colour, "panel": places or None, "marks": ["ends", "diverged"],
+        }  # fmt: skip
+    return [
+        read_figure(
+            Node(experiment, name, {"experiment": experiment, **figure}),
+            f"{experiment}-{name}",
+            {experiment: varying},
+        )
+        for name, figure in figures.items()
+    ]
+
+
+def axes_of(varying: Sequence[str]) -> list[str]:
+    """The columns that vary by themselves: not those that follow from another one.
+
+    Several depths and widths are axes; a list of widths (``hidden``) is one.
+    """
+    columns = [column for column in dict.fromkeys(varying) if column != "seed"]
+    sizes = [column for column in columns if column in ("hidden", "depth", "width")]
+    if "hidden" in sizes[1:]:
+        columns.remove("hidden")
+    return [column for column in columns if COLUMNS[column].of not in columns]
+
+
+def _titles(experiment: str, english: str, korean: str) -> dict[str, str]:
+    return {"en": f"{experiment}: {english}", "ko": f"{experiment}: {korean}"}

@@ -27,17 +27,20 @@ def estimates(plot: Plot, found: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFra
     counts = counted(runs, own)
     if len(own) == len(keys) - 1:  # runs themselves: those without a value have a place, too
         names = pd.DataFrame({METRIC: [measure.name for measure in plot.y]})
-        table = counts[own].merge(names, how="cross").merge(table, on=keys, how="left")
+        every = counts[own].merge(names, how="cross")
+        # types of columns without any row are no types to merge on
+        table = every.merge(table, on=keys, how="left") if len(table) else every.assign(estimate=0)
         nothing = interval([])
-        table["estimate"] = [e if isinstance(e, Estimate) else nothing for e in table["estimate"]]
+        known = [each if isinstance(each, Estimate) else nothing for each in table["estimate"]]
+        table["estimate"] = pd.Series(known, index=table.index, dtype=object)
     if table.empty:
         return table.assign(runs=pd.Series(dtype=int), diverged=pd.Series(dtype=int))
     table = table.merge(counts, on=own, how="left") if own else table.merge(counts, how="cross")
     for key in reversed(keys):  # stable: the first key counts most
-        known = runs if key in own else table
-        order = {_hashable(v): i for i, v in enumerate(rows.levels(plot, known, key))}
-        places = table[key].map(lambda value, order=order: order[_hashable(value)])
-        table = table.iloc[np.argsort(places.to_numpy(), kind="stable")]
+        order = rows.levels(plot, runs if key in own else table, key)
+        place_of = {_hashable(value): place for place, value in enumerate(order)}
+        places = np.array([place_of[_hashable(value)] for value in table[key]])
+        table = table.iloc[np.argsort(places, kind="stable")]
     return table.reset_index(drop=True)
 
 

@@ -22,6 +22,7 @@ NAMES = {
     "step": "updates",
     "samples_seen": "samples seen",
     "seconds": "seconds of training",
+    "diverged": "share that diverged",
     "batchnorm": "batch norm",
     "lr": "learning rate",
     "weight_decay": "weight decay",
@@ -46,7 +47,12 @@ NAMES = {
 
 def english(column: str) -> str:
     """What a column or a metric is called in English."""
-    return NAMES.get(column, column.replace("_", " "))
+    return NAMES.get(column, spaced(column))
+
+
+def spaced(name: str) -> str:
+    """A name of the code as words."""
+    return name.replace("_", " ")
 
 
 def number(value: float) -> str:
@@ -61,6 +67,15 @@ def number(value: float) -> str:
     return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
+def small_share(share: float) -> str:
+    """A share as per cent that never looks like zero when it is not."""
+    if share == 0:
+        return "0 %"
+    if share < 0.0001:
+        return "< 0.01 %"
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
 def place(columns: dict[str, Any]) -> str:
     """A cell in words that need no translation, as typed on the command line."""
     return ", ".join(f"{name}={_typed(value)}" for name, value in columns.items())
@@ -69,6 +84,8 @@ def place(columns: dict[str, Any]) -> str:
 def _typed(value: Any) -> str:
     if isinstance(value, bool | np.bool_):
         return str(bool(value)).lower()
+    if value is None or value != value:
+        return "null"
     return value if isinstance(value, str) else number_text(float(value))
 
 
@@ -92,11 +109,17 @@ class Labels:
         """The name of a column; ``role`` (``x``, ``y``, ``colour``) as in ``plot.labels``."""
         if role in plot.labels:
             return self.own(plot.labels[role])
-        return self.tr(english(name))
+        return self.name(name)
+
+    def name(self, column: str) -> str:
+        """The name of a column: that of the figures, or of the page."""
+        if column in NAMES:
+            return self.tr(NAMES[column])
+        return self.tr(spaced(column)) if self.tr(column) == column else self.tr(column)
 
     def measure(self, measure: Measure) -> str:
         """The name of a measure."""
-        return self.own(measure.label) if measure.label else self.tr(english(measure.name))
+        return self.own(measure.label) if measure.label else self.name(measure.name)
 
     def level(self, plot: Plot, column: str | None, value: Any) -> str:
         """The name of a level; of a switch ``with`` or ``without`` it."""
@@ -118,4 +141,4 @@ class Labels:
         text = self.level(plot, column, value)
         if isinstance(value, str | bool) or column == "metric" or str(value) in plot.labels:
             return text
-        return f"{self.tr(english(column))} {text}"
+        return f"{self.column(plot, column, column)} {text}"

@@ -12,13 +12,14 @@ import pandas as pd
 from matplotlib.figure import Figure as Picture
 
 from study.analysis.findings import Measured
-from study.figures import quantities, style
+from study.figures import quantities, rows, style
 from study.figures.declare import Figure
 from study.figures.drawing import Drawn
 from study.figures.kinds import kind
 from study.figures.labels import Labels, Translate
 from study.figures.own import OWN
 from study.figures.plot import Summary
+from study.records.cells import CELL, COLUMNS
 
 HANDLE, LETTERS = 7, 62  # of a legend: width of a handle, and of a figure, in letters
 
@@ -56,12 +57,44 @@ def make(figure: Figure, measured: Measured) -> Made:
     facts: dict[str, Any] = {}
     for plot, summary in reversed(list(zip(figure.plots, summaries, strict=True))):
         facts |= dict.fromkeys(kind(plot.kind).FACTS, math.nan) | dict(summary.facts)
+    facts["shown"] = sum(map(_shown, summaries))
     facts |= {**figure.constants, **found, "case": quantities.case_of(figure.cases, found)}
-    return Made(_together(summaries), facts, summaries)
+    settings = _settings(figure, measured) if len(summaries) > 1 else [{}]
+    return Made(_together(summaries, settings), facts, summaries)
 
 
-def _together(summaries: tuple[Summary, ...]) -> pd.DataFrame:
-    """One table of plots under each other: side by side where they have the same keys."""
+def _shown(summary: Summary) -> int:
+    """How many things with numbers a plot has; of kinds that do not count them, whether any."""
+    highest = summary.facts.get("highest")
+    known = highest is not None and not math.isnan(getattr(highest, "mean", highest))
+    return int(summary.facts.get("shown", known))
+
+
+def _settings(figure: Figure, measured: Measured) -> list[dict[str, Any]]:
+    """What the runs of each plot have in common and another plot's have not: settings by plot."""
+    each = [rows.chosen(plot, measured) for plot in figure.plots]
+    single = [
+        {c: own[c].iloc[0] for c in CELL if len(own[c].drop_duplicates()) == 1} for own in each
+    ]
+    shared = [c for c in CELL if all(c in own for own in single) and COLUMNS[c].of is None]
+    differ = [c for c in shared if len({str(own[c]) for own in single}) > 1]
+    return [{c: own[c] for c in differ} for own in single]
+
+
+def _together(
+    summaries: tuple[Summary, ...], settings: Sequence[Mapping[str, Any]]
+) -> pd.DataFrame:
+    """One table of plots under each other: side by side where they have the same keys.
+
+    Args:
+        settings: of each plot, what tells its rows from those of another.
+    """
+    if any(settings):
+        tables = [
+            each.table.assign(**own)[[*own, *(c for c in each.table.columns if c not in own)]]
+            for each, own in zip(summaries, settings, strict=True)
+        ]
+        return pd.concat([table.astype(object) for table in tables], ignore_index=True)
     table = summaries[0].table
     for summary in summaries[1:]:
         shared = [column for column in table.columns if column in summary.table.columns]
@@ -126,9 +159,14 @@ def draw(figure: Figure, made: Made, tr: Translate, language: str = "en", *,
 
 
 def _share_x(summaries: Sequence[Summary], shown: Sequence[np.ndarray]) -> None:
-    """Of plots with the same x under each other only the last one names it."""
-    for upper, axes, lower in zip(summaries, shown, summaries[1:], strict=False):
-        if upper.plot.x is not None and upper.plot.x == lower.plot.x:
+    """What plots under each other have in common is said once: the same x, the same panels."""
+    for upper, axes, lower, below in zip(summaries, shown, summaries[1:], shown[1:], strict=False):
+        if upper.plot.panel[1] is not None and upper.plot.panel[1] == lower.plot.panel[1]:
+            for panel in below[0]:
+                panel.set_title("")
+        both = (summary.cells[summary.plot.x] for summary in (upper, lower) if summary.plot.x)
+        ends = {(min(x, default=0), max(x, default=0)) for x in both}
+        if upper.plot.x is not None and upper.plot.x == lower.plot.x and len(ends) == 1:
             for panel in axes[-1]:
                 panel.tick_params(labelbottom=False)
                 panel.set_xlabel("")

@@ -15,14 +15,24 @@ from study.analysis.declarations import read_selection
 from study.analysis.reading import Node, is_number
 from study.figures.plot import METRIC, Plot
 from study.figures.rows import POINTS
+from study.network.trainer import Point
+from study.records.record import METRICS, VALIDATION
 
 Options = Mapping[str, Any]
+CURVE = tuple(n for n in Point.__dataclass_fields__ if n in (*METRICS, *VALIDATION))
 
 
 def plain(node: Node, plot: Plot) -> Options:
     """A mark without options."""
     node.check("no options", node.value is None)
     return {}
+
+
+def choice(node: Node, plot: Plot) -> Options:
+    """``best``: of the number shown; ``{best: valid_accuracy}``: by another one, of the runs."""
+    if node.value is None:
+        return {"by": None}
+    return {"by": node.choice((*METRICS, *VALIDATION))}
 
 
 def of_measures(node: Node, plot: Plot) -> Options:
@@ -35,12 +45,19 @@ def of_measures(node: Node, plot: Plot) -> Options:
 
 
 def of_numbers(node: Node, plot: Plot) -> Options:
-    """``{level: 0.9}`` or a list: when a learning curve is first there."""
+    """``{level: 0.9}`` or a list: when a learning curve is first there.
+
+    ``{level: {at: 0.9, of: train_accuracy}}``: when another number of the curve is.
+    """
     node.check("rows: points, whose x is when it is reached", plot.rows == POINTS)
     node.check("one y", len(plot.y) == 1)
-    listed = node.value if isinstance(node.value, list) else [node.value]
-    node.check("a number or a list of numbers", bool(listed) and all(map(is_number, listed)))
-    return {"at": sorted(map(float, listed))}
+    name, at = plot.y[0].name, node
+    if isinstance(node.value, dict):
+        node.keys(("at", "of"))
+        name, at = node.get("of").choice(CURVE), node.get("at")
+    listed = at.value if isinstance(at.value, list) else [at.value]
+    at.check("a number or a list of numbers", bool(listed) and all(map(is_number, listed)))
+    return {"at": sorted(map(float, listed)), "of": name}
 
 
 def number(node: Node, plot: Plot) -> Options:

@@ -57,6 +57,7 @@ class Plot:
         panel: columns of the rows and of the columns of panels, or ``METRIC``.
         scale: ``log`` by axis, ``x`` or ``y``.
         marks: in the order of the declaration.
+        heading: by language; empty where the plot needs none.
         height: of its axes in inches; None for what the kind likes.
         labels: by what they replace (``x``, ``y``, a level), by language.
         options: what the further keys of its kind say.
@@ -73,6 +74,7 @@ class Plot:
     panel: tuple[str | None, str | None] = (None, None)
     scale: Mapping[str, str] = field(default_factory=dict)
     marks: tuple[Mark, ...] = ()
+    heading: Words = field(default_factory=dict)
     height: float | None = None
     labels: Mapping[str, Words] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -9,10 +9,12 @@ from study.analysis.reading import Node, is_number
 from study.figures.kinds import KINDS, kind
 from study.figures.measures import read_measure, read_words
 from study.figures.plot import METRIC, Mark, Measure, Plot, Words
-from study.figures.rows import AXES, RUNS, axis_columns
+from study.figures.rows import AXES, axis_columns
 from study.records.cells import COLUMNS
 
-COMMON = ("kind", "experiment", "rows", "where", "moment", "panel", "marks", "labels", "height")
+COMMON = (
+    "kind", "experiment", "rows", "where", "moment", "panel", "marks", "labels", "height", "heading",
+)  # fmt: skip
 MOMENTS = ("init", "end")
 SCALES = ("log", "linear")
 TALLEST = 12.0  # inches
@@ -28,7 +30,7 @@ def read_plot(node: Node, experiments: Mapping[str, Collection[str]]) -> Plot:
     names.check("an experiment", bool(listed), experiments)
     shown = tuple(each.choice(experiments) for each in listed)
     varying = tuple(dict.fromkeys(c for e in shown for c in experiments[e] if c != "seed"))
-    rows = node.get("rows", RUNS).choice(own.ROWS)
+    rows = node.get("rows", own.ROWS[0]).choice(own.ROWS)
     where = read_selection(node.get("where", {}), extremes=True)
     plot = Plot(
         kind=name,
@@ -40,11 +42,12 @@ def read_plot(node: Node, experiments: Mapping[str, Collection[str]]) -> Plot:
         scale=_scale(node.get("scale", {})),
         height=_height(node.get("height")),
         labels=_labels(node.get("labels", {})),
+        heading=read_words(node.get("heading")) if "heading" in node.value else {},
     )
     plot = _with_keys(node, plot, varying)
     plot = replace(plot, marks=_marks(node, plot, own.MARKS))
     plot = own.check(node, plot)
-    _check_apart(node, plot, varying)
+    _check_apart(node, plot, varying, [experiments[each] for each in shown])
     return plot
 
 
@@ -100,12 +103,19 @@ def pinned(where: Selection) -> set[str]:
     }
 
 
-def _check_apart(node: Node, plot: Plot, varying: Sequence[str]) -> None:
+def _check_apart(
+    node: Node, plot: Plot, varying: Sequence[str], axes: Sequence[Collection[str]]
+) -> None:
     """Raise ConfigError if cells would be averaged that differ in a column that varies.
 
-    What follows from another column (``init_std`` from ``init``) is left to the runs themselves.
+    What follows from another column (``init_std`` from ``init``), or may as the same axis varies
+    both, is left to the runs themselves.
     """
     told = pinned(plot.where) | set(plot.by)
+    for each in axes:
+        if isinstance(each, Mapping):
+            moved = {each[column] for column in told if column in each}
+            told |= {column for column, axis in each.items() if axis in moved}
     for column in varying:
         of = COLUMNS[column].of
         own = [name for name, each in COLUMNS.items() if each.of == column]

@@ -22,7 +22,12 @@ from study.records.cells import CELL, overrides_for
 RUNS, POINTS, LAYERS = "runs", "points", "layers"
 AXES = ("step", "epoch", "samples_seen", "seconds")  # of a learning curve
 TO_THE_END = ("train_accuracy", "test_accuracy", "gap")  # of diverged runs, too: at chance
-KEPT = ("metric", "value")
+# Probes whose results are histograms, and which there are: by layer, but for the weights'.
+HISTOGRAMS = {
+    "histograms": ("activation", "preactivation", "normalised"),
+    "correlations": ("layers",),
+    "weight_histogram": (),
+}
 
 
 def chosen(plot: Plot, measured: Measured) -> pd.DataFrame:
@@ -77,19 +82,21 @@ def select(plot: Plot, measured: Measured, runs: pd.DataFrame | None = None) -> 
         runs: as ``chosen`` gives them, where the caller has them.
 
     Returns:
-        The configuration, the columns of the rows that are asked for (``plot.keys``), ``metric``
-        (the measure's name) and ``value``; rows without a value are left out.
+        ``address``, ``seed``, the columns ``plot.by``, ``metric`` (the measure's name) and
+        ``value``; rows without a value are left out.
     """
     runs = chosen(plot, measured) if runs is None else runs
+    kept = ["address", "seed", "step", *plot.by, "value"]
     parts = []
     for experiment, own in runs.groupby("experiment", sort=False):
         for measure in plot.y:
             rows = _rows(plot, measure, str(experiment), measured)
-            rows = rows[rows["address"].isin(own["address"])]
-            rows = rows.assign(metric=measure.name)
-            parts.append(rows[rows["value"].notna()])
+            # Few columns: what groups them copies all of them.
+            rows = rows[[column for column in dict.fromkeys(kept) if column in rows]]
+            rows = rows[rows["address"].isin(own["address"]) & rows["value"].notna()]
+            parts.append(rows.assign(metric=measure.name))
     if not parts:
-        return pd.DataFrame(columns=[*runs.columns, *plot.by, *KEPT])
+        return pd.DataFrame(columns=[*dict.fromkeys(kept), METRIC])
     return pd.concat(parts, ignore_index=True)
 
 
@@ -115,7 +122,7 @@ def axis_columns(rows: str) -> tuple[str, ...]:
     """The columns of the rows that are no configuration: what x can be beside it."""
     if rows == POINTS:
         return AXES
-    if rows == LAYERS:
+    if rows == LAYERS or HISTOGRAMS.get(rows):
         return ("layer",)
     return (PROBES[rows].axis,) if rows in PROBES else ()
 

@@ -32,7 +32,7 @@ def template(
             return words
     if figure.own is not None:
         return page[f"auto_{NOTHING}"]
-    if facts["highest"] != facts["highest"]:  # NaN: nothing has a number
+    if not facts.get("shown", 1):
         return page[f"auto_{NOTHING}"]
     return page[f"auto_{figure.plots[0].kind}_{which}_{facts['unit']}"]
 

@@ -19,7 +19,7 @@ EVALUATION_ROWS = 500
 
 
 class Network:
-    """Affine → (BatchNorm) → activation → (Dropout), repeated, then an Affine to the logits.
+    """(Dropout), blocks of Affine → (BatchNorm) → activation → (Dropout), an Affine to the logits.
 
     All parameters lie in one contiguous vector, weight matrices first, and all gradients in
     another; the layers hold views of them. The optimiser updates a network in a few passes over
@@ -27,6 +27,7 @@ class Network:
 
     Args:
         blocks: the layers of each hidden layer, then those of the output layer.
+        inputs: layers without parameters that the input goes through first.
 
     Attributes:
         parameters: all parameters, shape ``(P,)``.
@@ -34,9 +35,11 @@ class Network:
         num_weights: how many leading entries belong to weight matrices, where decay acts.
     """
 
-    def __init__(self, blocks: Sequence[Sequence[Layer]]) -> None:
+    def __init__(self, blocks: Sequence[Sequence[Layer]], *, inputs: Sequence[Layer] = ()) -> None:
         self.blocks = [list(block) for block in blocks]
-        self.layers = [layer for block in self.blocks for layer in block]
+        self.inputs = list(inputs)
+        self._learning = [layer for block in self.blocks for layer in block]
+        self.layers = [*self.inputs, *self._learning]
         owners = [(layer, name) for layer in self.layers for name in layer.params]
         owners.sort(key=lambda owner: owner[1] != "weight")  # stable: weights first, in order
         self.num_weights = sum(
@@ -87,28 +90,39 @@ class Network:
         batchnorm_eps: float = 1e-5,
         batchnorm_momentum: float = 0.1,
         dropout_scaling: str = "training",
+        input_dropout: float = 0.0,
+        output_initializer: Initializer | None = None,
         dtype: Any = np.float32,
     ) -> "Network":
-        """Build a network with fresh weights; the output layer uses the same initial scheme.
+        """Build a network with fresh weights.
 
         Args:
             num_features: width of the input.
             hidden: width of each hidden layer; empty for softmax regression.
             num_classes: number of logits.
-            initializer: scheme of every weight matrix; biases and β start at 0, γ at 1.
+            initializer: scheme of the weight matrices; biases and β start at 0, γ at 1.
             activation: class of the hidden activations.
             batchnorm: whether a BatchNorm stands before each activation.
             dropout: probability of dropping a hidden unit, in [0, 1); 0 leaves the layer out.
-            streams: ``init`` draws the weights, ``dropout`` the masks.
+            streams: ``init`` draws the weights, ``dropout`` and ``input_dropout`` the masks.
             batchnorm_eps, batchnorm_momentum: ``eps`` and ``momentum`` of each BatchNorm.
             dropout_scaling: ``scaling`` of each Dropout.
+            input_dropout: probability of dropping a feature of the input, in [0, 1).
+            output_initializer: scheme of the output layer; None for ``initializer``.
             dtype: float32 or float64. Weights are drawn in float64 and rounded once.
         """
+
+        def masks(width: int, rate: float, rng: np.random.Generator) -> list[Layer]:
+            if rate == 0:
+                return []
+            return [Dropout(width, dtype, rate=rate, rng=rng, scaling=dropout_scaling)]
+
         blocks: list[list[Layer]] = []
         fan_in = num_features
         for width in [*hidden, num_classes]:
-            weight = initializer.sample(streams.init, fan_in, width).astype(dtype)
             is_output = len(blocks) == len(hidden)
+            scheme = output_initializer if is_output and output_initializer else initializer
+            weight = scheme.sample(streams.init, fan_in, width).astype(dtype)
             normalised = batchnorm and not is_output
             block: list[Layer] = [Affine(weight, bias=not normalised, first=not blocks)]
             if normalised:
@@ -117,19 +131,10 @@ class Network:
                 )
             if not is_output:
                 block.append(activation(width, dtype))
-                if dropout > 0:
-                    block.append(
-                        Dropout(
-                            width,
-                            dtype,
-                            rate=dropout,
-                            rng=streams.dropout,
-                            scaling=dropout_scaling,
-                        )
-                    )
+                block += masks(width, dropout, streams.dropout)
             blocks.append(block)
             fan_in = width
-        return cls(blocks)
+        return cls(blocks, inputs=masks(num_features, input_dropout, streams.input_dropout))
 
     @property
     def dtype(self) -> Any:
@@ -155,7 +160,7 @@ class Network:
     def backward(self, grad_logits: Array) -> None:
         """Fill ``gradients`` from ∂L/∂logits of the last training forward."""
         grad: Array | None = grad_logits
-        for layer in reversed(self.layers):
+        for layer in reversed(self._learning):
             assert grad is not None  # only the first layer, visited last, returns None
             grad = layer.backward(grad)
 
@@ -177,13 +182,12 @@ class Network:
         In evaluation it computes what this network does: where the masks are not scaled, their
         mean stands in for them, in training too.
         """
-        blocks = [
-            [layer.average if isinstance(layer, Dropout) else layer for layer in block]
-            for block in self.blocks
-        ]
-        return Network(
-            [[copy.deepcopy(layer) for layer in block if layer is not None] for block in blocks]
-        )
+
+        def kept(layers: Sequence[Layer]) -> list[Layer]:
+            averaged = (each.average if isinstance(each, Dropout) else each for each in layers)
+            return [copy.deepcopy(layer) for layer in averaged if layer is not None]
+
+        return Network([kept(block) for block in self.blocks], inputs=kept(self.inputs))
 
     def state(self) -> Iterator[Array]:
         """Every array that training changes: parameters and running statistics."""

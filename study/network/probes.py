@@ -1,4 +1,5 @@
-"""What is measured on a network without training it: layer by layer, at the start and at the end.
+"""What is measured on a network without training it: layer by layer, at the start, during the
+training and at the end.
 
 Each function takes a network and samples and returns plain numbers and arrays. The network is
 left as it was: probes that need a training-mode pass work on a copy.
@@ -27,6 +28,7 @@ HISTOGRAM_BINS = 30
 PREACTIVATION_RANGE = (-6.0, 6.0)
 WEIGHT_RANGE = (-0.5, 0.5)
 DRAWS = 2000  # mini-batches of each size
+PERCENTILES = (15.0, 50.0, 85.0)
 
 
 @dataclass
@@ -59,6 +61,8 @@ def trace(network: Network, samples: Samples) -> list[HiddenLayer]:
     copy = network.without_dropout()
     loss = SoftmaxCrossEntropy(copy.num_classes, copy.dtype)
     x: Array = samples.images
+    for layer in copy.inputs:
+        x = layer.forward(x, training=True)
     outputs: list[list[Floats]] = []
     for block in copy.blocks:
         outputs.append([])
@@ -68,7 +72,7 @@ def trace(network: Network, samples: Samples) -> list[HiddenLayer]:
     loss.forward(x, samples.labels)
     grad: Array | None = loss.backward()
     gradients: list[Floats] = []
-    for layer in reversed(copy.layers):
+    for layer in (layer for block in reversed(copy.blocks) for layer in reversed(block)):
         assert grad is not None
         if isinstance(layer, Activation):
             gradients.insert(0, grad.astype(np.float64))  # the layers below use the buffer again
@@ -366,6 +370,7 @@ def voting(network: Network, given: ProbeInput, *, voters: int = 200) -> Measure
     ``masks`` which units the first thinned network keeps, by hidden layer.
     """
     images, labels = given.sample.images, given.sample.labels
+    hidden = [layer for block in network.blocks for layer in block]
     votes = np.zeros((len(labels), network.num_classes))
     single, ensemble = [], []
     first_masks: list[Any] = []
@@ -374,7 +379,7 @@ def voting(network: Network, given: ProbeInput, *, voters: int = 200) -> Measure
         for layer in network.layers:
             if isinstance(layer, Dropout):
                 mask = layer.sample_mask(1, given.rng)
-                if voter == 0:
+                if voter == 0 and layer in hidden:
                     first_masks.append((mask[0] > 0).astype(np.uint8))
                 x = x * mask
             else:
@@ -413,25 +418,68 @@ def normalisation(network: Network, given: ProbeInput) -> Measurement:
     return {"mean_error": means, "variance_error": variances}
 
 
+def unit_inputs(network: Network, given: ProbeInput) -> Measurement:
+    """Percentiles of what enters the activation of the first unit of each hidden layer.
+
+    Over the fixed test samples, after batch norm where there is one, which takes the statistics of
+    these samples as in ``trace`` (Ioffe & Szegedy 2015, figure 1b, c).
+
+    Returns:
+        ``percentiles``: of ``PERCENTILES``, shape ``(hidden layers, 3)``.
+    """
+    x: Array = given.sample.images
+    rows = []
+    for layer in network.without_dropout().layers:
+        if isinstance(layer, Activation):
+            rows.append(np.percentile(x[:, 0].astype(np.float64), PERCENTILES))
+        x = layer.forward(x, training=True)
+    return {"percentiles": np.array(rows).reshape(len(rows), len(PERCENTILES))}
+
+
+def gradients(network: Network, given: ProbeInput) -> Measurement:
+    """Back-propagated gradients by hidden layer (Glorot & Bengio 2010, figures 7 and 9).
+
+    Of the mean loss of the fixed test samples, as in ``layer_statistics``.
+
+    Returns:
+        ``gradient_norm`` (of ∂L/∂activation), ``weight_gradient_norm`` and ``weight_gradient_sd``
+        (of ∂L/∂W), shape ``(hidden layers,)`` each.
+    """
+    layers = trace(network, given.sample)
+    return {
+        "gradient_norm": np.array([np.linalg.norm(layer.gradient) for layer in layers]),
+        "weight_gradient_norm": np.array(
+            [np.linalg.norm(layer.weight_gradient) for layer in layers]
+        ),
+        "weight_gradient_sd": np.array([layer.weight_gradient.std() for layer in layers]),
+    }
+
+
+Moment = Literal["init", "points", "end"]
+
+
 @dataclass(frozen=True)
 class Probe:
     """A measurement that an experiment may ask for.
 
     Attributes:
         measure: the function.
-        moments: when it is taken: before the first step, after the last, or both.
+        moments: when it is taken: before the first step, after the last, or at each point of the
+            learning curve, where it returns arrays that have one shape throughout a run.
     """
 
     measure: Callable[[Network, ProbeInput], Measurement]
-    moments: tuple[Literal["init", "end"], ...] = ("init", "end")
+    moments: tuple[Moment, ...] = ("init", "end")
 
 
 PROBES: dict[str, Probe] = {
     "correlations": Probe(correlations),
+    "gradients": Probe(gradients, moments=("points",)),
     "histograms": Probe(histograms),
     "loss_by_size": Probe(loss_by_size),
     "minibatch_noise": Probe(minibatch_noise),
     "normalisation": Probe(normalisation),
+    "unit_inputs": Probe(unit_inputs, moments=("points",)),
     "voting": Probe(voting, moments=("end",)),
     "weight_histogram": Probe(weight_histogram),
     "weights": Probe(weights),

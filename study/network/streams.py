@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-STREAMS = ("init", "batches", "dropout", "probe", "subset", "validation")
+STREAMS = (
+    "init", "batches", "dropout", "probe", "subset", "validation", "label_noise", "input_dropout",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,12 @@ class RngStreams:
     Attributes:
         init: initial weights.
         batches: mini-batch order.
-        dropout: dropout masks.
+        dropout: dropout masks of the hidden layers.
         probe: everything that measures the network without training it.
         subset: which training samples are used.
         validation: which training samples are held out.
+        label_noise: which training labels are replaced, and by what.
+        input_dropout: dropout masks of the input.
     """
 
     init: np.random.Generator
@@ -31,6 +35,8 @@ class RngStreams:
     probe: np.random.Generator
     subset: np.random.Generator
     validation: np.random.Generator
+    label_noise: np.random.Generator
+    input_dropout: np.random.Generator
 
     @classmethod
     def from_seed(cls, seed: int) -> "RngStreams":

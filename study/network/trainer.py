@@ -3,7 +3,7 @@
 import itertools
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -116,6 +116,7 @@ class Trainer:
         batch_size: samples per update, in [1, n]; n is full-batch gradient descent. See
             ``minibatches`` for the last batch of an epoch.
         rng: the stream of the mini-batch order.
+        rates: the learning rate of each update; None for the optimiser's own in all.
     """
 
     def __init__(
@@ -126,11 +127,13 @@ class Trainer:
         *,
         batch_size: int,
         rng: np.random.Generator,
+        rates: Iterator[float] | None = None,
     ) -> None:
         self.network = network
         self.optimizer = optimizer
         self.train = train
         self.batch_size = batch_size
+        self._rates = rates
         self.steps_per_epoch = batches_per_epoch(len(train.labels), batch_size)
         self._batches = minibatches(rng, len(train.labels), batch_size)
         self._images = Rows(train.images.shape[1], train.images.dtype)
@@ -146,6 +149,8 @@ class Trainer:
         loss = self._loss.forward(self.network.forward(images, training=True), labels)
         if math.isfinite(loss):
             self.network.backward(self._loss.backward())
+            if self._rates is not None:
+                self.optimizer.lr = next(self._rates)
             self.optimizer.step()
         return loss
 
@@ -163,6 +168,7 @@ class Trainer:
         train_sample: Samples,
         test_sample: Samples,
         valid_sample: Samples | None = None,
+        observe: Callable[[int], None] | None = None,
     ) -> History:
         """Train up to the last of ``evaluation_steps`` and evaluate at each of them.
 
@@ -170,6 +176,8 @@ class Trainer:
             evaluation_steps: increasing; 0 evaluates the untrained network.
             train_sample, test_sample, valid_sample: what the learning curve is evaluated on; None
                 for no validation.
+            observe: called with the step after each evaluation whose losses are finite; it must
+                leave the network as it is. Its time is in none of the totals.
 
         A loss that is not finite, of a mini-batch or at an evaluation, ends the run as *diverged*.
         """
@@ -206,6 +214,8 @@ class Trainer:
                 if not all(map(math.isfinite, losses[: len(evaluated)])):
                     history.status, history.diverged_at = "diverged", step
                     return history
+                if observe is not None:
+                    observe(step)
         return history
 
     def _batch_rows(self, step: int) -> int:

@@ -15,9 +15,9 @@ import yaml
 
 from study.data import NAMES
 from study.paths import conf_folder
-from study.records.config import RunConfig, digest, hydra_value, is_number
+from study.records.config import SAME, RunConfig, digest, hydra_value, is_number
 
-GROUPS = ("init", "activation")  # choices with parameters of their own
+GROUPS = ("init", "activation", "output_init")  # choices with parameters of their own
 SCALE = "scale"  # shown as a factor of the standard one
 LONGEST = 60  # characters after a name
 
@@ -35,12 +35,15 @@ class Column(NamedTuple):
         key: what it says of a configuration, as typed on the command line.
         of: a column that shows it already, unless runs differ in this one alone.
         usual: whether a page tells it of all runs, not just where it is unusual.
+        optional: of text and floats: whether a run may be without it (no bound). None is then a
+            value, not the sign that another setting leaves it without effect.
     """
 
     dtype: str
     key: str
     of: str | None = None
     usual: bool = False
+    optional: bool = False
 
 
 COLUMNS = {
@@ -50,21 +53,30 @@ COLUMNS = {
     "train_size": Column("Int64", "train_size", usual=True),
     "train_subset": Column("str", "train_subset"),
     "valid_size": Column("int64", "valid_size"),
+    "label_noise": Column("float64", "label_noise"),
     "hidden": Column("str", "hidden"),
     "depth": Column("int64", "hidden", of="hidden", usual=True),
     "width": Column("int64", "hidden", of="hidden", usual=True),
     "init": Column("str", "init", usual=True),
     "init_class": Column("str", "init._target_", of="init"),
     "init_std": Column("float64", "init.std", of="init"),
+    "output_init": Column("str", "output_init"),
+    "output_init_class": Column("str", "output_init._target_", of="output_init"),
     "activation": Column("str", "activation", usual=True),
     "activation_class": Column("str", "activation._target_", of="activation"),
     "batchnorm": Column("bool", "batchnorm", usual=True),
     "batchnorm_eps": Column("float64", "batchnorm_eps"),
     "batchnorm_momentum": Column("float64", "batchnorm_momentum"),
     "dropout": Column("float64", "dropout", usual=True),
+    "input_dropout": Column("float64", "input_dropout"),
     "dropout_scaling": Column("str", "dropout_scaling"),
     "weight_decay": Column("float64", "weight_decay", usual=True),
+    "max_norm": Column("float64", "max_norm", optional=True),
     "lr": Column("float64", "lr", usual=True),
+    "lr_schedule": Column("str", "lr_schedule"),
+    "lr_warmup": Column("float64", "lr_warmup"),
+    "lr_milestones": Column("str", "lr_milestones"),
+    "lr_factor": Column("float64", "lr_factor"),
     "momentum": Column("float64", "momentum", usual=True),
     "batch_size": Column("str", "batch_size", usual=True),
     "num_epochs": Column("Int64", "num_epochs", usual=True),
@@ -74,6 +86,7 @@ COLUMNS = {
     "evaluation_spacing": Column("str", "evaluation.spacing"),
     "evaluation_train_samples": Column("int64", "evaluation.train_samples"),
     "evaluation_test_samples": Column("int64", "evaluation.test_samples"),
+    "evaluation_final_samples": Column("Int64", "evaluation.final_samples"),
 }
 CELL = tuple(name for name in COLUMNS if name != "seed")
 TEXTS = tuple(name for name, column in COLUMNS.items() if column.dtype == "str")
@@ -91,6 +104,9 @@ def columns(config: Mapping[str, Any]) -> dict[str, Any]:
     std = run.init.get("std")
     init, init_class = _texts(json.dumps(run.init))
     activation, activation_class = _texts(json.dumps(run.activation))
+    output = effective["output_init"]
+    output_init, output_init_class = _texts(json.dumps(output))
+    bound, milestones = effective["max_norm"], effective["lr_milestones"]
     return {
         "data": _data_text(run.data.name, run.data.label, run.data.checksum),
         "data_checksum": run.data.checksum,
@@ -98,21 +114,30 @@ def columns(config: Mapping[str, Any]) -> dict[str, Any]:
         "train_size": run.train_size,
         "train_subset": effective["train_subset"],
         "valid_size": effective["valid_size"],
+        "label_noise": float(run.label_noise) + 0.0,  # not -0.0, which is the same cell
         "hidden": _widths_text(hidden),
         "depth": len(hidden),
         "width": hidden[0] if hidden else 0,
         "init": init,
         "init_class": init_class,
         "init_std": std if is_number(std) else None,
+        "output_init": output_init,
+        "output_init_class": None if output == SAME else output_init_class,
         "activation": activation,
         "activation_class": activation_class,
         "batchnorm": run.batchnorm,
         "batchnorm_eps": effective["batchnorm_eps"],
         "batchnorm_momentum": effective["batchnorm_momentum"],
-        "dropout": float(run.dropout) + 0.0,  # not -0.0, which is the same cell
+        "dropout": float(run.dropout) + 0.0,
+        "input_dropout": float(run.input_dropout) + 0.0,
         "dropout_scaling": effective["dropout_scaling"],
         "weight_decay": float(run.weight_decay) + 0.0,
+        "max_norm": None if bound is None else float(bound),
         "lr": float(run.lr),
+        "lr_schedule": run.lr_schedule,
+        "lr_warmup": float(run.lr_warmup) + 0.0,
+        "lr_milestones": None if milestones is None else value_text(milestones),
+        "lr_factor": effective["lr_factor"],
         "momentum": float(run.momentum) + 0.0,
         "batch_size": str(run.batch_size),
         "num_epochs": run.num_epochs,
@@ -122,6 +147,7 @@ def columns(config: Mapping[str, Any]) -> dict[str, Any]:
         "evaluation_spacing": evaluation.spacing,
         "evaluation_train_samples": evaluation.train_samples,
         "evaluation_test_samples": evaluation.test_samples,
+        "evaluation_final_samples": evaluation.final_samples,
     }
 
 
@@ -284,7 +310,8 @@ def _standard(choice: Mapping[str, Any]) -> dict[str, Any] | None:
 def _standards() -> dict[str, dict[Any, dict[str, Any]]]:
     """Parameters by name and class, of the files in ``conf``."""
     found: dict[str, dict[Any, dict[str, Any]]] = {}
-    for path in (file for group in GROUPS for file in (conf_folder() / group).glob("*.yaml")):
+    folders = [conf_folder() / group for group in ("init", "activation")]
+    for path in (file for folder in folders for file in folder.glob("*.yaml")):
         try:
             choice = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError):

@@ -4,6 +4,7 @@
 here knows Hydra.
 """
 
+import copy
 import hashlib
 import importlib
 import inspect
@@ -19,12 +20,15 @@ import numpy as np
 
 from study.errors import ConfigError
 from study.network.probes import PROBES
+from study.network.schedules import SCHEDULES
 
 DTYPES = ("float32", "float64")
 SPACINGS = ("linear", "log")
 SUBSETS = ("random", "first")
 SCALINGS = ("training", "evaluation")
 FULL_BATCH = "full"
+# The output layer's initial scheme is that of the hidden layers.
+SAME = {"name": "same"}
 # Features of the data sets that are known in advance.
 _INPUTS = {"gaussian": 100, "mnist": 784, "mnist5k": 784}
 # Weights of one network; with their gradients and what a step needs, 10⁹ fill 12 GB and more.
@@ -37,7 +41,17 @@ _BEFORE: dict[str, Any] = {
     "batchnorm_eps": 1e-5,
     "batchnorm_momentum": 0.1,
     "dropout_scaling": "training",
+    "label_noise": 0.0,
+    "output_init": SAME,
+    "input_dropout": 0.0,
+    "max_norm": None,
+    "lr_schedule": "constant",
+    "lr_warmup": 0.0,
+    "lr_milestones": [0.5, 0.75],
+    "lr_factor": 0.1,
 }
+# The same of keys in a section; None in each of them.
+_BEFORE_IN = (("data", "checksum"), ("evaluation", "final_samples"))
 
 # What a choice may be called: it is a file's name, and stands in figures and on the page.
 _NAME = re.compile(r"\w[\w .,=+-]{0,79}")
@@ -73,14 +87,16 @@ class EvaluationConfig:
         points: evaluations after step 0, >= 1.
         spacing: ``linear`` (in epochs) or ``log`` (in steps).
         train_samples, test_samples: the curve uses this many samples of each split, >= 1, and
-            the layer statistics and probes that many test samples; the final metrics always use
-            all samples.
+            the layer statistics and probes that many test samples.
+        final_samples: the final metrics use at most this many samples of each split, >= 1; null
+            for all. For wide networks and short trainings, where they take the most time.
     """
 
     points: int = 40
     spacing: str = "linear"
     train_samples: int = 1000
     test_samples: int = 1000
+    final_samples: int | None = None
 
 
 @dataclass
@@ -95,18 +111,29 @@ class RunConfig:
             ``first`` (of the canonical order, the same for every seed).
         valid_size: samples of the training files that are held out of training to choose by,
             >= 0; each seed draws its own, stratified.
+        label_noise: share of the training labels that are replaced by another class, drawn
+            uniformly by each seed, in [0, 1]; those of validation and test samples are clean.
         hidden: width of each hidden layer, each >= 1; empty for softmax regression.
         init: initial weights: ``name``, ``_target_`` (an Initializer class) and its arguments.
+        output_init: the same for the output layer; ``SAME`` for that of the hidden layers.
         activation: ``name``, ``_target_`` (an Activation class) and its arguments.
         batchnorm: whether batch norm stands before each activation.
         batchnorm_eps: ε of batch norm, > 0.
         batchnorm_momentum: weight of the new batch in its running statistics, in (0, 1].
         dropout: probability of dropping a hidden unit, in [0, 1).
+        input_dropout: probability of dropping a feature of the input, in [0, 1).
         dropout_scaling: where the expected output is kept: in ``training`` (kept units times
             1/(1 − p), inverted dropout) or in ``evaluation`` (all units times 1 − p there, as in
-            the lecture's textbook and Srivastava et al. 2014).
+            the lecture's textbook and Srivastava et al. 2014); of both kinds of dropout.
         weight_decay: λ of the L2 penalty on weight matrices, >= 0.
+        max_norm: largest length of the weights into a hidden unit, > 0; longer ones are scaled
+            back after each update (Srivastava et al. 2014, section 5.1). null for no bound.
         lr: learning rate, > 0.
+        lr_schedule: ``constant``, ``step`` or ``cosine`` (``study.network.schedules``).
+        lr_warmup: share of the updates, in [0, 1), in which the rate rises linearly to ``lr``; the
+            schedule follows over the others.
+        lr_milestones, lr_factor: of ``step``: at these shares, ascending in (0, 1), the rate is
+            multiplied by the factor, in (0, 1).
         momentum: of SGD, in [0, 1).
         batch_size: samples per update, >= 1, or ``full``.
         num_epochs, num_steps: length of the training, >= 0; exactly one of them is set.
@@ -121,16 +148,24 @@ class RunConfig:
     train_size: int | None = None
     train_subset: str = "random"
     valid_size: int = 0
+    label_noise: float = 0.0
     hidden: list[int] = field(default_factory=lambda: [100] * 5)
     init: dict[str, Any] = field(default_factory=dict)
+    output_init: dict[str, Any] = field(default_factory=lambda: dict(SAME))
     activation: dict[str, Any] = field(default_factory=dict)
     batchnorm: bool = False
     batchnorm_eps: float = 1e-5
     batchnorm_momentum: float = 0.1
     dropout: float = 0.0
+    input_dropout: float = 0.0
     dropout_scaling: str = "training"
     weight_decay: float = 0.0
+    max_norm: float | None = None
     lr: float = 0.01
+    lr_schedule: str = "constant"
+    lr_warmup: float = 0.0
+    lr_milestones: list[float] = field(default_factory=lambda: [0.5, 0.75])
+    lr_factor: float = 0.1
     momentum: float = 0.0
     batch_size: int | str = 100
     num_epochs: int | None = None
@@ -150,7 +185,8 @@ class RunConfig:
         """
         _known(cls, values)
         sections: dict[str, type[Any]] = {"data": DataConfig, "evaluation": EvaluationConfig}
-        arguments = _BEFORE | dict(values)
+        before = {key: value for key, value in _BEFORE.items() if key not in values}
+        arguments = copy.deepcopy(before) | dict(values)
         for key in sections.keys() & arguments.keys():
             _check(key, "a section of keys and values", values[key], isinstance(values[key], dict))
             _known(sections[key], values[key], f"{key}.")
@@ -167,8 +203,8 @@ class RunConfig:
         What depends on the data set (as many samples as ``train_size`` wants) is not looked at.
         """
         self.check_values()
-        build(self.init, "init")
-        build(self.activation, "activation")
+        for group, choice in self.choices.items():
+            build(choice, group)
 
     def check_values(self) -> None:
         """Like ``validate``, but what the configuration names is not imported."""
@@ -180,7 +216,9 @@ class RunConfig:
         listed = isinstance(widths, list) and all(_integer(width, 1) for width in widths)
         _check("hidden", "a list of widths >= 1", widths, listed)
         _check("batchnorm", "true or false", self.batchnorm, isinstance(self.batchnorm, bool))
-        for key in ("dropout", "momentum"):
+        noise = self.label_noise
+        _check("label_noise", "a number in [0, 1]", noise, is_number(noise) and 0 <= noise <= 1)
+        for key in ("dropout", "input_dropout", "momentum", "lr_warmup"):
             value = getattr(self, key)
             _check(key, "a number in [0, 1)", value, is_number(value) and 0 <= value < 1)
         eps, share = self.batchnorm_eps, self.batchnorm_momentum
@@ -191,6 +229,10 @@ class RunConfig:
         decay, lr = self.weight_decay, self.lr
         _check("weight_decay", "a finite number >= 0", decay, is_number(decay) and decay >= 0)
         _check("lr", "a finite number > 0", lr, is_number(lr) and lr > 0)
+        bound = self.max_norm
+        valid = bound is None or (is_number(bound) and bound > 0)
+        _check("max_norm", "a finite number > 0 or null", bound, valid)
+        self._validate_schedule()
         expected = f"an integer >= 1 or {FULL_BATCH}"
         _check("batch_size", expected, batch, batch == FULL_BATCH or _integer(batch, 1))
         _choice("dtype", self.dtype, DTYPES)
@@ -198,11 +240,22 @@ class RunConfig:
         for key in ("points", "train_samples", "test_samples"):
             value = getattr(self.evaluation, key)
             _check(f"evaluation.{key}", "an integer >= 1", value, _integer(value, 1))
+        final = self.evaluation.final_samples
+        valid = final is None or _integer(final, 1)
+        _check("evaluation.final_samples", "an integer >= 1 or null", final, valid)
         _check("measure", "a list of names", self.measure, isinstance(self.measure, list))
         for name in self.measure:
             _choice("measure", name, tuple(PROBES))
         self._validate_names()
         self._validate_combinations()
+
+    def _validate_schedule(self) -> None:
+        _choice("lr_schedule", self.lr_schedule, SCHEDULES)
+        given, factor = self.lr_milestones, self.lr_factor
+        listed = isinstance(given, list) and all(map(is_number, given)) and bool(given)
+        ascending = listed and all(a < b for a, b in itertools.pairwise([0, *given, 1]))
+        _check("lr_milestones", "a list of ascending numbers in (0, 1)", given, ascending)
+        _check("lr_factor", "a number in (0, 1)", factor, is_number(factor) and 0 < factor < 1)
 
     def _validate_names(self) -> None:
         data = self.data
@@ -210,8 +263,11 @@ class RunConfig:
         for key in ("root", "label", "checksum"):
             value = getattr(data, key)
             _check(f"data.{key}", "text or null", value, value is None or isinstance(value, str))
-        for group in ("init", "activation"):
-            choice = getattr(self, group)
+        expected = "the name of a scheme, because it has options"
+        options = self.output_init
+        named = options == SAME or not isinstance(options, dict) or options.get("name") != "same"
+        _check("output_init", expected, options, named)
+        for group, choice in self.choices.items():
             _check(group, "a section of keys and values", choice, isinstance(choice, dict))
             name = choice.get("name")
             named = isinstance(name, str) and _NAME.fullmatch(name) is not None
@@ -228,12 +284,16 @@ class RunConfig:
             )
         for key, value in lengths.items():
             _check(key, "an integer >= 0 or null", value, value is None or _integer(value, 0))
-        for key, on in (("batchnorm", self.batchnorm), ("dropout", self.dropout)):
+        of_hidden = {key: getattr(self, key) for key in ("batchnorm", "dropout", "max_norm")}
+        of_hidden["output_init"] = self.output_init != SAME
+        for key, on in of_hidden.items():
             if on and not self.hidden:
                 raise ConfigError("hidden", f"at least one hidden layer, because {key} is on", [])
         limits = np.finfo(self.dtype)
-        if not float(limits.tiny) <= self.batchnorm_eps <= float(limits.max):
-            raise ConfigError("batchnorm_eps", f"a number in {self.dtype}", self.batchnorm_eps)
+        for key in ("batchnorm_eps", "max_norm"):
+            value = getattr(self, key)
+            if value is not None and not float(limits.tiny) <= value <= float(limits.max):
+                raise ConfigError(key, f"a number in {self.dtype}", value)
         self._validate_size()
         self._validate_batches()
         if "voting" in self.measure and not self.dropout:
@@ -264,13 +324,20 @@ class RunConfig:
         ``measure`` and options without effect (``effective``) are left out. Every stored run is
         found by it: do not change the scheme.
         """
-        content = vars(self) | {"data": dict(vars(self.data)), "evaluation": vars(self.evaluation)}
+        content = self.without_before(
+            vars(self) | {"data": dict(vars(self.data)), "evaluation": dict(vars(self.evaluation))}
+        )
         del content["measure"], content["data"]["root"]
-        if self.data.checksum is None:
-            del content["data"]["checksum"]
-        for key in self.as_before():
-            del content[key]
         return digest(content)[:20]
+
+    def without_before(self, content: dict[str, Any]) -> dict[str, Any]:
+        """``content``, this configuration as mappings, without the keys of ``as_before``."""
+        for key in self.as_before():
+            content.pop(key, None)
+        for section, key in _BEFORE_IN:
+            if content[section].get(key) is None:
+                content[section].pop(key, None)
+        return content
 
     def as_before(self) -> list[str]:
         """The options that came later and leave the run as it was before there was a choice."""
@@ -279,13 +346,29 @@ class RunConfig:
 
     def effective(self) -> dict[str, Any]:
         """The options that came later, None where another setting leaves them without effect."""
+        dropping, stepping = self.dropout or self.input_dropout, self.lr_schedule == "step"
+        same = digest(self.output_init) == digest(self.init)
         return {
             "train_subset": self.train_subset if self.train_size is not None else None,
             "valid_size": self.valid_size,
             "batchnorm_eps": self.batchnorm_eps if self.batchnorm else None,
             "batchnorm_momentum": self.batchnorm_momentum if self.batchnorm else None,
-            "dropout_scaling": self.dropout_scaling if self.dropout else None,
+            "dropout_scaling": self.dropout_scaling if dropping else None,
+            "label_noise": self.label_noise,
+            "output_init": SAME if same else self.output_init,
+            "input_dropout": self.input_dropout,
+            "max_norm": self.max_norm,
+            "lr_schedule": self.lr_schedule,
+            "lr_warmup": self.lr_warmup,
+            "lr_milestones": self.lr_milestones if stepping else None,
+            "lr_factor": self.lr_factor if stepping else None,
         }
+
+    @property
+    def choices(self) -> dict[str, dict[str, Any]]:
+        """The classes chosen, by key: ``init``, ``activation``, ``output_init`` if not ``SAME``."""
+        found = {"init": self.init, "activation": self.activation}
+        return found if self.output_init == SAME else found | {"output_init": self.output_init}
 
 
 def build(choice: Mapping[str, Any], group: str) -> Any:
@@ -314,8 +397,8 @@ def build(choice: Mapping[str, Any], group: str) -> Any:
             inspect.signature(factory).bind("width", "dtype", **arguments)
             return lambda width, dtype: factory(width, dtype, **arguments)
         built = factory(**arguments)
-    except ConfigError:
-        raise
+    except ConfigError as error:  # a class does not know which group it was chosen from
+        raise error.at(f"{group}.{error.key.rpartition('.')[2]}") from None
     except Exception as error:  # the constructor may be anybody's
         raise ConfigError(group, f"arguments that {target} takes ({error})", arguments) from None
     if not callable(getattr(built, "sample", None)):
@@ -375,7 +458,7 @@ def overrides(config: RunConfig) -> list[str]:
 
     They are in Hydra's grammar; a shell wants those with quotes or brackets quoted once more.
     """
-    choices = {"init": config.init, "activation": config.activation}
+    choices = {"output_init": config.output_init} | config.choices
     words = [f"{group}={choice['name']}" for group, choice in choices.items()]
     words.append(f"data={config.data.name}")
     for key, value in _leaves(config.to_dict()):

@@ -137,10 +137,8 @@ class RunRecord(RunSummary):
         content = _encode(vars(self))
         for key in ("timing", "provenance", "error"):
             del content[key]
-        for key in self.run_config.as_before():  # as of a run from before there was a choice
-            content["config"].pop(key, None)
-        if self.run_config.data.checksum is None:
-            content["config"]["data"].pop("checksum", None)
+        # as of a run from before there was a choice
+        self.run_config.without_before(content["config"])
         return _digest(json.dumps(content, sort_keys=True, allow_nan=False))
 
     def to_json(self) -> str:

@@ -62,7 +62,7 @@ def stale(record: RunSummary, config: RunConfig) -> str | None:
     if record.status == "failed":
         return FAILED
     origin = record.provenance
-    targets = tuple(sorted(str(choice["_target_"]) for choice in (config.init, config.activation)))
+    targets = tuple(sorted(str(choice["_target_"]) for choice in config.choices.values()))
     if origin.get("code") != code_fingerprint(targets):
         return "code changed"
     used, here = origin.get("libraries") or {}, libraries()

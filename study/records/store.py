@@ -338,13 +338,12 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = False)
 
 def _flush_folder(folder: Path) -> None:
     """Make the names in a folder survive a power failure."""
-    if sys.platform == "win32":  # it cannot open folders, and writes names by itself
-        return
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    if sys.platform != "win32":  # it cannot open folders, and writes names by itself
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def changed_at(path: Path) -> int | None:
@@ -403,10 +402,8 @@ def _abandoned(temporary: Path) -> bool:
 
 def _lock(file: int, *, wait: bool) -> bool:
     """Lock an open file; False if somebody else has it, or if there are no locks."""
-    if sys.platform == "win32":
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
-        return False
-    return True
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            return True
+    return False

@@ -141,7 +141,8 @@ def claim_view(
         source: the language of what the chapter is about, whose own words are shown, too.
     """
     claim = judgement.claim
-    shows_original = source != text.language and not claim.beyond
+    translated = text.language in claim.statement
+    shows_original = translated and source != text.language and not claim.beyond
     return ClaimView(
         id=claim.id,
         section=claim.section,
@@ -325,7 +326,7 @@ def interval_note(template: str, facts: Mapping[str, Any], text: Text) -> str:
     found: dict[str, set[int]] = {}
     for name in text.names(template):
         value = facts[name]
-        value = value.effect if isinstance(value, Finding) else value
+        value = getattr(value, "effect", value)  # of a finding, or of a quantity of a figure
         if isinstance(value, Estimate) and math.isfinite(value.half_width):
             found.setdefault(method(value, text), set()).add(value.n)
     if not found:

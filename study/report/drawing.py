@@ -1,7 +1,6 @@
 """All figures of the report, drawn in parallel: a figure needs a second, a page has thirty."""
 
 import contextlib
-import functools
 import gc
 import multiprocessing
 import os
@@ -14,7 +13,6 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 from rich.console import Console
-from rich.progress import track
 
 from study.analysis.findings import Measured
 from study.analysis.frames import Results
@@ -24,6 +22,7 @@ from study.figures import making, words
 from study.figures.declare import Figure
 from study.figures.style import house_style, korean_font
 from study.figures.words import ALT
+from study.report.progress import counted
 from study.report.svg import inline_svg
 from study.report.text import Text, load_text
 
@@ -69,7 +68,7 @@ def drawing(
     Args:
         languages: in which to write the labels.
         workers: processes; None for one on each core.
-        console: shows the progress on a terminal.
+        console: shows the progress.
 
     Yields:
         What waits for the drawings and returns them. Until it is called, and while the other
@@ -82,13 +81,12 @@ def drawing(
         if results.has(*figure.experiments)
     }
     count = min(workers or os.cpu_count() or 1, len(figures))
-    shows = console is not None and console.is_terminal
-    progress = functools.partial(
-        track, description="drawing", console=console, transient=True, disable=not shows
-    )
     if count <= 1:
         found = Measured(results)
-        yield lambda: {key: draw(figures[key], found, languages) for key in progress(list(figures))}
+        yield lambda: {
+            key: draw(figures[key], found, languages)
+            for key in counted(list(figures), len(figures), console)
+        }
         return
     # A forked process has the results and the libraries already; elsewhere they are sent to it.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
@@ -99,7 +97,7 @@ def drawing(
         waiting = {key: pool.submit(_draw_kept, key) for key in reversed(figures)}
 
         def drawn() -> dict[Key, Drawing]:
-            for each in progress(as_completed(waiting.values()), total=len(figures)):
+            for each in counted(as_completed(waiting.values()), len(figures), console):
                 each.result()  # raises what went wrong there
             return {key: waiting[key].result() for key in figures}
 

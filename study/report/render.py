@@ -26,7 +26,7 @@ from study.records.plan import StudyPlan
 from study.records.record import RunRecord
 from study.records.runs import Runs
 from study.records.store import write_atomically
-from study.report import files, grid_page
+from study.report import dials, files, grid_page
 from study.report.claim_views import GROUPS, MARKS, ClaimView, looks, summary, tally
 from study.report.drawing import drawing, picture
 from study.report.origin import citation, divergences, failures, origin, used_seeds
@@ -223,16 +223,20 @@ def render_page(
     style = "".join(
         (templates / name).read_text(encoding="utf-8") for name in ("style.css", "explorer.css")
     )
-    script = (templates / "script.js").read_text(encoding="utf-8")
+    live = any(section.live for section in sections)
+    style += dials.style() if live else ""
+    script = dials.script() if live else ""
+    script += (templates / "script.js").read_text(encoding="utf-8")
     beside = {figure.beside for section in sections for figure in section.figures}
     title = text.said(own.title)
     whole = report.coverage.whole or not own.subtitle_part
     subtitle = text.said(own.subtitle if whole else own.subtitle_part)
     explorer = report.explorer if "explorer" in beside else None
     return (
-        _environment(templates)
+        environment(templates)
         .get_template("report.html.j2")
         .render(
+            text=text,
             page=text.page,
             language=text.language,
             title=title,
@@ -240,6 +244,7 @@ def render_page(
             chapters=_links(reports, every, chapter, language),
             others=_other_verdicts(reports, every, chapter, language),
             other=_other_page(own.name, text, every),
+            source=own.source,
             untranslated=own.untranslated(text.language),
             plan=results.plan,
             origin=origin(results, text),
@@ -337,15 +342,17 @@ def _other_verdicts(
 
 
 @functools.cache
-def _environment(templates: Path) -> jinja2.Environment:
+def environment(templates: Path) -> jinja2.Environment:
     """Compiles each template once for all pages."""
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,  # select_autoescape would not escape *.html.j2
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["digits"] = dials.digits
+    return environment
 
 
 def _other_page(chapter: str, text: Text, pages: Sequence[Page]) -> Link | None:

@@ -4,7 +4,7 @@ import functools
 
 import pandas as pd
 
-from study.records.cells import COLUMNS
+from study.records.cells import COLUMNS, value_text
 from study.records.config import RunConfig
 
 
@@ -35,5 +35,8 @@ def _is_told(runs: pd.DataFrame, name: str) -> bool:
 
 @functools.cache
 def _default(key: str) -> object:
-    """What a run has unless somebody says otherwise."""
-    return functools.reduce(getattr, key.split("."), RunConfig())
+    """What the column of ``key`` says of a run unless somebody says otherwise."""
+    value: object = functools.reduce(getattr, key.split("."), RunConfig())
+    if isinstance(value, dict) and value:
+        return value["name"]
+    return value_text(value) if isinstance(value, list) else value

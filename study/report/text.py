@@ -32,17 +32,22 @@ class Text:
     Attributes:
         language: its code.
         page: strings of the page itself.
+        compare: strings of a comparison of two studies.
+        dials: those of the live figures by their name (``templates/dials``).
     """
 
     def __init__(self, language: str, strings: Mapping[str, Any]) -> None:
         self.language = language
         self.page: dict[str, str] = strings["page"]
+        self.compare: dict[str, str] = strings["compare"]
+        self.dials: dict[str, Any] = strings["dials"]
+        self._strings = strings
         self._labels: dict[str, str] = strings.get("labels") or {}
 
     def of(self, chapter: Chapter) -> "Text":
         """The same with the words that the page of ``chapter`` has of its own."""
         own = chapter.page.get(self.language, {})
-        return Text(self.language, {"page": {**self.page, **own}, "labels": self._labels})
+        return Text(self.language, {**self._strings, "page": {**self.page, **own}})
 
     def said(self, words: Mapping[str, Any]) -> Any:
         """``words`` in this language, or in the first one where they are not translated."""

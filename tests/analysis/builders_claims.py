@@ -96,7 +96,7 @@ def results(records: Iterable[RunRecord] = (), experiment: str = "e", missing: i
     """A study of one experiment, ``missing`` of whose runs are not stored."""
     records = list(records)
     addresses = [record.address for record in records] + [f"missing{i}" for i in range(missing)]
-    plan = StudyPlan("name", "command", "data", "preset", [], {experiment: addresses})
+    plan = StudyPlan("name", "command", "data", "preset", experiments={experiment: addresses})
     return Results(plan, {record.address: record for record in records})
 
 
@@ -133,8 +133,40 @@ def claim(parts: Mapping[str, Part] | None = None, **keys: Any) -> Claim:
         "beyond": False,
         "statement": {"en": "It is so.", "ko": "그렇다."},
         "parts": dict(parts or {"only": part()}),
+        "chapter": "lecture",
     }
     return Claim(**(usual | keys))
+
+
+def as_yaml(declared: Claim) -> dict[str, Any]:
+    """What declares the claim in the file of a chapter."""
+    parts = {}
+    for name, own in declared.parts.items():
+        parts[name] = {
+            "experiment": own.experiment,
+            "metric": {"name": own.metric, **own.options},
+            "where": [_listed(each) for each in own.where],
+            "treatment": [_listed(each) for each in own.treatment],
+            "direction": own.direction,
+            "paired_by": list(own.paired_by),
+            "compare": own.compare,
+            "smallest": own.smallest,
+            "deciding": own.deciding,
+        }
+        if own.control is None:
+            parts[name]["against"] = own.against
+        else:
+            parts[name]["control"] = [_listed(each) for each in own.control]
+        for key in ("reduce", "reduce_control"):
+            reduction = getattr(own, key)
+            if reduction is not None:
+                values = {**vars(reduction), "over": list(reduction.over)}
+                parts[name][key] = {k: v for k, v in values.items() if v not in (None, False)}
+    return {"statement": declared.statement, "parts": parts}
+
+
+def _listed(cell: Mapping[str, tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return {column: list(values) for column, values in cell.items()}
 
 
 def judgement(declared: Claim, records: Iterable[RunRecord], **options: Any) -> Judgement:

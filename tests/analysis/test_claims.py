@@ -301,9 +301,8 @@ def test_the_number_of_claims_declared_counts_and_not_how_they_turn_out_or_what_
 
 def test_each_chapter_is_corrected_on_its_own():
     lecture = [make.claim(id=f"C{i}", chapter="lecture") for i in range(30)]
-    own = make.claim(id="mine")
+    own = make.claim(id="mine", chapter="mine")
     *others, mine = judge([*lecture, own], make.results(weak_records()))
-    assert own.chapter == "own"
     assert mine.verdict == "supported"
     assert {one.verdict for one in others} == {"inconclusive"}
 
@@ -593,7 +592,7 @@ def test_json_is_plain_and_complete():
     assert content["looks"] == [{"seeds": None, "alpha": 0.025}, {"seeds": 10, "alpha": 0.025}]
     assert content["settings"] == ["lr=0.1"]
     (one,) = content["claims"]
-    assert (one["id"], one["chapter"], one["digest"]) == ("C1", "own", judged.claim.digest)
+    assert (one["id"], one["chapter"], one["digest"]) == ("C1", "lecture", judged.claim.digest)
     assert one["verdict"] == judged.verdict == "no_effect"
     assert (one["seeds"], one["p"], one["p_corrected"]) == (6, judged.p, judged.p_corrected)
     assert one["scope"]["lr"] == [0.01, *[pytest.approx(0.01 * i) for i in range(2, 9)]]

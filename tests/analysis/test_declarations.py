@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from study.analysis.declarations import SAID, UNITS, Reduction, load_claim, load_claims
+from study.analysis.declarations import SAID, UNITS, Claim, Reduction, load_claims, read_claim
+from study.analysis.reading import Node, read
 from study.errors import ConfigError
 from study.report import text
 
@@ -19,7 +20,6 @@ PART: dict[str, Any] = {
     "direction": "less",
 }
 CLAIM: dict[str, Any] = {
-    "id": "W2",
     "section": "1.4.1",
     "figure": "1.4.1-a",
     "statement": {"en": "It is so.", "ko": "그렇다."},
@@ -34,6 +34,10 @@ def write(folder: Path, content: Any, name: str = "W2") -> Path:
     return path
 
 
+def load_claim(path: Path, chapter: str = "mine") -> Claim:
+    return read_claim(Node(str(path), "", read(path)), path.stem, chapter)
+
+
 def with_part(**keys: Any) -> dict[str, Any]:
     part = {key: value for key, value in (PART | keys).items() if value is not KeyError}
     return CLAIM | {"parts": {"gap": part}}
@@ -43,7 +47,7 @@ def test_a_claim_needs_no_more_than_a_test_and_its_place(tmp_path: Path):
     claim = load_claim(write(tmp_path, CLAIM))
     part = claim.parts["gap"]
     assert (claim.id, claim.section, claim.beyond, claim.finding) == ("W2", "1.4.1", False, {})
-    assert (claim.chapter, claim.scope) == ("own", ())
+    assert (claim.chapter, claim.scope) == ("mine", ())
     assert (part.smallest, part.compare, part.unit, part.deciding) == (
         0.01, "difference", "points", True,
     )  # fmt: skip
@@ -66,14 +70,13 @@ def test_every_key_arrives(tmp_path: Path):
     }
     content = CLAIM | {
         "beyond": True,
-        "chapter": "lecture",
         "scope": ["width", "lr"],
         "short": {"en": "less", "ko": "감소"},
         "parts": {"gap": part},
         "cases": {"odd": {"gap": "inconclusive"}},
         "finding": dict.fromkeys((*SAID, "odd"), SENTENCE),
     }
-    claim = load_claim(write(tmp_path, content))
+    claim = load_claim(write(tmp_path, content), "lecture")
     found = claim.parts["gap"]
     assert claim.beyond
     assert claim.short == {"en": "less", "ko": "감소"}
@@ -222,7 +225,7 @@ BAD_PARTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "deciding is text": ({"deciding": "yes"}, ["parts.gap.deciding", "true or false", "'yes'"]),
     "nothing decides": ({"deciding": False}, ["parts", "deciding: true"]),
-    "label in one language": ({"label": {"en": "gap"}}, ["parts.gap.label.ko", "a value"]),
+    "label without English": ({"label": {"ko": "차이"}}, ["parts.gap.label.en", "a value"]),
     "label in another language": (
         {"label": {"en": "gap", "ko": "차이", "de": "Abstand"}},
         ["parts.gap.label.de", "en, ko"],
@@ -246,23 +249,26 @@ BAD_CLAIMS: dict[str, tuple[Any, list[str]]] = {
     "date of no month": ("id: 2001-99-99", ["a YAML file", "month"]),
     "unhashable key": ("? [a]\n: 1", ["a YAML file"]),
     "two documents": ("a: 1\n---\nb: 2", ["a YAML file"]),
-    "loop": ("&a {id: *a}", ["section"]),
+    "loop": ("&a {statement: *a}", ["parts", "a value"]),
+    "loop of words": (
+        "statement: &a {en: *a}\nparts: {gap: {}}", ["parts.gap.experiment", "a value"],
+    ),
     "loop of parts": (
-        "id: W2\nsection: G\nfigure: x\nstatement: {en: x, ko: x}\nparts: &a {gap: *a}",
+        "statement: {en: x, ko: x}\nparts: &a {gap: *a}",
         ["parts.gap.gap", "known key"],
     ),
     "deep": ("[" * 2000, ["a YAML file"]),
     "huge number": (f"section: {'9' * 5000}", ["a YAML file"]),
     "huge number in hexadecimal": (f"0x{'f' * 5000}", ["a mapping", "a huge number"]),
-    "same key twice": ("id: W2\nid: W2", ["each key once"]),
-    "another id": (CLAIM | {"id": "W3"}, ["id", "name of its file", "'W3'", "W2"]),
-    "id is a number": (CLAIM | {"id": 2}, ["id", "2"]),
+    "same key twice": ("beyond: true\nbeyond: true", ["each key once"]),
+    "id, which is the name of the file": (CLAIM | {"id": "W2"}, ["id", "a known key"]),
+    "chapter, which is where it lies": (CLAIM | {"chapter": "x"}, ["chapter", "a known key"]),
     "missing statement": ({k: v for k, v in CLAIM.items() if k != "statement"}, ["statement"]),
     "empty statement": (CLAIM | {"statement": {"en": " ", "ko": "x"}}, ["statement.en", "text"]),
-    "no Korean": (CLAIM | {"statement": {"en": "x"}}, ["statement.ko"]),
+    "no English": (CLAIM | {"statement": {"ko": "x"}}, ["statement.en"]),
     "section is a number": (CLAIM | {"section": 1.1}, ["section", "quotes", "1.1"]),
-    "figure is a list": (CLAIM | {"figure": ["1.1-a"]}, ["figure", "text"]),
-    "short in one language": (CLAIM | {"short": {"en": "less"}}, ["short.ko", "a value"]),
+    "figure is a list": (CLAIM | {"figure": ["1.1-a"]}, ["figure", "the id of a figure"]),
+    "short without English": (CLAIM | {"short": {"ko": "감소"}}, ["short.en", "a value"]),
     "beyond is text": (CLAIM | {"beyond": "no"}, ["beyond", "'no'"]),
     "unknown key": (CLAIM | {"part": {}}, ["part", "parts"]),
     "key is a number": (CLAIM | {1: 2}, ["1", "known key"]),
@@ -274,7 +280,6 @@ BAD_CLAIMS: dict[str, tuple[Any, list[str]]] = {
     "finding of what is not judged": (
         CLAIM | {"finding": FINDING | {"not_judged": SENTENCE}}, ["finding.not_judged"],
     ),
-    "chapter of no name": (CLAIM | {"chapter": "1 2"}, ["chapter", "a name", "'1 2'"]),
     "scope of no column": (CLAIM | {"scope": ["lrr"]}, ["scope", "'lrr'", "width"]),
     "finding of no case": (CLAIM | {"finding": FINDING | {"odd": SENTENCE}}, ["finding.odd"]),
     "case of no part": (CLAIM | {"cases": {"odd": {"tset": "refuted"}}}, ["cases.odd.tset", "gap"]),
@@ -323,7 +328,7 @@ def check(folder: Path, content: Any, named: list[str]) -> None:
     """Reading ``content`` raises an error of one readable line that names all of ``named``."""
     path = write(folder, content)
     with pytest.raises(ConfigError) as caught:
-        load_claims([folder])
+        load_claims(folder, "mine")
     message = str(caught.value)
     assert message.startswith(str(path))
     assert len(message) < 2000
@@ -334,14 +339,14 @@ def check(folder: Path, content: Any, named: list[str]) -> None:
 def test_bytes_that_are_no_text(tmp_path: Path):
     (tmp_path / "W2.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="a YAML file"):
-        load_claims([tmp_path])
+        load_claims(tmp_path, "mine")
 
 
 def test_aliases_that_would_fill_the_memory_stay_short(tmp_path: Path):
-    lines = ["id: W2", "section: G", "figure:", " - &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines = ["section: G", "figure:", " - &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f" - &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 30)]
     lines += ["statement: {en: x, ko: x}", "parts: {}"]
-    check(tmp_path, "\n".join(lines), ["figure", "text"])
+    check(tmp_path, "\n".join(lines), ["figure", "the id of a figure"])
 
 
 def test_claims_come_in_the_order_of_the_lecture(tmp_path: Path):
@@ -349,29 +354,48 @@ def test_claims_come_in_the_order_of_the_lecture(tmp_path: Path):
         ("G1", "G", False), ("I10", "1.2.4", False), ("I9", "1.2.4", False), ("A1", "1.1", True),
         ("S1", "1.2.1", False), ("M1", "1.1", False), ("Z1", "1.10", False),
     ):  # fmt: skip
-        write(tmp_path, CLAIM | {"id": name, "section": section, "beyond": beyond}, name)
-    names = [claim.id for claim in load_claims([tmp_path])]
+        write(tmp_path, CLAIM | {"section": section, "beyond": beyond}, name)
+    names = [claim.id for claim in load_claims(tmp_path, "mine")]
     assert names == ["M1", "S1", "I9", "I10", "Z1", "G1", "A1"]
 
 
-def test_an_id_in_two_folders_and_a_folder_that_is_none(tmp_path: Path):
-    for folder in ("one", "two"):
-        (tmp_path / folder).mkdir()
-        write(tmp_path / folder, CLAIM)
-    with pytest.raises(ConfigError, match=r"two.W2.yaml: id: expected an id of its own"):
-        load_claims([tmp_path / "one", tmp_path / "two"])
-    with pytest.raises(ConfigError, match="nowhere"):
-        load_claims([tmp_path / "nowhere"])
+@pytest.mark.parametrize("name", ["2", "W 2", "-W", "open", "W.2"])
+def test_the_name_of_the_file_is_what_the_command_line_takes(tmp_path: Path, name: str):
+    write(tmp_path, CLAIM, name)
+    with pytest.raises(ConfigError, match=rf"{name}\.yaml: file name: expected .*, got '{name}'"):
+        load_claims(tmp_path, "mine")
 
 
-def test_experiments_and_figures_are_checked_where_they_are_known(tmp_path: Path):
+@pytest.mark.parametrize("key", ["section", "figure"])
+def test_a_claim_needs_no_place_on_the_page(tmp_path: Path, key: str):
+    write(tmp_path, {name: value for name, value in CLAIM.items() if name != key})
+    (found,) = load_claims(tmp_path, "mine", figures=["1.4.1-a"], sections=["1.4.1"])
+    assert getattr(found, key) == ""
+
+
+def test_a_part_that_its_metric_names_well_enough_needs_no_label(tmp_path: Path):
+    assert load_claim(write(tmp_path, with_part(label=KeyError))).parts["gap"].label == {}
+
+
+def test_words_may_be_in_english_alone(tmp_path: Path):
+    words = {"statement": {"en": "x"}, "short": {"en": "y"}}
+    found = load_claim(write(tmp_path, with_part(label={"en": "z"}) | words))
+    assert (found.statement, found.short) == ({"en": "x"}, {"en": "y"})
+    assert found.parts["gap"].label == {"en": "z"}
+
+
+def test_experiments_figures_and_sections_are_checked_where_they_are_known(tmp_path: Path):
     write(tmp_path, CLAIM)
-    known = {"experiments": ["weight_decay"], "figures": ["1.4.1-a"]}
-    assert len(load_claims([tmp_path], **known)) == 1
+    known = {
+        "experiments": ["weight_decay"], "figures": ["1.4.1-a"], "sections": ["1.4.1"],
+    }  # fmt: skip
+    assert len(load_claims(tmp_path, "mine", **known)) == 1
     with pytest.raises(ConfigError, match=r"parts.gap.experiment.*choices: dropout"):
-        load_claims([tmp_path], experiments=["dropout"])
+        load_claims(tmp_path, "mine", experiments=["dropout"])
     with pytest.raises(ConfigError, match=r"figure.*choices: 1.1-a"):
-        load_claims([tmp_path], figures=["1.1-a"])
+        load_claims(tmp_path, "mine", figures=["1.1-a"])
+    with pytest.raises(ConfigError, match=r"section.*choices: 1.1"):
+        load_claims(tmp_path, "mine", sections=["1.1"])
 
 
 def test_units_are_formats_of_the_report():
@@ -381,8 +405,8 @@ def test_units_are_formats_of_the_report():
 # --- digests ------------------------------------------------------------------------------------
 
 
-def digest(tmp_path: Path, content: dict[str, Any]) -> str:
-    return load_claim(write(tmp_path, content)).digest
+def digest(tmp_path: Path, content: dict[str, Any], chapter: str = "mine") -> str:
+    return load_claim(write(tmp_path, content), chapter).digest
 
 
 def test_words_and_what_decides_nothing_do_not_change_the_digest(tmp_path: Path):
@@ -413,6 +437,6 @@ def test_everything_that_decides_changes_the_digest(tmp_path: Path):
                                               "smallest": 1},
     ]  # fmt: skip
     found = [digest(tmp_path, with_part(**change)) for change in changes]
-    found += [digest(tmp_path, CLAIM | {"chapter": "lecture"}), digest(tmp_path, CLAIM)]
+    found += [digest(tmp_path, CLAIM, "lecture"), digest(tmp_path, CLAIM)]
     found.append(digest(tmp_path, CLAIM | {"parts": {"gap": PART, "more": PART}}))
     assert len(set(found)) == len(found)

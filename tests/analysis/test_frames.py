@@ -220,7 +220,7 @@ def results() -> Results:
     stored = {each.address: each for each in (record(0), record(1, status="failed"))}
     first, second = stored
     experiments = {"a": [second, "not stored", first], "b": ["not stored"], "c": [second]}
-    return Results(StudyPlan("n", "c", "d", "p", [], experiments), stored)
+    return Results(StudyPlan("n", "c", "d", "p", experiments=experiments), stored)
 
 
 def test_results_keep_the_order_of_the_plan_and_count_what_is_missing(results):
@@ -256,7 +256,9 @@ def test_runs_that_differ_in_more_than_the_seed_are_named_unless_taken_apart():
         record(seed, lr=lr, hidden=hidden)
         for seed, lr, hidden in ((0, 0.01, [100]), (1, 0.1, [100]), (2, 0.1, [100, 50]))
     ]
-    plan = StudyPlan("name", "command", "data", "preset", [], {"e": [r.address for r in records]})
+    plan = StudyPlan(
+        "name", "command", "data", "preset", experiments={"e": [r.address for r in records]}
+    )
     results = Results(plan, {each.address: each for each in records})
     results.check_cells("e", ["lr", "hidden"])
     results.check_cells("none", [])
@@ -275,3 +277,13 @@ def test_what_has_no_effect_differs_only_with_what_takes_it_away():
     assert list(differing(cells, [])) == ["dropout"]
     scaled = runs_frame([record(dropout=0.2), record(dropout=0.2, dropout_scaling="evaluation")])
     assert list(differing(scaled, ["dropout"])) == ["dropout_scaling"]
+
+
+def test_a_bound_differs_from_none_and_what_has_no_effect_from_nothing() -> None:
+    cells = runs_frame([record(), record(max_norm=2.0)])
+    assert list(differing(cells, ["dropout"])) == ["max_norm"]
+    assert list(differing(cells, [])) == ["max_norm"]
+    cells = runs_frame([record(), record(lr_schedule="step")])
+    assert list(differing(cells, [])) == ["lr_schedule"]
+    cells = runs_frame([record(), record(output_init=NORMAL)])
+    assert list(differing(cells, [])) == ["output_init"]

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 from builders_claims import claim, part
 
-from study.analysis import registry
-from study.analysis.declarations import load_claim
+from study import chapters, registry
+from study.analysis import registry as entries
 from study.analysis.registry import (
     CHANGED,
     EXPLORATORY,
@@ -100,7 +100,7 @@ def test_seeds_that_earlier_reports_have_used(tmp_path):
             "seeds: [{first: true, last: 1, used: {en: a, ko: b}}]",
             r"seeds\[0\].first: expected a w",
         ),
-        ("seeds: [{first: 0, last: 1, used: {en: a}}]", r"seeds\[0\].used.ko: expected a value"),
+        ("seeds: [{first: 0, last: 1, used: {ko: a}}]", r"seeds\[0\].used.en: expected a value"),
         ("claims: {}\nclaims: {}", "claims: expected each key once"),
         ("- 1", "expected a mapping"),
         ("{", "expected a YAML file"),
@@ -153,37 +153,60 @@ def test_a_claim_that_was_changed_is_declared_anew(tmp_path):
 
 
 CLAIM = """
-id: C1
-section: "1.4.2"
-figure: 1.4.2-c
-statement: {en: It helps., ko: 도움이 된다.}
-parts:
-  test:
-    label: {en: test, ko: 시험}
-    experiment: dropout
-    metric: test_accuracy
-    treatment: {dropout: 0.2}
-    control: {dropout: 0}
-    direction: greater
+title: {en: Mine}
+experiments:
+  dropout:
+    axes: {dropout: [0, 0.2], seed: [0, 1, 2]}
+claims:
+  C1:
+    statement: {en: It helps.}
+    parts:
+      test:
+        experiment: dropout
+        metric: test_accuracy
+        treatment: {dropout: 0.2}
+        control: {dropout: 0}
+        direction: greater
 """
 
 
-def test_command_says_what_is_not_declared_and_declares_it(tmp_path, monkeypatch, capsys):
-    (tmp_path / "claims").mkdir()
-    path = tmp_path / "claims" / "C1.yaml"
+@pytest.fixture
+def conf(tmp_path, monkeypatch):
+    """A folder in the place of the study's own."""
+    monkeypatch.setattr(chapters, "conf_folder", lambda: tmp_path)
+    monkeypatch.setattr(entries, "conf_folder", lambda: tmp_path)
+    (tmp_path / "chapter").mkdir()
+    return tmp_path
+
+
+def test_command_says_what_is_not_declared_and_declares_it(conf, capsys):
+    path = conf / "chapter" / "mine.yaml"
     path.write_text(CLAIM, encoding="utf-8")
-    monkeypatch.setattr(registry, "conf_folder", lambda: tmp_path)
     assert registry.main([]) == 1
     assert "not declared as they are: C1" in capsys.readouterr().out
     assert registry.main(["--write"]) == 0
     assert "declared: C1" in capsys.readouterr().out
     assert registry.main([]) == 0
-    assert load_registry().claims["C1"].digest == load_claim(path).digest
+    (declared,) = chapters.load_chapter(path).claims
+    assert load_registry().claims["C1"].digest == declared.digest
 
 
-def test_command_says_what_is_wrong_with_the_file(tmp_path, monkeypatch, capsys):
-    (tmp_path / "claims").mkdir()
-    written(tmp_path, "rules: 1")
-    monkeypatch.setattr(registry, "conf_folder", lambda: tmp_path)
+def test_command_is_about_the_claims_of_all_chapters(conf, capsys):
+    for name in ("one", "two"):
+        text = CLAIM.replace("C1", f"{name}-C").replace("dropout:\n    axes", f"{name}:\n    axes")
+        text = text.replace("experiment: dropout", f"experiment: {name}")
+        (conf / "chapter" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    assert registry.main([]) == 1
+    assert capsys.readouterr().out == "not declared as they are: one-C, two-C\n"
+
+
+def test_command_says_what_is_wrong_with_the_file(conf, capsys):
+    written(conf, "rules: 1")
     assert registry.main([]) == 1
     assert "rules: expected a mapping" in capsys.readouterr().err
+
+
+def test_command_says_what_is_wrong_with_a_chapter(conf, capsys):
+    (conf / "chapter" / "mine.yaml").write_text("titel: {en: Mine}", encoding="utf-8")
+    assert registry.main([]) == 1
+    assert "mine.yaml: titel: expected a known key" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ray_nodes import UNSHARE, Nodes
-from starter import processes_with, wait_until
+from starter import own_chapter, processes_with, wait_until
 from starting import Command
 
 from study.edge import cluster
@@ -206,11 +206,12 @@ def test_a_job_of_several_nodes_is_refused() -> None:
 # -- the command
 
 TINY = """\
-# @package hydra.sweeper.grids.tiny
-fixed: {hidden: [100, 100], num_epochs: 60, evaluation.points: 3, evaluation.test_samples: 200}
-axes:
-  init: [he, xavier]
-  seed: [0, 1, 2, 3, 4, 5, 6, 7]
+experiments:
+  tiny:
+    fixed: {hidden: [100, 100], num_epochs: 60, evaluation.points: 3, evaluation.test_samples: 200}
+    axes:
+      init: [he, xavier]
+      seed: [0, 1, 2, 3, 4, 5, 6, 7]
 """
 RUNS = 16
 
@@ -218,10 +219,8 @@ RUNS = 16
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """The words of a sweep of 16 runs that no figure wants, of half a second each."""
-    folder = tmp_path_factory.mktemp("conf")
-    (folder / "experiment").mkdir()
-    (folder / "experiment" / "tiny.yaml").write_text(TINY)
-    words = (f"hydra.searchpath=[file://{folder}]", "experiment=tiny", "report.name=tiny")
+    known = own_chapter(tmp_path_factory.mktemp("conf"), TINY)
+    words = (known, "experiment=tiny", "report.name=tiny")
     return ("-m", *words, "data=gaussian")
 
 

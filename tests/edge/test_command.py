@@ -15,6 +15,7 @@ import pytest
 from starter import PATIENCE, path_with, wait_until
 from starting import Command
 
+import study
 from study.data import idx
 from study.records.config import overrides
 from study.records.plan import read_plan
@@ -76,6 +77,15 @@ def test_one_run_prints_its_result_and_where_its_record_is(command: Command) -> 
     once_more = command(*TINY, "init=xavier", "activation=tanh", "seed=3")
     assert "run again: failed before" in once_more.stderr
     assert command.records()[address].result_digest() == record.result_digest()
+
+
+def test_a_letter_that_the_output_cannot_show_ends_nothing(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = command.afresh(*TINY)
+    assert done.returncode == 0, done.stderr
+    assert "he ? relu ? completed" in done.stdout
 
 
 def test_two_folders_of_data_have_two_records_and_other_files_are_refused(
@@ -381,6 +391,34 @@ def test_a_failing_cell_is_named_and_the_exit_code_is_1(command: Command, user_c
     assert "1 stored, 1 to run (1 failed before)" in again.stderr
 
 
+def test_failures_are_named_when_they_happen(command: Command, user_conf: str) -> None:
+    touched = command.folder / "begun"
+    path = Path(user_conf.partition("file://")[2].rstrip("]"), "init", "hangs.yaml")
+    path.write_text(f"name: hangs\n_target_: misbehave.Misbehave\nhow: hang\ntouch: {touched}\n")
+    with command.start(*SWEEP, user_conf, "init=misbehave,hangs", "workers=2") as process:
+        assert process.stderr is not None
+        line = ""
+        while not line.startswith("failed: width: misbehave raise, relu, seed 0 "):
+            line = process.stderr.readline()
+            assert line  # it does not end before
+        assert wait_until(touched.exists)  # the other one runs on
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+
+
+def test_fail_fast_stops_at_the_first_failure(command: Command, user_conf: str) -> None:
+    words = ("-m", "experiment=width", "data=gaussian", "hidden=[1000]", "num_epochs=100000",
+             "evaluation.points=1", "seed=0", user_conf)  # fmt: skip
+    done = command(*words, "init=he,misbehave", "workers=2", "fail_fast=true")
+    assert done.returncode == 1
+    assert "RuntimeError: the scheme is broken" in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        "stopped at the first failure (fail_fast=true): 0 of 2 stored"
+    )
+    assert not list(command.folder.glob("reports/*"))
+    assert wait_until(lambda: not command.alive())
+
+
 def test_a_run_beyond_its_time_fails_alone(command: Command, user_conf: str) -> None:
     Path(user_conf.partition("file://")[2].rstrip("]"), "init", "misbehave.yaml").write_text(
         "name: misbehave\n_target_: misbehave.Misbehave\nhow: hang\n"
@@ -430,6 +468,9 @@ def test_a_claim_runs_just_the_cells_that_it_compares(command: Command) -> None:
     verdicts = json.loads((page(command).parent / "claims.json").read_text(encoding="utf-8"))
     found = {claim["id"]: claim["verdict"] for claim in verdicts["claims"]}
     assert found["W2"] == "not_judged"  # two seeds
+    lines = done.stderr.splitlines()
+    said = lines.index("W2: not judged (few seeds)")
+    assert lines[said + 1] == "  Seeds: 2; no verdict is given with fewer than 6."
 
 
 def test_a_claim_of_ones_own_is_a_file(command: Command, tmp_path: Path) -> None:
@@ -584,7 +625,14 @@ def test_nobody_who_reads_on_is_no_error(words: tuple[str, ...]) -> None:
 def test_help_shows_the_study_and_its_experiments(command: Command) -> None:
     done = command.afresh("--help")
     assert done.returncode == 0
-    assert done.stdout.startswith("study is powered by Hydra.")
+    assert done.stdout.startswith("One run:    python -m study ")
     assert "experiment: activation_widths, activations" in done.stdout
+    assert re.search("^claim: B1, .*, X7, open$", done.stdout, re.MULTILINE)
+    assert "claims:" not in done.stdout  # no group of which one could be chosen
     assert "num_epochs: 20" in done.stdout
     assert list(command.folder.iterdir()) == []
+
+
+def test_the_version_is_that_of_the_study(command: Command) -> None:
+    done = command.afresh("--version")
+    assert (done.returncode, done.stdout) == (0, f"study {study.__version__}\n")

@@ -147,6 +147,17 @@ def test_listed_and_unlisted_values_go_together(grids: list[Grid], composer: Com
     assert set(found) == {"decay"}
 
 
+def test_a_new_choice_of_a_group_goes_through_every_grid(
+    grids: list[Grid], composer: Composer
+) -> None:
+    """Also beside others, and where the group does not vary."""
+    found = narrowed(grids, composer, init=["he", "glorot"])
+    assert {name: len(group) for name, group in found.items()} == {
+        "schemes": 4, "decay": 4, "steps": 2,
+    }  # fmt: skip
+    assert {cell["init"] for cell in found["decay"]} == {"he", "glorot"}
+
+
 def test_no_value_is_dropped_because_the_key_varies_nowhere(
     grids: list[Grid], composer: Composer
 ) -> None:

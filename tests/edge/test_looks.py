@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from builders_claims import cells, claim, part
-from starter import PATIENCE, wait_until
+from starter import PATIENCE, own_chapter, wait_until
 from starting import Command
 
-from study.analysis.declarations import Reduction, load_claim
+from study.analysis.declarations import Reduction
 from study.edge.gate import planned
 from study.edge.looks import further_cells
 from study.errors import ConfigError
@@ -21,21 +21,17 @@ from study.records.plan import StudyPlan, read_plan
 
 # After so few steps the two widths are 4 points apart: whether by more than 4.2, nobody knows.
 OPEN = """
-id: {id}
-section: "1.2.1"
-figure: 1.2.1-b
-beyond: true
-statement: {{en: It is the same, ko: 같다}}
-parts:
-  test:
-    label: {{en: test accuracy, ko: 시험 정확도}}
-    experiment: width
-    metric: test_accuracy
-    where: {{init: he}}
-    treatment: {{width: 100}}
-    control: {{width: 10}}
-    direction: {direction}
-    smallest: {smallest}
+  {id}:
+    statement: {{en: It is the same}}
+    parts:
+      test:
+        experiment: width
+        metric: test_accuracy
+        where: {{init: he}}
+        treatment: {{width: 100}}
+        control: {{width: 10}}
+        direction: {direction}
+        smallest: {smallest}
 """
 TINY = ("study.seeds=6", "study.looks=[8,10]", "num_epochs=1", "train_size=200",
         "evaluation.points=1")  # fmt: skip
@@ -43,13 +39,13 @@ TINY = ("study.seeds=6", "study.looks=[8,10]", "num_epochs=1", "train_size=200",
 
 @pytest.fixture
 def claims(command: Command) -> str:
-    """Two claims of one's own: one that stays open and one that is decided at once."""
-    folder = command.folder / "mine" / "claims"
-    folder.mkdir(parents=True)
-    for name, direction, smallest in (("same", "greater", 0.042), ("any", "at_most", 0.9)):
-        text = OPEN.format(id=name, direction=direction, smallest=smallest)
-        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
-    return str(folder.parent)
+    """A chapter of two claims: one that stays open and one that is decided at once."""
+    claims = "".join(
+        OPEN.format(id=name, direction=direction, smallest=smallest)
+        for name, direction, smallest in (("same", "greater", 0.042), ("any", "at_most", 0.9))
+    )
+    own_chapter(command.folder / "mine", f"uses: [lecture]\nclaims:{claims}")
+    return str(command.folder / "mine")
 
 
 def reports(command: Command) -> dict[str, bytes]:
@@ -59,7 +55,7 @@ def reports(command: Command) -> dict[str, bytes]:
 
 
 def words(claims: str, *more: str) -> list[str]:
-    return ["-m", "--config-dir", claims, "experiment=width", "hidden=[10],[100]", *TINY,
+    return ["-m", "--config-dir", claims, "chapter=mine", "experiment=width", "hidden=[10],[100]", *TINY,
             "report.name=x", *more]  # fmt: skip
 
 
@@ -68,7 +64,8 @@ def words(claims: str, *more: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def width() -> tuple[dict[str, RunConfig], StudyPlan]:
-    return planned(["experiment=width", "study.seeds_from=20", "study.looks=[8,10]"])
+    found = planned(["experiment=width", "study.seeds_from=20", "study.looks=[8,10]"])
+    return found.cells, found.plan
 
 
 def needed(
@@ -199,7 +196,7 @@ def test_without_looks_the_command_says_who_has_some(command: Command) -> None:
 
 
 def test_no_claim_may_be_called_open(tmp_path: Path) -> None:
-    path = tmp_path / "open.yaml"
-    path.write_text(OPEN.format(id="open", direction="equal", smallest=1), encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"open\.yaml: id: expected another name: claim=open"):
-        load_claim(path)
+    claims = OPEN.format(id="open", direction="equal", smallest=1)
+    known = own_chapter(tmp_path, f"uses: [lecture]\nclaims:{claims}")
+    with pytest.raises(ConfigError, match=r"claims\.open: expected another name: claim=open"):
+        planned([known, "chapter=mine"])

@@ -1,6 +1,6 @@
 """A part of a study gives a claim the verdict of the whole, or none: through the real planning."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import builders_claims as make
 import numpy as np
 import pytest
+import yaml
 from builders_claims import cells, claim, part
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
@@ -17,25 +18,19 @@ from study.analysis.declarations import Reduction
 from study.analysis.frames import Results
 from study.analysis.verdicts import INCONCLUSIVE, NOT_JUDGED, SUPPORTED
 from study.edge.gate import planned
+from study.edge.planning import Planned
 from study.errors import StudyError
 from study.records.config import RunConfig
-from study.records.plan import StudyPlan
 from study.records.record import RunRecord
 
 SEEDS = 10
-EXPERIMENTS = {
-    "schemes": """
-  init: [he, xavier, {init: normal, init.std: 1}, {init: normal, init.std: 0.01}]
-  activation: [relu, tanh]
-""",
-    "decay": """
-  weight_decay: [0, 0.01, 0.1]
-  lr: [0.01, 0.1]
-""",
-    "mixed": """
-  batchnorm: [false, true]
-  dropout: [0, 0.2]
-""",
+EXPERIMENTS: dict[str, dict[str, list[Any]]] = {
+    "schemes": {
+        "init": ["he", "xavier", *({"init": "normal", "init.std": std} for std in (1, 0.01))],
+        "activation": ["relu", "tanh"],
+    },
+    "decay": {"weight_decay": [0, 0.01, 0.1], "lr": [0.01, 0.1]},
+    "mixed": {"batchnorm": [False, True], "dropout": [0, 0.2]},
 }
 OVER_INIT = Reduction("range", ("init",))
 DECAY = {"experiment": "decay"}
@@ -84,17 +79,20 @@ CLAIMS = [
 
 @pytest.fixture(scope="module")
 def conf(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The experiments and an initial scheme ``mine``, as an override."""
+    """A chapter of these experiments and claims, and an initial scheme ``mine``, as an override."""
     folder = tmp_path_factory.mktemp("conf")
-    for group in ("experiment", "init"):
+    for group in ("chapter", "init"):
         (folder / group).mkdir()
-    for name, axes in EXPERIMENTS.items():
-        (folder / "experiment" / f"{name}.yaml").write_text(
-            f"# @package hydra.sweeper.grids.{name}\n"
-            "fixed: {hidden: [4], train_size: 1000, init: he, activation: relu}\n"
-            f'axes:{axes}  seed: "${{seeds:{SEEDS}}}"\n',
-            encoding="utf-8",
-        )
+    fixed = {"hidden": [4], "train_size": 1000, "init": "he", "activation": "relu"}
+    chapter = {
+        "title": {"en": "Parts"},
+        "experiments": {
+            name: {"fixed": fixed, "axes": axes | {"seed": f"${{seeds:{SEEDS}}}"}}
+            for name, axes in EXPERIMENTS.items()
+        },
+        "claims": {each.id: make.as_yaml(each) for each in CLAIMS},
+    }
+    (folder / "chapter" / "parts.yaml").write_text(yaml.safe_dump(chapter), encoding="utf-8")
     text = "name: mine\n_target_: study.network.initializers.RandomNormal\nstd: 0.1\n"
     (folder / "init" / "mine.yaml").write_text(text)
     return f"hydra.searchpath=[file://{folder}]"
@@ -113,10 +111,9 @@ def record(config: RunConfig, world: int) -> RunRecord:
     return replace(made, address=config.address, config=config.to_dict())
 
 
-def judged(found: tuple[Mapping[str, RunConfig], StudyPlan], world: int) -> dict[str, Judgement]:
-    configs, plan = found
-    records = {address: record(config, world) for address, config in configs.items()}
-    return {each.claim.id: each for each in judge(CLAIMS, Results(plan, records))}
+def judged(found: Planned, world: int) -> dict[str, Judgement]:
+    records = {address: record(config, world) for address, config in found.cells.items()}
+    return {each.claim.id: each for each in judge(found.claims, Results(found.plan, records))}
 
 
 class Study:
@@ -127,11 +124,8 @@ class Study:
         self.whole = cache(self._whole)
         self.plan = cache(self._plan)
 
-    def _plan(self, words: Sequence[str]) -> tuple[dict[str, RunConfig], StudyPlan]:
-        words = [*words]
-        if not any(word.startswith("experiment=") for word in words):
-            words.append(f"experiment=[{','.join(EXPERIMENTS)}]")
-        return planned([self._conf, *words], CLAIMS)
+    def _plan(self, words: Sequence[str]) -> Planned:
+        return planned([self._conf, "chapter=parts", *words])
 
     def part(self, words: Sequence[str], world: int) -> dict[str, Judgement]:
         return judged(self.plan(tuple(words)), world)
@@ -146,6 +140,14 @@ def study(conf: str) -> Study:
 
 
 WORLDS = range(4)
+
+
+def test_the_claims_are_those_of_the_chapter(study: Study) -> None:
+    chapter = sorted(study.plan(()).claims, key=lambda each: each.id)
+    declared = sorted(CLAIMS, key=lambda each: each.id)
+    assert [each.digest for each in chapter] == [
+        replace(each, chapter="parts").digest for each in declared
+    ]
 
 
 def test_the_worlds_have_claims_of_every_verdict(study: Study) -> None:
@@ -205,7 +207,7 @@ def test_no_part_of_a_study_gives_a_claim_another_verdict(
         assume(False)  # nothing is left
     for name, each in judged(found, world).items():
         if each.settings:  # another claim, and named so
-            assert found[1].settings
+            assert found.plan.settings
             continue
         event(f"{whole[name]} → {each.verdict}")
         assert each.verdict in (whole[name], INCONCLUSIVE, NOT_JUDGED), name

@@ -2,52 +2,61 @@
 
 import gzip
 import struct
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from builders_claims import claim, part
 
-from study.analysis.declarations import Claim
 from study.edge.gate import planned
+from study.edge.planning import Planned
 from study.errors import ConfigError
 from study.records.cells import columns
-from study.records.config import RunConfig
 from study.records.plan import StudyPlan, read_plan
 from study.records.store import RunStore
 
-# Two small experiments of its own, and one that the preset sizes.
-OWN = {
-    "schemes": """
-fixed: {hidden: [4]}
-axes:
-  init: [he, xavier, {init: normal, init.std: 1}]
-  activation: [relu, tanh]
-  seed: "${seeds:${study.seeds}}"
-""",
-    "rates": """
-fixed: {hidden: [4], num_epochs: "${study.grid_epochs}"}
-axes:
-  lr: [0.01, 0.1]
-  dropout: [0, 0.2]
-  seed: "${seeds:3}"
-""",
-}
+# A chapter of its own with two small experiments, one of which the preset sizes, and a claim.
+OWN = """
+title: {en: Mine}
+experiments:
+  schemes:
+    fixed: {hidden: [4]}
+    axes:
+      init: [he, xavier, {init: normal, init.std: 1}]
+      activation: [relu, tanh]
+      seed: "${seeds:${study.seeds}}"
+  rates:
+    fixed: {hidden: [4], num_epochs: "${study.grid_epochs}"}
+    axes:
+      lr: [0.01, 0.1]
+      dropout: [0, 0.2]
+      seed: "${seeds:3}"
+claims:
+  one:
+    statement: {en: It helps.}
+    parts:
+      only:
+        experiment: rates
+        metric: test_accuracy
+        where: {lr: 0.1}
+        treatment: {dropout: 0.2}
+        control: {dropout: 0}
+        direction: greater
+"""
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """A configuration with those experiments, as overrides."""
+    """A configuration with that chapter, as overrides."""
     folder = tmp_path_factory.mktemp("conf")
-    (folder / "experiment").mkdir()
-    for name, text in OWN.items():
-        path = folder / "experiment" / f"{name}.yaml"
-        path.write_text(f"# @package hydra.sweeper.grids.{name}\n{text}", encoding="utf-8")
+    (folder / "chapter").mkdir()
+    (folder / "chapter" / "mine.yaml").write_text(OWN, encoding="utf-8")
     (folder / "init").mkdir()
     (folder / "init" / "mine.yaml").write_text(
         "name: mine\n_target_: study.network.initializers.RandomNormal\nstd: 0.1\n"
     )
+    (folder / "output_init").mkdir()
+    (folder / "output_init" / "mine.yaml").write_text("defaults:\n  - /init@_here_: mine\n")
     return [f"hydra.searchpath=[file://{folder}]"]
 
 
@@ -56,21 +65,17 @@ class Planner:
 
     def __init__(self, own: list[str]) -> None:
         self._own = own
-        self._kept: dict[tuple[str, ...], tuple[dict[str, RunConfig], StudyPlan]] = {}
+        self._kept: dict[tuple[str, ...], Planned] = {}
 
-    def __call__(
-        self, *words: str, claims: tuple[Claim, ...] = ()
-    ) -> tuple[dict[str, RunConfig], StudyPlan]:
+    def __call__(self, *words: str) -> Planned:
         if not any(word.startswith(("experiment=", "claim=")) for word in words):
             words = ("experiment=[schemes,rates]", *words)
-        if claims:
-            return planned([*self._own, *words], claims)
         if words not in self._kept:
             self._kept[words] = planned([*self._own, *words])
         return self._kept[words]
 
-    def plan(self, *words: str, claims: tuple[Claim, ...] = ()) -> StudyPlan:
-        return self(*words, claims=claims)[1]
+    def plan(self, *words: str) -> StudyPlan:
+        return self(*words).plan
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +105,13 @@ def test_cells_that_are_not_selected_are_left_out_as_their_columns(study: Planne
     plan = study.plan("init=he,xavier", "activation=relu")
     assert left_out(plan) == {"schemes": 36 - 12}
     assert (plan.added, plan.settings) == ({}, [])
-    cells, whole = study()
+    whole = study()
     kept = set(plan.addresses)
-    expected = [columns(cells[a].to_dict()) for a in whole.experiments["schemes"] if a not in kept]
+    expected = [
+        columns(whole.cells[address].to_dict())
+        for address in whole.plan.experiments["schemes"]
+        if address not in kept
+    ]
     assert plan.left_out_rows("schemes") == expected
 
 
@@ -118,10 +127,11 @@ def test_seeds_count_as_cells(study: Planner) -> None:
 
 
 def test_a_claim_leaves_out_what_it_does_not_compare(study: Planner) -> None:
-    one = claim({"only": part(experiment="rates", where=({"lr": (0.1,)},),
-                              treatment=({"dropout": (0.2,)},),
-                              control=({"dropout": (0.0,)},))}, id="one")  # fmt: skip
-    plan = study.plan("claim=one", "experiment=[rates]", claims=(one,))
+    plan = study.plan("claim=one")
+    assert plan == replace(
+        study.plan("claim=one", "experiment=[rates]"),
+        name=plan.name, command=plan.command, selection=plan.selection,
+    )  # fmt: skip
     assert set(plan.experiments) == {"rates"}
     assert {row["lr"] for row in plan.left_out_rows("rates")} == {0.01}
     assert left_out(plan) == {"rates": 6}
@@ -158,7 +168,7 @@ def test_a_listed_value_among_new_ones_selects_and_the_others_are_added(study: P
     assert plan.settings == ["init=mine"]
     assert left_out(plan) == {"schemes": 24}
     assert {row["init"] for row in plan.left_out_rows("schemes")} == {"xavier", "normal 1"}
-    assert added(plan) == {"schemes": 12}
+    assert added(plan) == {"schemes": 12, "rates": 12}  # a new choice goes through all of them
 
 
 @pytest.mark.parametrize(
@@ -203,23 +213,14 @@ def test_another_size_of_the_preset_is_another_setting(study: Planner) -> None:
     assert left_out(plan) == {}
 
 
-def test_a_grid_changed_on_the_command_line_does_not_pass_for_the_declared_one(
-    study: Planner,
-) -> None:
-    plan = study.plan("hydra.sweeper.grids.rates.axes.lr=[0.01,0.3]")
-    assert left_out(plan) == {"rates": 6}
-    assert added(plan) == {"rates": 6}
-    assert plan.settings == ["hydra.sweeper.grids.rates.axes.lr=[0.01,0.3]"]
-
-
 # -- seeds and looks
 
 
 def test_seeds_start_where_the_preset_says(study: Planner) -> None:
-    cells, plan = study("study.seeds_from=50")
-    assert plan.seeds_from == 50
+    found = study("study.seeds_from=50")
+    assert found.plan.seeds_from == 50
     for name, count in (("schemes", 6), ("rates", 3)):
-        seeds = {cells[address].seed for address in plan.experiments[name]}
+        seeds = {found.cells[address].seed for address in found.plan.experiments[name]}
         assert seeds == set(range(50, 50 + count))
 
 
@@ -230,11 +231,21 @@ def test_only_the_reference_has_further_looks_and_seeds_of_its_own(study: Planne
 
 
 def test_claim_open_is_the_same_study_under_the_same_name(study: Planner) -> None:
-    one = claim({"only": part(experiment="rates")}, id="one")
     for first, second in ((("lr=0.1",), ("lr=0.1", "claim=open")),
                           (("claim=one",), ("claim=one,open",))):  # fmt: skip
-        plans = [study.plan(*words, "experiment=rates", claims=(one,)) for words in (first, second)]
-        assert plans[0] == plans[1]
+        found = [study(*words, "experiment=rates") for words in (first, second)]
+        assert found[0].plan == found[1].plan
+        assert [each.opening for each in found] == [False, True]
+
+
+def test_the_order_of_the_words_makes_no_other_study(study: Planner) -> None:
+    words = ("experiment=[schemes,rates]", "lr=0.1", "seed=0,1", "study.grid_epochs=2")
+    name = study.plan(*words).name
+    assert study.plan(*reversed(words)).name == name
+    listed = study.plan("experiment=[symmetry,width]", "seed=0").name
+    assert study.plan("seed=0", "experiment=width,symmetry").name == listed
+    assert study.plan("experiment=rates", *words[1:]).name != name
+    assert study.plan(*words[:-1]).name != name
 
 
 @pytest.mark.parametrize(
@@ -250,10 +261,6 @@ def test_claim_open_is_the_same_study_under_the_same_name(study: Planner) -> Non
         ("study.looks=[6]", "study.looks: expected a list of ascending"),
         ("study.looks=[9,8]", "study.looks: expected a list of ascending"),
         ("study.looks=[a]", "study.looks: expected a list of ascending"),
-        (
-            "hydra.sweeper.grids.rates.axes.seed='${seeds:abc}'",
-            "experiment rates, axis seed: expected a list of values, got 'abc'",
-        ),
     ],
 )
 def test_wrong_numbers_of_seeds_are_refused(study: Planner, words: str, message: str) -> None:
@@ -282,15 +289,16 @@ def write_idx(folder: Path, seed: int) -> Path:
 def test_two_folders_of_data_never_share_addresses_nor_a_report(
     study: Planner, tmp_path: Path
 ) -> None:
-    found: list[tuple[dict[str, Any], StudyPlan]] = []
+    found: list[Planned] = []
     for seed in (1, 2):
         folder = write_idx(tmp_path / str(seed), seed)
         words = ("data=idx", f"data.root='{folder}'", "data.label=null", "experiment=rates")
         found.append(study(*words))
-    (one, plan), (other, other_plan) = found
-    assert not set(one) & set(other)
-    assert plan.name != other_plan.name
-    checksums = {cell.data.checksum for cell in one.values()}
+    one, other = found
+    plan = one.plan
+    assert not set(one.cells) & set(other.cells)
+    assert plan.name != other.plan.name
+    checksums = {cell.data.checksum for cell in one.cells.values()}
     assert len(checksums) == 1
     assert plan.data == f"idx-{checksums.pop()[:6]}"
     assert plan.name.startswith(plan.data)
@@ -299,5 +307,13 @@ def test_two_folders_of_data_never_share_addresses_nor_a_report(
         study("data=idx", f"data.root='{tmp_path / name}'", "data.label=x", "experiment=rates")
         for name in ("1", "2")
     ]
-    assert not set(labelled[0][0]) & set(labelled[1][0])
-    assert {plan.data for _, plan in labelled} == {"x"}
+    assert not set(labelled[0].cells) & set(labelled[1].cells)
+    assert {each.plan.data for each in labelled} == {"x"}
+
+
+def test_a_scheme_of_ones_own_can_be_that_of_the_output_layer(study: Planner) -> None:
+    cells = study("output_init=mine", "output_init.std=0.1,0.2", "init=he", "lr=0.01").cells
+    assert {config.output_init["std"] for config in cells.values()} == {0.1, 0.2}
+    assert {columns(config.to_dict())["output_init"] for config in cells.values()} == {
+        "mine 0.1", "mine 0.2",
+    }  # fmt: skip

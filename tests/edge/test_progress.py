@@ -81,6 +81,22 @@ def test_a_file_that_is_no_record_is_counted_as_damaged(store: RunStore) -> None
     assert progress.counts == {"damaged": 1}
 
 
+def test_a_failure_is_told_once_and_when_it_is_seen(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
+    records = [record(0, "completed"), record(1, "failed"), record(2, "diverged")]
+    costs = {item.address: 1.0 for item in records}
+    told: list[str] = []
+    with StoreProgress(store, costs, console(), on_failure=told.append) as progress:
+        for item in records[:2]:
+            store.write(item)
+        while not told:
+            progress._stop.wait(0.01)
+        store.write(records[2])
+    assert told == [records[1].address]
+
+
 def test_the_time_left_is_that_of_the_work_left(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,24 +3,23 @@
 from collections.abc import Iterator
 
 import pytest
-from starter import Starter
+from starter import Starter, own_chapter
 
 TINY = """\
-# @package hydra.sweeper.grids.tiny
-fixed: {hidden: [8], num_epochs: 3, evaluation.points: 3, evaluation.test_samples: 200}
-axes:
-  init: [he, xavier]
-  seed: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+experiments:
+  tiny:
+    fixed: {hidden: [8], num_epochs: 3, evaluation.points: 3, evaluation.test_samples: 200}
+    axes:
+      init: [he, xavier]
+      seed: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 """
 
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """The words of a sweep of 20 runs that no figure wants: its report takes no time."""
-    folder = tmp_path_factory.mktemp("conf")
-    (folder / "experiment").mkdir()
-    (folder / "experiment" / "tiny.yaml").write_text(TINY)
-    words = (f"hydra.searchpath=[file://{folder}]", "experiment=tiny", "report.name=tiny")
+    known = own_chapter(tmp_path_factory.mktemp("conf"), TINY)
+    words = (known, "experiment=tiny", "report.name=tiny")
     return ("-m", *words, "data=gaussian", "workers=2")
 
 

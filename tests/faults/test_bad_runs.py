@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from schemes import HOW
-from starter import Starter, wait_until
+from starter import Starter, own_chapter, wait_until
 from sweeping import records
 
 from study.records.store import RunStore
@@ -63,16 +63,16 @@ def swept(
     """A sweep of good cells among all bad ones: its folder, exit code and output."""
     conf = tmp_path_factory.mktemp("bad")
     (conf / "init").mkdir()
-    (conf / "experiment").mkdir()
     (conf / "init" / "bad.yaml").write_text("name: bad\n_target_: schemes.Bad\nhow: hang\n")
-    bad = "".join(f"    - {{init: bad, init.how: {how}}}\n" for how in HOW)
-    (conf / "experiment" / "mixed.yaml").write_text(
-        "# @package hydra.sweeper.grids.mixed\n"
-        "fixed: {hidden: [8], num_epochs: 1, evaluation.points: 1, data: gaussian}\n"
-        f"axes:\n  init:\n    - he\n{bad}    - xavier\n  seed: [0]\n"
+    bad = ", ".join(f"{{init: bad, init.how: {how}}}" for how in HOW)
+    known = own_chapter(
+        conf,
+        "experiments:\n  mixed:\n"
+        "    fixed: {hidden: [8], num_epochs: 1, evaluation.points: 1, data: gaussian}\n"
+        f"    axes:\n      init: [he, {bad}, xavier]\n      seed: [0]\n",
     )
     folder = tmp_path_factory.mktemp("mixed")
-    words = ("-m", f"hydra.searchpath=[file://{conf}]", "experiment=mixed", "data=gaussian")
+    words = ("-m", known, "experiment=mixed", "data=gaussian")
     code = sweep(folder, *words, "workers=4", f"timeout={LIMIT}", "report.name=mixed")
     return folder, code, (folder / "output").read_text()
 

@@ -26,7 +26,7 @@ from study.edge.schema import register, run_config
 from study.errors import ConfigError, DataError, StoreError, StudyError
 from study.network.probes import PROBES
 from study.paths import conf_folder, templates_folder
-from study.records.config import DataConfig, EvaluationConfig, RunConfig, overrides
+from study.records.config import SAME, DataConfig, EvaluationConfig, RunConfig, overrides
 from study.records.plan import StudyPlan, plan_path, read_plan
 from study.records.record import RunRecord
 from study.records.store import RunStore
@@ -92,6 +92,20 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "valid_size": mostly(st.sampled_from([0, 1, 100, 999, 1000])),
     "batchnorm_eps": mostly(st.sampled_from([1e-5, 1e-6, 1e-30, 1e30])),
     "batchnorm_momentum": mostly(st.floats(0, 1)),
+    "label_noise": mostly(st.floats(0, 1)),
+    "output_init": mostly(
+        st.just(SAME) | st.just(HE), initializers.map(lambda choice: {"name": "mine"} | choice)
+    )
+    | odd,
+    "input_dropout": mostly(st.floats(0, 1)),
+    "max_norm": mostly(st.none() | st.floats(1e-30, 1e30)),
+    "lr_schedule": mostly(st.sampled_from(["constant", "step", "cosine"])),
+    "lr_warmup": mostly(st.floats(0, 1)),
+    "lr_milestones": mostly(
+        st.lists(st.floats(0, 1), max_size=3, unique=True).map(sorted),
+        odd | st.lists(odd, max_size=2),
+    ),
+    "lr_factor": mostly(st.floats(0, 1)),
     "dropout_scaling": mostly(st.sampled_from(["training", "evaluation"])),
     "hidden": mostly(st.lists(st.integers(1, 9), max_size=3), odd | st.lists(odd, max_size=2)),
     "init": mostly(st.just(HE), initializers.map(lambda choice: {"name": "mine"} | choice)) | odd,
@@ -112,6 +126,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         spacing=mostly(st.sampled_from(["linear", "log"])),
         train_samples=mostly(mostly(st.integers(1, 30))),
         test_samples=mostly(mostly(st.integers(1, 30))),
+        final_samples=mostly(mostly(st.none() | st.integers(1, 30))),
     ),
     "data": st.builds(
         DataConfig,
@@ -202,7 +217,7 @@ def test_random_command_lines_are_composed_or_refused(
     @settings(fuzzed, max_examples=EXAMPLES // 3, phases=[Phase.explicit, Phase.generate])
     @given(st.lists(st.tuples(keys, words | odd.map(str)), min_size=1, max_size=3))
     def check(pairs: list[tuple[str, str]]) -> None:
-        line = ["experiment=[]", "data=gaussian", *(f"{key}={value}" for key, value in pairs)]
+        line = ["data=gaussian", *(f"{key}={value}" for key, value in pairs)]
         try:
             composed = hydra.compose("config", line)
         # of a name that is none, init=1 or init=[1]: study.edge.app refuses it before
@@ -216,7 +231,7 @@ def test_random_command_lines_are_composed_or_refused(
             return
         outcomes["composed"] += 1
         assert re.fullmatch("[0-9a-f]{20}", config.address)
-        again = run_config(hydra.compose("config", ["experiment=[]", *overrides(config)]))
+        again = run_config(hydra.compose("config", overrides(config)))
         assert again.address == config.address
 
     with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
@@ -401,7 +416,9 @@ def test_records_of_somebody_who_knows_the_checksum_can_be_drawn_or_are_refused(
 
 
 ADDRESSES = [RunConfig(seed=seed, num_epochs=1).address for seed in range(3)]
-PLAN = StudyPlan("mine", "python -m study -m", "mnist", "quick", ["a=1"], {"grid": ADDRESSES})
+PLAN = StudyPlan(
+    "mine", "python -m study -m", "mnist", "quick", ["a=1"], experiments={"grid": ADDRESSES}
+)
 
 
 def test_mutated_plans_are_refused(tmp_path: Path) -> None:
@@ -430,7 +447,7 @@ def test_a_plan_that_does_not_say_what_it_left_out_is_not_judged_by(
     store = RunStore(tmp_path)
     path = PLAN.write(store)
     content = json.loads(path.read_text())
-    assert content.pop("schema") == 3
+    assert content.pop("schema") > 3
     path.write_text(json.dumps({"schema": schema} | content))
     with pytest.raises(StoreError, match="another version; run the study again"):
         read_plan(store)

@@ -119,6 +119,5 @@ def claim(smallest: float = 0.5, **part: Any) -> Claim:
         "direction": "greater",
         "smallest": smallest,
     }
-    return Claim(
-        "high", "1.2.4", "gate", False, {"en": "x", "ko": "x"}, {"only": Part(**(usual | part))}
-    )
+    parts = {"only": Part(**(usual | part))}
+    return Claim("high", "1.2.4", "gate", False, {"en": "x", "ko": "x"}, parts, "gate")

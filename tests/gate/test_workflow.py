@@ -10,18 +10,20 @@ from study.check import BASELINE
 from study.gate.baseline import read_baseline
 
 ROOT = Path(__file__).parents[2]
-WORKFLOW = ROOT / ".github" / "workflows" / "study.yml"
+WORKFLOWS = ROOT / ".github" / "workflows"
+WORKFLOW = WORKFLOWS / "study.yml"
 
 pytestmark = pytest.mark.skipif(not WORKFLOW.is_file(), reason="not in a checkout")
 
 
-def steps() -> list[dict[str, Any]]:
-    content = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+def steps(workflow: Path = WORKFLOW) -> list[dict[str, Any]]:
+    content = yaml.safe_load(workflow.read_text(encoding="utf-8"))
     return [step for job in content["jobs"].values() for step in job["steps"]]
 
 
-def test_it_uses_official_actions_of_a_fixed_major_version() -> None:
-    for step in steps():
+@pytest.mark.parametrize("workflow", sorted(WORKFLOWS.glob("*.yml")), ids=lambda path: path.stem)
+def test_official_actions_of_a_fixed_major_version_are_used(workflow: Path) -> None:
+    for step in steps(workflow):
         if "uses" in step:
             owner, _, version = step["uses"].partition("@")
             assert owner.startswith("actions/")

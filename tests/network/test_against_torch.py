@@ -14,7 +14,12 @@ How the conventions map:
 - Decay on weight matrices only: two parameter groups. PyTorch adds λ w to the gradient before
   the momentum, and its velocity starts as the first gradient, both as here.
 - ``cross_entropy`` averages over the batch, as here.
+- The norms of incoming weights are bounded after PyTorch's update, column by column.
+- PyTorch's schedulers set the rate that the next update has.
 """
+
+import itertools
+import math
 
 import numpy as np
 import pytest
@@ -23,8 +28,9 @@ from study.network.activations import ReLU, Sigmoid, Tanh
 from study.network.layers import Affine, BatchNorm, Dropout
 from study.network.losses import SoftmaxCrossEntropy
 from study.network.optimizer import SGD
+from study.network.schedules import learning_rates
 from study.network.streams import RngStreams
-from study.network.trainer import minibatches
+from study.network.trainer import Trainer, minibatches
 
 TOLERANCE = 1e-10
 STEPS = 20
@@ -43,7 +49,7 @@ def assert_equal_to_torch(ours, theirs, what):
 class TorchTwin:
     """The same network written with PyTorch's functions, layer by layer from ours."""
 
-    def __init__(self, torch, network, mask_rng, scaling="training"):
+    def __init__(self, torch, network, streams, scaling="training"):
         self.torch = torch
         self.scaling = scaling
         self.layers = network.layers
@@ -58,10 +64,13 @@ class TorchTwin:
             for name, array in layer.state.items()
         }
         self.masks = {
-            index: Dropout(width, np.float64, rate=layer.rate, rng=mask_rng)
-            for index, (layer, width) in enumerate(with_widths(self.layers))
+            index: Dropout(
+                layer.out.width, np.float64, rate=layer.rate,
+                rng=streams.input_dropout if layer in network.inputs else streams.dropout,
+            )
+            for index, layer in enumerate(self.layers)
             if isinstance(layer, Dropout)
-        }
+        }  # fmt: skip
 
     def forward(self, images, *, training):
         torch = self.torch
@@ -101,14 +110,13 @@ class TorchTwin:
             momentum=momentum,
         )
 
-
-def with_widths(layers):
-    """Each layer with the number of features that enter it."""
-    width = None
-    for layer in layers:
-        yield layer, width
-        if isinstance(layer, Affine):
-            width = layer.params["weight"].shape[1]
+    def bound(self, max_norm):
+        """Project the weights into each hidden unit on the ball of that radius."""
+        hidden = [t for (_, name), t in self.tensors.items() if name == "weight"][:-1]
+        with self.torch.no_grad():
+            for weight in hidden:
+                norm = self.torch.linalg.vector_norm(weight, dim=0)
+                weight *= max_norm / norm.clamp(min=max_norm)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +131,7 @@ def test_every_number_of_twenty_steps_equals_pytorch(
     network = make_network(
         activation=activation, batchnorm=batchnorm, dropout=dropout, seed=11, perturb=True
     )
-    twin = TorchTwin(torch, network, RngStreams.from_seed(11).dropout)
+    twin = TorchTwin(torch, network, RngStreams.from_seed(11))
     settings = {"lr": 0.1, "momentum": momentum, "weight_decay": weight_decay}
     compare_twenty_steps(network, twin, settings, make_batch(250))
 
@@ -136,6 +144,9 @@ def test_every_number_of_twenty_steps_equals_pytorch(
         {"batchnorm": True, "batchnorm_momentum": 0.003},
         {"dropout": 0.2, "dropout_scaling": "evaluation"},
         {"dropout": 0.7, "dropout_scaling": "evaluation", "batchnorm": True},
+        {"input_dropout": 0.2},
+        {"input_dropout": 0.2, "dropout": 0.5},
+        {"input_dropout": 0.3, "dropout": 0.2, "dropout_scaling": "evaluation", "batchnorm": True},
     ],
     ids=lambda options: ", ".join(f"{key} {value}" for key, value in options.items()),
 )
@@ -144,15 +155,79 @@ def test_batchnorm_and_dropout_with_other_constants_equal_pytorch(
 ):
     network = make_network(**options, seed=11, perturb=True)
     scaling = options.get("dropout_scaling", "training")
-    twin = TorchTwin(torch, network, RngStreams.from_seed(11).dropout, scaling)
+    twin = TorchTwin(torch, network, RngStreams.from_seed(11), scaling)
     settings = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}
     compare_twenty_steps(network, twin, settings, make_batch(250))
 
 
-def compare_twenty_steps(network, twin, settings, samples):
+@pytest.mark.parametrize("momentum", [0.0, 0.95])
+@pytest.mark.parametrize("batchnorm", [False, True])
+def test_bounded_norms_equal_pytorch(torch, make_network, make_batch, batchnorm, momentum):
+    """Srivastava et al.'s: input and hidden dropout, a large momentum, and a bound that bites."""
+    options = {"batchnorm": batchnorm, "dropout": 0.5, "input_dropout": 0.2}
+    network = make_network(**options, seed=11, perturb=True)
+    twin = TorchTwin(torch, network, RngStreams.from_seed(11))
+    settings = {"lr": 0.1, "momentum": momentum, "weight_decay": 0.0}
+    compare_twenty_steps(network, twin, settings, make_batch(250), max_norm=1.1)
+    norms = np.concatenate(
+        [np.linalg.norm(affine.params["weight"], axis=0) for affine in network.affines[:-1]]
+    )
+    assert (norms < 1.1 - 1e-6).any()
+    assert (norms > 1.1 - 1e-12).any()
+    assert norms.max() < 1.1 + 1e-12
+
+
+@pytest.mark.parametrize("schedule", ["constant", "step", "cosine"])
+@pytest.mark.parametrize("warmup", [0.0, 0.25])
+def test_a_training_with_changing_rates_equals_pytorchs_schedulers(
+    torch, make_network, make_batch, schedule, warmup
+):
+    """Milestones at 0.3 and 0.7 of the 20 (or, after 5 of warm-up, 15) updates."""
+    network, samples = make_network(seed=11, perturb=True), make_batch(250)
+    twin = TorchTwin(torch, network, RngStreams.from_seed(11))
+    settings = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}
+    rates = learning_rates(
+        0.1, STEPS, schedule=schedule, warmup=warmup, milestones=[0.3, 0.7], factor=0.2
+    )
+    rng = np.random.default_rng(0)
+    trainer = Trainer(
+        network, SGD(network, **settings), samples, batch_size=100, rng=rng, rates=rates
+    )
+    optimizer, batches = twin.optimizer(**settings), minibatches(np.random.default_rng(0), 250, 100)
+    scheduler = torch_scheduler(torch, optimizer, schedule, round(warmup * STEPS))
+    for rows in itertools.islice(batches, STEPS):
+        logits = twin.forward(samples.images[rows], training=True)
+        loss = torch.nn.functional.cross_entropy(logits, torch.tensor(samples.labels[rows]))
+        assert trainer.step() == pytest.approx(float(loss.detach()), rel=1e-10)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+    for (index, name), tensor in twin.tensors.items():
+        assert_equal_to_torch(network.layers[index].params[name], tensor.detach(), name)
+
+
+def torch_scheduler(torch, optimizer, schedule, rising):
+    """PyTorch's own scheduler for the updates after the first ``rising``, behind a warm-up."""
+    lr_scheduler, rest = torch.optim.lr_scheduler, STEPS - rising
+    later = {
+        "constant": lambda: lr_scheduler.ConstantLR(optimizer, factor=1.0),
+        "step": lambda: lr_scheduler.MultiStepLR(
+            optimizer, [math.ceil(0.3 * rest), math.ceil(0.7 * rest)], gamma=0.2
+        ),
+        "cosine": lambda: lr_scheduler.CosineAnnealingLR(optimizer, T_max=rest),
+    }[schedule]()
+    if not rising:
+        return later
+    first = lr_scheduler.LinearLR(optimizer, start_factor=1 / rising, total_iters=rising - 1)
+    return lr_scheduler.SequentialLR(optimizer, [first, later], milestones=[rising])
+
+
+def compare_twenty_steps(network, twin, settings, samples, max_norm=None):
     """Logits, loss, all gradients, running statistics and weights; batches of 100, 100 and 50."""
     torch = twin.torch
-    optimizer, torch_optimizer = SGD(network, **settings), twin.optimizer(**settings)
+    optimizer = SGD(network, **settings, max_norm=max_norm)
+    torch_optimizer = twin.optimizer(**settings)
     loss = SoftmaxCrossEntropy(10, np.float64)
     batches = minibatches(np.random.default_rng(0), 250, 100)
     for step in range(STEPS):
@@ -181,6 +256,8 @@ def compare_twenty_steps(network, twin, settings, samples):
 
         optimizer.step()
         torch_optimizer.step()
+        if max_norm is not None:
+            twin.bound(max_norm)
         for (index, name), tensor in twin.tensors.items():
             what = f"layer {index} {name} after step {step}"
             assert_equal_to_torch(network.layers[index].params[name], tensor.detach(), what)

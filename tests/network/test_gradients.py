@@ -117,11 +117,12 @@ def test_loss_gradient_equals_central_differences():
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize("input_dropout", [0.0, 0.2])
 @pytest.mark.parametrize(("dropout", "scaling"), DROPOUTS)
 @pytest.mark.parametrize("batchnorm", [False, True])
 @pytest.mark.parametrize("activation", [Sigmoid, Tanh, ReLU, Sine])
 def test_update_follows_the_gradient_of_the_loss_with_decay(
-    make_network, make_batch, activation, batchnorm, dropout, scaling, weight_decay
+    make_network, make_batch, activation, batchnorm, dropout, scaling, input_dropout, weight_decay
 ):
     """One step of SGD with lr = 1 against ∂/∂p (L + λ/2 Σ w²), w the weight matrices only.
 
@@ -134,15 +135,18 @@ def test_update_follows_the_gradient_of_the_loss_with_decay(
         batchnorm_eps=1e-3,
         dropout=dropout,
         dropout_scaling=scaling,
+        input_dropout=input_dropout,
         streams=streams,
         perturb=True,
     )
     batch = make_batch(100)
     loss = SoftmaxCrossEntropy(10, np.float64)
-    masks = streams.dropout.bit_generator.state
+    generators = [rng.bit_generator for rng in (streams.dropout, streams.input_dropout)]
+    masks = [generator.state for generator in generators]
 
     def objective():
-        streams.dropout.bit_generator.state = masks
+        for generator, state in zip(generators, masks, strict=True):
+            generator.state = state
         value = loss.forward(network.forward(batch.images, training=True), batch.labels)
         matrices = [affine.params["weight"] for affine in network.affines]
         return value + weight_decay / 2 * sum(float(np.square(w).sum()) for w in matrices)
@@ -185,11 +189,12 @@ def test_momentum_accumulates_the_decayed_gradient(make_network, make_batch, wei
         np.testing.assert_allclose(network.parameters, before - 0.1 * velocity, rtol=1e-12)
 
 
+@pytest.mark.parametrize("input_dropout", [0.0, 0.2])
 @pytest.mark.parametrize(("dropout", "scaling"), DROPOUTS)
 @pytest.mark.parametrize("batchnorm", [False, True])
 @pytest.mark.parametrize("activation", [Sigmoid, Tanh, ReLU])
 def test_trace_gradients_equal_central_differences(
-    make_network, make_batch, activation, batchnorm, dropout, scaling
+    make_network, make_batch, activation, batchnorm, dropout, scaling, input_dropout
 ):
     """∂L/∂activation by moving one hidden value and running only the layers above it."""
     network = make_network(
@@ -197,6 +202,7 @@ def test_trace_gradients_equal_central_differences(
         batchnorm=batchnorm,
         dropout=dropout,
         dropout_scaling=scaling,
+        input_dropout=input_dropout,
         perturb=True,
     )
     batch = make_batch(60)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from study.network.activations import ReLU, Sigmoid, Tanh
+from study.network.initializers import Constant
 from study.network.layers import Affine, BatchNorm, Dropout, Rows
 from study.network.losses import SoftmaxCrossEntropy
 from study.network.network import EVALUATION_ROWS
@@ -294,3 +295,49 @@ def test_a_step_allocates_no_array_of_a_layers_size(
     finally:
         tracemalloc.stop()
     assert peak < bytes_per_value * width * rows
+
+
+# -- dropout of the input, a scheme of the output layer
+
+
+@pytest.mark.parametrize("scaling", ["training", "evaluation"])
+def test_dropping_the_input_leaves_the_mean_of_softmax_regressions_logits(
+    make_network, make_batch, scaling
+):
+    """Logits are linear in the input, so that the mean over the masks is exact."""
+    network = make_network((), input_dropout=0.3, dropout_scaling=scaling)
+    images = make_batch(5).images
+    draws = np.array([network.forward(images, training=True).copy() for _ in range(4000)])
+    standard_error = draws.std(axis=0) / np.sqrt(len(draws))
+    assert (np.abs(draws.mean(axis=0) - network.predict(images)) < 5 * standard_error).all()
+    keep = 1 - round(0.3 * Dropout.LEVELS) / Dropout.LEVELS if scaling == "evaluation" else 1
+    weight = network.affines[0].params["weight"]
+    np.testing.assert_allclose(network.predict(images), keep * images @ weight, rtol=1e-12)
+
+
+def test_the_variance_that_dropping_the_input_adds_is_the_binomials(make_network, make_batch):
+    """Var = p / (1 − p) · Σ (x w)² for inverted dropout of independent features."""
+    network = make_network((), input_dropout=0.4)
+    images, weight = make_batch(5).images, network.affines[0].params["weight"]
+    draws = np.array([network.forward(images, training=True).copy() for _ in range(8000)])
+    expected = 0.4 / 0.6 * np.square(images) @ np.square(weight)
+    np.testing.assert_allclose(draws.var(axis=0), expected, rtol=0.1)
+
+
+@pytest.mark.parametrize("scaling", ["training", "evaluation"])
+def test_the_images_and_what_is_copied_without_dropout_stay_as_they_are(
+    make_network, make_batch, scaling
+):
+    network = make_network(input_dropout=0.4, dropout=0.2, dropout_scaling=scaling, perturb=True)
+    batch = make_batch(30)
+    batch.images.setflags(write=False)
+    train_step(network, batch)
+    copy = network.without_dropout()
+    assert not any(isinstance(layer, Dropout) for layer in copy.layers)
+    np.testing.assert_array_equal(copy.predict(batch.images), network.predict(batch.images))
+
+
+def test_the_output_layer_has_a_scheme_of_its_own_where_there_is_one(make_network):
+    network = make_network(initializer=Constant(0.5), output_initializer=Constant(0.25))
+    values = [set(affine.params["weight"].ravel()) for affine in network.affines]
+    assert values == [{0.5}, {0.5}, {0.5}, {0.25}]

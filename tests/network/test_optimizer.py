@@ -71,3 +71,77 @@ def test_step_leaves_views_and_precision_alone(momentum, dtype):
     assert network.parameters.dtype == network.gradients.dtype == dtype
     assert np.shares_memory(view, network.parameters)
     assert view[0, 0] == network.parameters[0] != 2.0
+
+
+# -- the bound on incoming weights
+
+
+def bounded(make_network, max_norm, **options):
+    """A network before and after one update with gradients of 0 and that bound."""
+    network = make_network(perturb=True, **options)
+    before = network.parameters.copy()
+    network.gradients[:] = 0
+    SGD(network, lr=0.1, max_norm=max_norm).step()
+    return network, before
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("batchnorm", [False, True])
+def test_weights_into_a_hidden_unit_are_scaled_back_to_the_bound(make_network, batchnorm, dtype):
+    """Longer columns are projected on the ball: the same direction, the length of the bound."""
+    network, before = bounded(make_network, 1.4, batchnorm=batchnorm, dtype=dtype)
+    eps = np.finfo(dtype).eps
+    start, longer = 0, 0
+    for affine in network.affines[:-1]:
+        weight = affine.params["weight"]
+        old = before[start : start + weight.size].reshape(weight.shape)
+        start += weight.size
+        norms = np.linalg.norm(old.astype(float), axis=0)
+        for unit, norm in enumerate(norms):
+            if norm <= 1.4:
+                np.testing.assert_array_equal(weight[:, unit], old[:, unit])
+            else:
+                longer += 1
+                expected = old[:, unit] * (1.4 / norm)
+                np.testing.assert_allclose(weight[:, unit], expected, rtol=10 * eps)
+    assert 0 < longer < 48
+    np.testing.assert_array_equal(network.parameters[start:], before[start:])  # all the others
+
+
+def test_a_bound_that_no_unit_reaches_changes_no_bit(make_network):
+    network, before = bounded(make_network, 1e3)
+    np.testing.assert_array_equal(network.parameters, before)
+
+
+def test_the_bound_holds_after_the_update_and_leaves_the_velocity_alone(make_network):
+    network, free = make_network(), make_network()
+    optimizers = [
+        SGD(each, lr=0.1, momentum=0.9, max_norm=bound)
+        for each, bound in ((network, 1.0), (free, None))
+    ]
+    for _ in range(3):
+        for each, optimizer in zip((network, free), optimizers, strict=True):
+            each.gradients[:] = np.random.default_rng(0).standard_normal(len(each.gradients))
+            optimizer.step()
+        for affine in network.affines[:-1]:
+            assert np.linalg.norm(affine.params["weight"], axis=0).max() < 1 + 1e-12
+    np.testing.assert_array_equal(optimizers[0]._velocity, optimizers[1]._velocity)
+
+
+def test_the_bound_holds_where_a_square_is_too_large_for_the_precision(make_network):
+    network = make_network(dtype=np.float32)
+    network.parameters[: network.num_weights] *= np.float32(1e25)
+    network.gradients[:] = 0
+    with np.errstate(over="ignore"):
+        SGD(network, lr=0.1, max_norm=2.0).step()
+    for affine in network.affines[:-1]:
+        np.testing.assert_allclose(np.linalg.norm(affine.params["weight"], axis=0), 2, rtol=1e-5)
+
+
+def test_what_is_not_finite_stays_so_under_a_bound(make_network):
+    network = make_network()
+    network.affines[0].params["weight"][0, 0] = np.inf
+    network.gradients[:] = 0
+    with np.errstate(invalid="ignore"):
+        SGD(network, lr=0.1, max_norm=2.0).step()
+    assert not np.isfinite(network.affines[0].params["weight"][0, 0])

@@ -16,18 +16,21 @@ from study.network.probes import (
     ProbeInput,
     distinct_units,
     effective_units,
+    gradients,
     layer_statistics,
     loss_by_size,
     minibatch_noise,
     normalisation,
     trace,
     unit_correlations,
+    unit_inputs,
     voting,
     weight_histogram,
     weights,
 )
 from study.network.probes import correlations as correlations_probe
 from study.network.probes import histograms as histograms_probe
+from study.network.recorder import Recorder
 from study.network.streams import RngStreams
 from study.network.trainer import evaluate
 
@@ -563,3 +566,87 @@ class TestNormalisation:
     def test_without_batchnorm_there_is_nothing_to_measure(self, make_network, probe_input):
         measured = normalisation(make_network(), probe_input())
         assert measured == {"mean_error": [], "variance_error": []}
+
+
+# -- at the points of the learning curve
+
+
+@pytest.mark.parametrize("scaling", ["training", "evaluation"])
+@pytest.mark.parametrize("batchnorm", [False, True])
+def test_unit_inputs_are_percentiles_of_what_trace_sees(
+    make_network, probe_input, batchnorm, scaling
+):
+    network = make_network(
+        batchnorm=batchnorm, dropout=0.3, input_dropout=0.2, dropout_scaling=scaling, perturb=True
+    )
+    given = probe_input()
+    found = unit_inputs(network, given)["percentiles"]
+    assert found.shape == (3, 3)
+    for layer, row in zip(trace(network, given.sample), found, strict=True):
+        inputs = np.sort(layer.normalised[:, 0])
+        np.testing.assert_allclose(row, np.percentile(inputs, [15, 50, 85]), rtol=1e-10)
+        assert (inputs < row[1]).mean() == pytest.approx(0.5, abs=0.01)
+        assert (inputs < row[2]).mean() == pytest.approx(0.85, abs=0.02)
+
+
+def test_a_normalised_units_input_is_a_standard_normals_where_the_images_are_normal(
+    make_network, make_batch
+):
+    """Percentiles 15 and 85 of N(0, 1) are ∓1.0364; standard errors are below 0.007."""
+    samples = make_batch(60_000)
+    network = make_network((4,), batchnorm=True)
+    given = ProbeInput(samples, samples, RngStreams.from_seed(0).probe)
+    found = unit_inputs(network, given)["percentiles"]
+    np.testing.assert_allclose(found, [[-1.0364, 0, 1.0364]], atol=0.03)
+
+
+@pytest.mark.parametrize("batchnorm", [False, True])
+def test_gradients_at_a_point_are_those_of_the_layer_statistics(
+    make_network, probe_input, batchnorm
+):
+    network, given = make_network(batchnorm=batchnorm, dropout=0.3, perturb=True), probe_input()
+    found = gradients(network, given)
+    for index, row in enumerate(layer_statistics(network, given.sample)[:3]):
+        for name in ("gradient_norm", "weight_gradient_norm"):
+            assert found[name][index] == row[name]
+        size = network.affines[index].params["weight"].size
+        root_mean_square = found["weight_gradient_norm"][index] / np.sqrt(size)
+        assert 0.5 * root_mean_square < found["weight_gradient_sd"][index] <= root_mean_square
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_recorder_keeps_each_point_in_the_networks_precision(
+    make_network, make_batch, probe_input, dtype
+):
+    network, given = make_network(dtype=dtype), probe_input(dtype=dtype)
+    recorder = Recorder(["gradients", "weights", "unit_inputs"], network, given)
+    assert recorder.names == ["gradients", "unit_inputs"]
+    expected = []
+    for step in (0, 5, 10):
+        recorder(step)
+        expected.append(gradients(network, given)["gradient_norm"])
+        train(network, make_batch(dtype=dtype))
+    found = recorder.results()
+    assert found.keys() == {"gradients", "unit_inputs"}
+    assert found["gradients"]["step"].tolist() == [0, 5, 10]
+    assert found["unit_inputs"]["percentiles"].shape == (3, 3, 3)
+    np.testing.assert_array_equal(
+        found["gradients"]["gradient_norm"], np.array(expected).astype(dtype)
+    )
+    assert found["gradients"]["gradient_norm"].dtype == dtype
+    assert len(np.unique(found["gradients"]["gradient_norm"])) == 9  # each point is another one
+    assert recorder.seconds > 0
+
+
+def test_without_a_point_there_are_no_results(make_network, probe_input):
+    assert Recorder(["gradients"], make_network(), probe_input()).results() == {}
+
+
+def test_thinned_networks_drop_the_input_too_and_masks_are_of_the_hidden_layers(
+    make_network, probe_input
+):
+    network = make_network(dropout=0.2, input_dropout=0.5)
+    found = voting(network, probe_input(), voters=20)
+    assert [len(mask) for mask in found["masks"]] == [18, 16, 14]
+    without = make_network(dropout=0.2)
+    assert not np.array_equal(found["single"], voting(without, probe_input(), voters=20)["single"])

@@ -20,7 +20,7 @@ def test_streams_are_named_in_the_order_of_their_spawn_keys():
 
 
 def test_streams_that_came_later_leave_the_others_as_they_were():
-    sequences = (np.random.SeedSequence(7, spawn_key=(index,)) for index in range(4))
+    sequences = (np.random.SeedSequence(7, spawn_key=(index,)) for index in range(6))
     before = [np.random.Generator(np.random.SFC64(sequence)) for sequence in sequences]
     for one, other in zip(before, generators(RngStreams.from_seed(7)), strict=False):
         assert draws(one) == draws(other)
@@ -63,6 +63,8 @@ def test_drawing_from_one_stream_moves_no_other(drained):
         {"activation": Sigmoid},
         {"batchnorm": True},
         {"dropout": 0.5},
+        {"input_dropout": 0.5},
+        {"output_initializer": RandomNormal(1.0)},
         {"hidden": (50, 40)},
     ],
     ids=str,
@@ -80,7 +82,7 @@ def test_changing_the_network_keeps_the_mini_batch_order(make_network, make_batc
 
 @pytest.mark.parametrize(
     "change",
-    [{"activation": Sigmoid}, {"batchnorm": True}, {"dropout": 0.5}],
+    [{"activation": Sigmoid}, {"batchnorm": True}, {"dropout": 0.5}, {"input_dropout": 0.5}],
     ids=str,
 )
 def test_changing_anything_but_the_scheme_keeps_the_initial_weights(make_network, change):
@@ -95,6 +97,24 @@ def test_changing_the_scheme_keeps_the_dropout_masks(make_network):
         network = make_network(initializer=scheme, activation=ReLU, dropout=0.4, seed=2)
         masks = [layer.sample_mask(50).copy() for layer in network.layers if has_mask(layer)]
         kept.append(np.concatenate([mask.ravel() for mask in masks]))
+    np.testing.assert_array_equal(kept[0], kept[1])
+
+
+def test_changing_the_output_layers_scheme_keeps_the_weights_of_the_hidden_layers(make_network):
+    one, other = make_network(seed=5), make_network(seed=5, output_initializer=RandomNormal(1.0))
+    for a, b in zip(one.affines[:-1], other.affines[:-1], strict=True):
+        np.testing.assert_array_equal(a.params["weight"], b.params["weight"])
+    last, own = one.affines[-1].params["weight"], other.affines[-1].params["weight"]
+    np.testing.assert_allclose(own * np.sqrt(2 / 14), last, rtol=1e-12)  # the same directions
+
+
+def test_dropping_the_input_keeps_the_masks_of_the_hidden_layers(make_network, make_batch):
+    kept = []
+    for share in (0.0, 0.3):
+        network = make_network(dropout=0.4, input_dropout=share, seed=2)
+        network.forward(make_batch().images, training=True)
+        masks = [layer.sample_mask(50).copy() for layer in network.layers if has_mask(layer)]
+        kept.append(np.concatenate([mask.ravel() for mask in masks[-3:]]))
     np.testing.assert_array_equal(kept[0], kept[1])
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from study.network.probes import PROBES
 from study.paths import conf_folder
 from study.records.cells import CELL, COLUMNS, columns, label, overrides_for
-from study.records.config import DataConfig, EvaluationConfig, RunConfig, digest
+from study.records.config import SAME, DataConfig, EvaluationConfig, RunConfig, digest
 
 _INIT = "study.network.initializers"
 XAVIER = HE | {"name": "xavier", "scale": 1.0}
@@ -138,11 +138,26 @@ def test_hidden_is_exact(hidden: list[int], expected: str) -> None:
 
 def test_what_has_no_effect_is_none() -> None:
     row = columns(config().to_dict())
-    for name in ("train_subset", "batchnorm_eps", "batchnorm_momentum", "dropout_scaling"):
+    for name in ("train_subset", "batchnorm_eps", "batchnorm_momentum", "dropout_scaling",
+                 "lr_milestones", "lr_factor", "output_init_class"):  # fmt: skip
         assert row[name] is None
     row = columns(config(train_size=300, batchnorm=True, dropout=0.2).to_dict())
     found = [row[name] for name in ("train_subset", "batchnorm_eps", "dropout_scaling")]
     assert found == ["random", 1e-5, "training"]
+    row = columns(config(input_dropout=0.2, lr_schedule="step").to_dict())
+    found = [row[name] for name in ("dropout_scaling", "lr_milestones", "lr_factor")]
+    assert found == ["training", "[0.5, 0.75]", 0.1]
+
+
+def test_the_output_layer_says_what_it_has_of_its_own() -> None:
+    assert columns(config().to_dict())["output_init"] == "same"
+    assert columns(config(output_init=HE).to_dict())["output_init"] == "same"
+    row = columns(config(output_init=NORMAL).to_dict())
+    assert row["output_init"] == "normal 0.01"
+    assert row["output_init_class"] == f"{_INIT}.RandomNormal(std)"
+    given = config(output_init=NORMAL | {"std": 1}).to_dict()
+    assert overrides_for("output_init", given) == ["output_init=normal", "output_init.std=1"]
+    assert overrides_for("output_init", config().to_dict()) == ["output_init=same"]
 
 
 def test_data_sets_have_names_of_their_own() -> None:
@@ -175,22 +190,31 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "train_size": st.none() | st.integers(100, 101),
     "train_subset": st.sampled_from(["random", "first"]),
     "valid_size": st.integers(0, 1),
+    "label_noise": st.sampled_from([0, -0.0, 0.2, 0.2000001]),
     "hidden": st.lists(st.sampled_from([1, 10, 100]), min_size=1, max_size=3),
     "init": CHOICES,
+    "output_init": st.just(SAME) | CHOICES,
     "activation": st.sampled_from([RELU, RELU | {"a": 1}, RELU | {"_target_": "my.ReLU"}]),
     "batchnorm": st.booleans(),
     "batchnorm_eps": st.sampled_from([1e-5, 1e-6]),
     "batchnorm_momentum": st.sampled_from([0.1, 1, 1.0]),
     "dropout": st.sampled_from([0, 0.0, -0.0, 0.2, 0.2000001]),
+    "input_dropout": st.sampled_from([0, -0.0, 0.2, 0.2000001]),
     "dropout_scaling": st.sampled_from(["training", "evaluation"]),
     "weight_decay": st.sampled_from([0, -0.0, 1e-4, 1.0000001e-4]),
+    "max_norm": st.sampled_from([None, 2, 2.0, 2.0000001]),
     "lr": st.sampled_from([1, 1.0, 0.1, 0.1000000001]),
+    "lr_schedule": st.sampled_from(["constant", "step", "cosine"]),
+    "lr_warmup": st.sampled_from([0, -0.0, 0.1]),
+    "lr_milestones": st.sampled_from([[0.5, 0.75], [0.5], [0.5000001], [0.5, 0.7500001]]),
+    "lr_factor": st.sampled_from([0.1, 0.1000001]),
     "momentum": st.sampled_from([0, -0.0, 0.9]),
     "batch_size": st.sampled_from([1, 100, "full"]),
     "dtype": st.sampled_from(["float32", "float64"]),
     "evaluation": st.builds(
         EvaluationConfig, points=st.integers(1, 2), spacing=st.sampled_from(["linear", "log"]),
         train_samples=st.integers(1, 2), test_samples=st.integers(1, 2),
+        final_samples=st.none() | st.integers(1, 2),
     ),
     "measure": st.lists(st.sampled_from(sorted(set(PROBES) - {"voting"})), max_size=2),
 }  # fmt: skip

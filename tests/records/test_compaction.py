@@ -125,7 +125,7 @@ def test_a_record_that_somebody_may_be_waiting_for_keeps_its_file(
 def test_frames_are_the_same_before_and_after(full: RunStore) -> None:
     before = full.load()
     addresses = [*list(before.runs)[::-1], "0" * 20]
-    plan = StudyPlan("n", "c", "d", "p", [], {"a": addresses, "b": addresses[1:4]})
+    plan = StudyPlan("n", "c", "d", "p", experiments={"a": addresses, "b": addresses[1:4]})
     compact(full, many=4)
     for changed in runs()[:2]:  # some in files, some in the segment
         full.write(changed)

@@ -24,6 +24,7 @@ from study.network.probes import PROBES
 from study.paths import conf_folder
 from study.records.cells import label
 from study.records.config import (
+    SAME,
     DataConfig,
     EvaluationConfig,
     RunConfig,
@@ -85,6 +86,34 @@ BAD = [
     ("num_epochs", -1, ">= 0"),
     ("num_epochs", 1.5, "integer"),
     ("dtype", "float16", "float32, float64"),
+    ("label_noise", -0.1, "[0, 1]"),
+    ("label_noise", 1.1, "[0, 1]"),
+    ("label_noise", NAN, "[0, 1]"),
+    ("label_noise", True, "[0, 1]"),
+    ("label_noise", None, "[0, 1]"),
+    ("input_dropout", 1.0, "[0, 1)"),
+    ("input_dropout", -0.1, "[0, 1)"),
+    ("input_dropout", NAN, "[0, 1)"),
+    ("max_norm", 0, "> 0 or null"),
+    ("max_norm", -1.0, "> 0 or null"),
+    ("max_norm", INF, "finite"),
+    ("max_norm", NAN, "finite"),
+    ("max_norm", "2", "finite"),
+    ("max_norm", 1e60, "float32"),
+    ("lr_schedule", "linear", "constant, step, cosine"),
+    ("lr_schedule", None, "constant, step, cosine"),
+    ("lr_warmup", 1, "[0, 1)"),
+    ("lr_warmup", -0.1, "[0, 1)"),
+    ("lr_milestones", 0.5, "list"),
+    ("lr_milestones", [], "list"),
+    ("lr_milestones", [0.0], "(0, 1)"),
+    ("lr_milestones", [0.5, 1], "(0, 1)"),
+    ("lr_milestones", [0.5, 0.5], "ascending"),
+    ("lr_milestones", [NAN], "ascending"),
+    ("lr_milestones", ["a"], "ascending"),
+    ("lr_factor", 0, "(0, 1)"),
+    ("lr_factor", 1, "(0, 1)"),
+    ("lr_factor", NAN, "(0, 1)"),
     ("measure", ["colour"], "histograms"),
     ("measure", "weights", "list"),
 ]
@@ -110,6 +139,15 @@ def test_a_bad_evaluation_is_refused(key: str, value: Any) -> None:
         config(evaluation=EvaluationConfig(**{key: value})).validate()
 
 
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "all"])
+def test_a_bad_number_of_final_samples_is_refused(value: Any) -> None:
+    config(evaluation=EvaluationConfig(final_samples=1)).validate()
+    with pytest.raises(
+        ConfigError, match=r"evaluation\.final_samples: expected an integer >= 1 or"
+    ):
+        config(evaluation=EvaluationConfig(final_samples=value)).validate()
+
+
 def test_an_unknown_spacing_is_refused_with_the_choices() -> None:
     with pytest.raises(ConfigError, match=r"evaluation\.spacing.*'cubic'.*linear, log"):
         config(evaluation=EvaluationConfig(spacing="cubic")).validate()
@@ -121,7 +159,10 @@ def test_a_run_has_exactly_one_length(epochs: int | None, steps: int | None) -> 
         config(num_epochs=epochs, num_steps=steps).validate()
 
 
-@pytest.mark.parametrize(("key", "value"), [("batchnorm", True), ("dropout", 0.5)])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("batchnorm", True), ("dropout", 0.5), ("max_norm", 2.0), ("output_init", HE)],
+)
 def test_what_acts_on_hidden_layers_needs_one(key: str, value: Any) -> None:
     config(hidden=[]).validate()
     with pytest.raises(ConfigError, match=f"hidden: expected at least one.*because {key} is on"):
@@ -155,7 +196,7 @@ def test_voting_needs_dropout() -> None:
         config(measure=["voting"]).validate()
 
 
-@pytest.mark.parametrize("group", ["init", "activation"])
+@pytest.mark.parametrize("group", ["init", "output_init", "activation"])
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -169,7 +210,7 @@ def test_voting_needs_dropout() -> None:
 def test_a_choice_that_cannot_be_built_is_refused(
     group: str, changes: dict[str, Any], message: str
 ) -> None:
-    choice = {"init": HE, "activation": RELU}[group] | changes
+    choice = (RELU if group == "activation" else HE) | changes
     with pytest.raises(ConfigError, match=f"{group}.*{message}"):
         config(**{group: choice}).validate()
 
@@ -179,6 +220,23 @@ def test_arguments_of_a_choice_are_validated_by_its_class() -> None:
         config(init=HE | {"scale": -1}).validate()
     with pytest.raises(ConfigError, match="init: expected arguments"):
         config(init=HE | {"scale": "much"}).validate()
+    with pytest.raises(
+        ConfigError, match=r"^output_init\.scale: expected a finite number > 0, got"
+    ):
+        config(output_init=HE | {"scale": -1}).validate()
+
+
+def test_an_option_of_the_output_layers_scheme_needs_the_scheme() -> None:
+    with pytest.raises(ConfigError, match=r"output_init: expected the name of a scheme.*'std': 1"):
+        config(output_init=SAME | {"std": 1}).validate()
+
+
+def test_the_defaults_of_two_configurations_are_their_own() -> None:
+    one, other = RunConfig.from_dict({}), RunConfig.from_dict({})
+    one.output_init["name"] = "x"
+    one.lr_milestones.append(0.9)
+    assert (other.output_init, other.lr_milestones) == (SAME, [0.5, 0.75])
+    assert RunConfig().output_init == SAME == {"name": "same"}
 
 
 @pytest.mark.parametrize(
@@ -236,6 +294,12 @@ CHANGES: dict[str, Any] = {
     "data": DataConfig(name="mnist"),
     "train_size": 300,
     "valid_size": 100,
+    "label_noise": 0.1,
+    "output_init": HE | {"scale": 1.0},
+    "input_dropout": 0.2,
+    "max_norm": 2.0,
+    "lr_schedule": "cosine",
+    "lr_warmup": 0.1,
     "hidden": [100] * 4,
     "init": HE | {"scale": 1.0},
     "activation": RELU | {"name": "other"},
@@ -256,6 +320,8 @@ DEPENDENT: list[tuple[str, Any, dict[str, Any]]] = [
     ("batchnorm_eps", 1e-6, {"batchnorm": True}),
     ("batchnorm_momentum", 0.2, {"batchnorm": True}),
     ("dropout_scaling", "evaluation", {"dropout": 0.5}),
+    ("lr_milestones", [0.3], {"lr_schedule": "step"}),
+    ("lr_factor", 0.5, {"lr_schedule": "step"}),
 ]
 
 
@@ -275,11 +341,21 @@ def test_keys_that_came_later_are_not_in_the_address_of_what_was_there_before() 
     values = stored.to_dict()
     for key in stored.as_before():
         del values[key]
-    del values["data"]["checksum"]
-    assert {key for key, *_ in DEPENDENT} | {
-        "valid_size"
-    } == stored.to_dict().keys() - values.keys()
+    del values["data"]["checksum"], values["evaluation"]["final_samples"]
+    later = {"valid_size", "label_noise", "output_init", "input_dropout", "max_norm", "lr_schedule",
+             "lr_warmup"}  # fmt: skip
+    assert {key for key, *_ in DEPENDENT} | later == stored.to_dict().keys() - values.keys()
     assert RunConfig.from_dict(values) == stored
+
+
+def test_the_scheme_of_all_layers_named_twice_is_the_same_run() -> None:
+    assert config(output_init=HE | {"scale": 2}).address == config().address
+    assert config(output_init=HE | {"name": "other"}).address != config().address
+
+
+def test_the_kind_of_dropout_counts_where_only_the_input_is_dropped() -> None:
+    kinds = [config(input_dropout=0.2, dropout_scaling=kind) for kind in ("training", "evaluation")]
+    assert kinds[0].address != kinds[1].address
 
 
 def test_the_checksum_of_a_data_set_is_in_the_address() -> None:
@@ -295,7 +371,12 @@ def test_every_other_field_changes_the_address() -> None:
     addresses = [config(**{key: value}).address for key, value in CHANGES.items()]
     addresses += [
         config(evaluation=EvaluationConfig(**{key: value})).address
-        for key, value in (("spacing", "log"), ("train_samples", 7), ("test_samples", 7))
+        for key, value in (
+            ("spacing", "log"),
+            ("train_samples", 7),
+            ("test_samples", 7),
+            ("final_samples", 7),
+        )
     ]
     addresses += [config(data=DataConfig(label="x")).address, config().address]
     assert len(set(addresses)) == len(addresses)
@@ -344,7 +425,7 @@ def test_a_configuration_survives_plain_containers() -> None:
 def composed() -> Iterator[Any]:
     register()
     with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
-        yield lambda words: run_config(hydra.compose("config", ["experiment=[]", *words]))
+        yield lambda words: run_config(hydra.compose("config", list(words)))
 
 
 NORMAL = {"name": "normal", "_target_": "study.network.initializers.RandomNormal", "std": 1e-07}
@@ -353,22 +434,30 @@ EVERY = config(
     train_size=300,
     train_subset="first",
     valid_size=50,
+    label_noise=0.25,
     hidden=[20, 10],
     init=NORMAL,
+    output_init=HE,
     activation={"name": "tanh", "_target_": "study.network.activations.Tanh"},
     batchnorm=True,
     batchnorm_eps=1e-06,
     batchnorm_momentum=0.2,
     dropout=0.1,
+    input_dropout=0.3,
     dropout_scaling="evaluation",
     weight_decay=1e-05,
+    max_norm=2.5,
     lr=0.1 + 0.2,
+    lr_schedule="step",
+    lr_warmup=0.1,
+    lr_milestones=[0.2, 0.9],
+    lr_factor=0.3,
     momentum=0.9,
     batch_size="full",
     num_epochs=None,
     num_steps=7,
     dtype="float64",
-    evaluation=EvaluationConfig(3, "log", 5, 6),
+    evaluation=EvaluationConfig(3, "log", 5, 6, 7),
     measure=["weights", "histograms"],
 )
 
@@ -379,6 +468,7 @@ EVERY = config(
         EVERY,
         config(),
         config(hidden=[]),
+        config(output_init=NORMAL),
         config(data=DataConfig("idx", "/a b", "my set")),
         *(config(data=DataConfig("idx", "/a", checksum=start + "0" * 60)) for start in "012e"),
     ],

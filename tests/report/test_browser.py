@@ -19,16 +19,15 @@ from pypdf import PdfReader
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
-from study.analysis.declarations import load_claims
-from study.paths import conf_folder
+from study.chapters import chapter_folders, load_chapters
 from study.report.claim_views import MARKS
-from study.report.sections import SECTIONS
 from study.report.text import load_text
 
 pytestmark = pytest.mark.xdist_group("report")
 
-FIGURES = [spec.id for specs in SECTIONS.values() for spec in specs]
-CLAIMS = load_claims([conf_folder() / "claims"])
+(LECTURE,) = load_chapters(["lecture"], chapter_folders())
+FIGURES = [figure.id for figure in LECTURE.figures]
+CLAIMS = LECTURE.claims
 LANGUAGES = ("en", "ko")
 WIDTHS = (390, 1280)
 
@@ -371,9 +370,9 @@ def test_headings_are_printed_in_one_piece(english):
     printed = english.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
     sheets = PdfReader(io.BytesIO(base64.b64decode(printed["data"]))).pages
     texts = [letters(sheet.extract_text()) for sheet in sheets]
-    for section in load_text("en").sections.values():
-        heading = letters(section["title"] + section["lecture_title"])
-        assert sum(heading in text for text in texts) == 1, section["title"]
+    for section in LECTURE.sections:
+        heading = letters(section.title["en"] + section.original["ko"])
+        assert sum(heading in text for text in texts) == 1, section.id
 
 
 def test_nothing_is_cut_on_paper(page):

@@ -12,11 +12,13 @@ from study.analysis.findings import UNKNOWN, Finding
 from study.analysis.intervals import Estimate
 from study.analysis.registry import Registration
 from study.analysis.verdicts import OPEN_REASONS, REASONS
+from study.chapters import chapter_folders, load_chapters
 from study.records.plan import StudyPlan
 from study.report.claim_views import GROUPS, MARKS, claim_view, looks, part_view, summary, tally
 from study.report.text import load_text
 
-TEXT = load_text("en")
+(LECTURE,) = load_chapters(["lecture"], chapter_folders())
+TEXT = load_text("en").of(LECTURE)
 DAY = date(2026, 11, 27)
 EFFECT = Estimate(-0.06548, -0.0768, -0.0541, 10)
 
@@ -257,10 +259,10 @@ def test_scope_of_several_values_is_a_range(column, values, words):
 @pytest.mark.parametrize(
     ("keys", "group"),
     [
-        ({}, "lecture"),
+        ({}, "declared"),
         ({"beyond": True}, "beyond"),
-        ({"chapter": "own"}, "own"),
-        ({"chapter": "depth", "beyond": True}, "own"),
+        ({"chapter": "depth"}, "declared"),
+        ({"chapter": "depth", "beyond": True}, "beyond"),
         ({"settings": ("lr=0.1",)}, "settings"),
     ],
 )
@@ -271,7 +273,8 @@ def test_claims_are_counted_with_their_own_kind(keys, group):
 def test_claim_at_other_settings_is_named():
     shown = view(finding(), settings=("lr=0.1", "num_epochs=30"))
     assert shown.settings == "The lecture’s claim at other settings: lr=0.1, num_epochs=30"
-    own = view(finding(), settings=("lr=0.1",), chapter="own")
+    judged = judgement(finding(), settings=("lr=0.1",))
+    own = claim_view(judged, load_text("en"), "command")
     assert own.settings == "This claim at other settings: lr=0.1"
     assert view(finding()).settings == ""
 
@@ -301,6 +304,33 @@ def test_a_clear_verdict_needs_no_note():
     assert view(finding()).note == ""
 
 
+def test_words_that_are_not_translated_are_in_english():
+    untranslated = {"statement": {"en": "It helps."}, "short": {"en": "decay helps"}}
+    found = finding(part(label={"en": "gap"}))
+    shown = claim_view(judgement(found, **untranslated), load_text("ko"), "command")
+    assert (shown.statement, shown.short) == ("It helps.", "decay helps")
+    assert shown.parts[0].label == "gap"
+
+
+def test_a_part_without_a_label_is_called_by_its_metric():
+    found = finding(part(label={}, metric="test_accuracy"))
+    names = [part_view(found, load_text(language)).label for language in ("en", "ko")]
+    assert names == ["test accuracy", "시험 정확도"]
+
+
+def test_the_words_of_the_source_are_shown_beside_a_translation_and_nowhere_else():
+    for language, source, original in (
+        ("en", "ko", "도움이 된다."), ("ko", "ko", ""), ("en", "en", ""), ("ko", "en", "It helps."),
+    ):  # fmt: skip
+        text = load_text(language)
+        shown = claim_view(judgement(finding()), text, "command", source=source)
+        assert shown.original == original
+    beyond = claim_view(judgement(finding(), beyond=True), TEXT, "command", source="ko")
+    assert beyond.original == ""
+    alone = judgement(finding(), statement={"en": "It helps."})
+    assert claim_view(alone, load_text("ko"), "command", source="en").original == ""
+
+
 def test_short_name_is_in_the_language_and_may_be_left_out():
     assert view(finding()).short == ""
     assert view(finding(), short={"en": "decay helps", "ko": "감소"}).short == "decay helps"
@@ -313,15 +343,14 @@ def test_tally_counts_each_group_apart():
         view(finding(), **OPEN),
         view(finding(reason="missing", **NONE), reason="missing", **NONE),
         view(finding(), verdict="inconclusive", reason="correction", beyond=True),
-        view(finding(), chapter="own"),
         view(finding(), settings=("lr=1",)),
     ]
     counts = tally(views)
-    assert counts["lecture"] == {
+    assert counts["declared"] == {
         "total": 4, "corrected": 1, "supported": 1, "no_effect": 0, "refuted": 0,
         "inconclusive": 2, "not_judged": 1,
     }  # fmt: skip
-    assert [counts[name]["total"] for name in GROUPS] == [4, 1, 1, 1]
+    assert [counts[name]["total"] for name in GROUPS] == [4, 1, 1]
 
 
 COUNTS = {"total": 7, "corrected": 0} | dict.fromkeys(MARKS, 0)
@@ -329,22 +358,23 @@ COUNTS = {"total": 7, "corrected": 0} | dict.fromkeys(MARKS, 0)
 
 def test_summary_names_the_verdicts_there_are():
     counts = COUNTS | {"supported": 4, "no_effect": 1, "refuted": 2}
-    assert summary("lecture", counts, 7, TEXT) == (
+    assert summary("declared", counts, 7, TEXT) == (
         "Of the lecture’s 7 claims, the runs support 4, find no effect that matters in 1 and "
         "refute 2."
     )
     counts = COUNTS | {"inconclusive": 7, "corrected": 3}
-    assert summary("own", counts, 7, TEXT) == (
-        "Claims of your own: 7. The runs leave 7 inconclusive. "
+    assert summary("declared", counts, 7, load_text("en")) == (
+        "Claims of this chapter: 7. The runs leave 7 inconclusive. "
         "Left open by the correction alone: 3."
     )
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_summary_of_a_part_says_of_how_many(language):
-    said = summary("lecture", COUNTS | {"supported": 7}, 26, load_text(language))
-    assert "26" in said
-    assert "7" in said
+    for text in (load_text(language), load_text(language).of(LECTURE)):
+        said = summary("declared", COUNTS | {"supported": 7}, 26, text)
+        assert "26" in said
+        assert "7" in said
 
 
 def test_spending_of_the_error_level_is_said_where_there_are_looks():

@@ -1,33 +1,20 @@
 """What a page may say of the lecture, and what a part of the study has to say first."""
 
 import dataclasses
-import importlib.util
-from pathlib import Path
 
 import pytest
+from builders_claims import claim, part, run
 
 from study.analysis.claims import judge
 from study.analysis.frames import Results
+from study.chapters import chapter_folders, load_chapters
 from study.records.cells import columns
 from study.records.plan import StudyPlan, pack_rows
 from study.report.coverage import coverage
-from study.report.sections import FIGURES
 from study.report.text import languages, load_text
 
-
-def builders():
-    """``builders_claims`` of the tests of the analysis."""
-    path = Path(__file__).parents[1] / "analysis" / "builders_claims.py"
-    spec = importlib.util.spec_from_file_location("builders_claims_of_analysis", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-make = builders()
-claim, part, run = make.claim, make.part, make.run
-
-TEXT = load_text("en")
+(CHAPTER,) = load_chapters(["lecture"], chapter_folders())
+TEXT = load_text("en").of(CHAPTER)
 RECORDS = {
     record.address: record
     for seed in range(6)
@@ -36,18 +23,17 @@ RECORDS = {
         run(seed, test=0.90 + seed / 900, weight_decay=0.1),
     )
 }
-EXPERIMENTS = {
-    name: list(RECORDS) for spec in FIGURES.values() for name in spec.experiments
-} | {"e": list(RECORDS)}  # fmt: skip
-WHOLE = StudyPlan("name", "command", "data", "preset", [], EXPERIMENTS)
-LECTURE = claim(chapter="lecture")
-BEYOND = claim(id="X1", chapter="lecture", beyond=True)
-OWN = claim(id="mine")
+EXPERIMENTS = {name: list(RECORDS) for name in (*CHAPTER.experiments, "e")}
+WHOLE = StudyPlan("name", "command", "data", "preset", experiments=EXPERIMENTS)
+LECTURE = claim()
+BEYOND = claim(id="X1", beyond=True)
 
 
-def found(plan=WHOLE, claims=(LECTURE, BEYOND, OWN), records=RECORDS):
+def found(plan=WHOLE, claims=(LECTURE, BEYOND), records=RECORDS):
     results = Results(plan, records)
-    return coverage(results, claims, judge(claims, results))
+    experiments = {**CHAPTER.experiments, "e": {}}
+    chapter = dataclasses.replace(CHAPTER, claims=tuple(claims), experiments=experiments)
+    return coverage(results, chapter, judge(claims, results))
 
 
 def changed(**keys):
@@ -61,9 +47,18 @@ def test_the_whole_study_lacks_nothing():
     assert whole.lines(TEXT) == []
 
 
-def test_only_the_lecture_s_own_claims_are_the_lecture_s():
+def test_what_is_beyond_a_chapter_is_not_what_it_is_about_but_counts_in_its_family():
     assert found().declared == 1
     assert found().family == 2
+
+
+def test_what_another_chapter_lacks_is_not_lacking_here():
+    rows = [columns(record.config) for record in list(RECORDS.values())[:2]]
+    plan = changed(
+        experiments=EXPERIMENTS | {"other": ["absent"]}, left_out={"other": pack_rows(rows)}
+    )
+    assert found(plan).whole
+    assert found(plan).lines(TEXT) == []
 
 
 def test_a_study_without_some_experiments_is_a_part():
@@ -88,8 +83,7 @@ def test_cells_left_out_are_counted_by_experiment():
 
 
 def test_claims_without_a_verdict_are_named():
-    other = claim({"only": part(experiment="dropout", treatment=({"lr": (9,)},))}, id="D1",
-                  chapter="lecture")  # fmt: skip
+    other = claim({"only": part(experiment="dropout", treatment=({"lr": (9,)},))}, id="D1")
     open_ = found(claims=[LECTURE, other])
     assert not open_.whole
     assert not open_.part
@@ -117,8 +111,8 @@ def test_everything_that_is_missing_can_be_said(language):
             left_out={"dropout": pack_rows(rows)},
             experiments=EXPERIMENTS | {"grid": [], "minibatch": ["absent"]},
         ),
-        claims=[LECTURE, claim({"only": part(experiment="grid")}, id="G1", chapter="lecture")],
+        claims=[LECTURE, claim({"only": part(experiment="grid")}, id="G1")],
     )
-    lines = lacking.lines(load_text(language))
+    lines = lacking.lines(load_text(language).of(CHAPTER))
     assert len(lines) == 4
     assert not any(set("{}") & set(line) for line in lines)

@@ -6,17 +6,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
-import yaml
 
+from study.analysis.findings import Measured
 from study.analysis.frames import Results
-from study.figures import style
+from study.analysis.reading import read
+from study.chapters import chapter_folders, find_chapters, load_chapters
+from study.figures import making, style, words
+from study.figures.declare import Figure
 from study.paths import templates_folder
 from study.report import tables
-from study.report.sections import FIGURES
 from study.report.text import DEFAULT_LANGUAGE, Text, languages, load_text
 
 OTHERS = [language for language in languages() if language != DEFAULT_LANGUAGE]
-PARTS = ("page", "sections", "figures")
+PARTS = ("page", "compare", "dials")
+CHAPTERS = find_chapters(chapter_folders())
+FIGURES = [
+    figure
+    for chapter in load_chapters(list(CHAPTERS), chapter_folders())
+    for figure in chapter.figures
+]
 
 LATIN = re.compile(r"[A-Za-z]")
 PLACEHOLDER = re.compile(r"\{.*?\}")
@@ -38,8 +46,7 @@ SPECIAL = (
 
 
 def strings(language: str) -> dict[str, Any]:
-    path = templates_folder() / "text" / f"{language}.yaml"
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content: dict[str, Any] = read(templates_folder() / "text" / f"{language}.yaml")
     return content
 
 
@@ -55,8 +62,24 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, value
 
 
+def words_of_chapters(language: str) -> Iterator[tuple[str, str]]:
+    """What chapters and their figures say; ``test_claim_files`` is about the claims."""
+
+    def said(value: Any, path: str) -> Iterator[tuple[str, str]]:
+        if isinstance(value, Mapping) and DEFAULT_LANGUAGE in value:
+            yield from leaves(value.get(language, {}), path)
+        elif isinstance(value, Mapping):
+            for key, item in value.items():
+                yield from said(item, f"{path}.{key}")
+
+    for chapter in CHAPTERS.values():
+        for path in sorted([chapter / "chapter.yaml", *chapter.glob("figures/*.yaml")]):
+            yield from said(read(path), f"{chapter.name}.{path.stem}")
+
+
 def words_of(language: str) -> dict[str, str]:
-    return {path: text for part in PARTS for path, text in leaves(strings(language)[part], part)}
+    page = leaves(strings(language)["page"], "page")
+    return {**dict(page), **dict(words_of_chapters(language))}
 
 
 def placeholders(template: str) -> set[str]:
@@ -69,10 +92,6 @@ def needs_words(label: str) -> bool:
     """Whether a label is more than a number, a count, a symbol such as λ or K, or a formula."""
     rest = NUMBER.sub("", label)
     return bool(re.search(r"[A-Za-z]{2}", rest)) and not CHOICE.fullmatch(label)
-
-
-def is_formula(path: str) -> bool:
-    return ".formulas[" in path
 
 
 @pytest.mark.parametrize("language", OTHERS)
@@ -92,7 +111,7 @@ def test_templates_have_the_same_placeholders(language):
     differing = {
         path: placeholders(text) ^ placeholders(own[path])
         for path, text in reference.items()
-        if path in own and not is_formula(path) and placeholders(text) != placeholders(own[path])
+        if path in own and placeholders(text) != placeholders(own[path])
     }
     assert differing == {}
 
@@ -103,17 +122,12 @@ def test_labels_keep_their_placeholders(language):
     assert {k for k, label in labels.items() if placeholders(k) != placeholders(label)} == set()
 
 
-@pytest.mark.parametrize("language", OTHERS)
-def test_formulas_are_the_same(language):
-    own, reference = words_of(language), words_of(DEFAULT_LANGUAGE)
-    formulas = {path: text for path, text in reference.items() if is_formula(path)}
-    assert formulas == {path: text for path, text in own.items() if is_formula(path)}
-
-
-def test_the_lecture_s_own_titles_are_the_same_in_all_languages():
-    for name, section in load_text().sections.items():
-        for language in OTHERS:
-            assert load_text(language).sections[name]["lecture_title"] == section["lecture_title"]
+def test_the_words_of_the_lecture_itself_are_in_its_own_language():
+    (lecture,) = load_chapters(["lecture"], chapter_folders())
+    assert lecture.source == "ko"
+    for section in lecture.sections:
+        assert set(section.original) <= {"ko"}
+        assert all(HANGUL.search(title) for title in section.original.values())
 
 
 def test_nothing_in_korean_is_left_in_english():
@@ -121,15 +135,15 @@ def test_nothing_in_korean_is_left_in_english():
     english = {
         path: text
         for path, text in entries.items()
-        if not is_formula(path) and not HANGUL.search(text)
-        if text.strip() not in SAME and LATIN.search(PLACEHOLDER.sub("", text))
+        if not HANGUL.search(text)
+        and text.strip() not in SAME
+        and LATIN.search(PLACEHOLDER.sub("", text))
     }
     assert english == {}
 
 
-def test_nothing_in_english_is_korean_but_the_lecture_s_titles():
-    korean = {path for path, text in words_of("en").items() if HANGUL.search(text)}
-    assert {path for path in korean if not path.endswith(".lecture_title")} == set()
+def test_nothing_in_english_is_korean():
+    assert {path for path, text in words_of("en").items() if HANGUL.search(text)} == set()
 
 
 class Recorder(Text):
@@ -150,17 +164,33 @@ def studies(tiny_study) -> tuple[Results, Results]:
     return tiny_study.results, Results(tiny_study.results.plan, {})
 
 
+def figures_of(results: Results) -> Iterator[tuple[Figure, making.Made]]:
+    """The figures that a page would show, and what they show."""
+    measured = Measured(results)
+    for figure in FIGURES:
+        # those drawn by hand know what to do without any run
+        if figure.own is not None or results.has(*figure.experiments):
+            yield figure, making.make(figure, measured)
+
+
 def labels_of(results: Results) -> set[str]:
     """Every label of every figure, its table and its sentences."""
     recorder = Recorder()
-    for spec in FIGURES.values():
+    for figure, made in figures_of(results):
         with style.house_style():
-            spec.draw(results, recorder.label)
-        tables.view(spec.table(results), recorder.label)
-        facts = spec.facts(results)
-        for template in ("alt", "measured"):
-            recorder.fill(recorder.figures[spec.id][template], facts)
+            making.draw(figure, made, recorder.label, measured=Measured(results))
+        tables.view(made.table, recorder.label)
+        sentences(figure, made, recorder)
     return recorder.asked
+
+
+def sentences(figure: Figure, made: making.Made, text: Text) -> list[str]:
+    """Its alternative text, and what it found."""
+    templates = (
+        words.template(figure, made.facts, which, text.page, text.language)
+        for which in (words.ALT, words.SAID)
+    )
+    return [text.fill(template, made.facts) for template in templates]
 
 
 @pytest.mark.xdist_group("report")
@@ -174,10 +204,8 @@ def test_no_label_of_a_figure_or_a_table_is_missing_in_korean(studies):
 @pytest.mark.parametrize("language", languages())
 def test_every_sentence_of_a_figure_can_be_filled(studies, language):
     text = load_text(language)
-    for spec in FIGURES.values():
-        for results in studies:
-            facts = spec.facts(results)
-            for template in ("alt", "measured"):
-                sentence = text.fill(text.figures[spec.id][template], facts)
-                assert sentence, (spec.id, template)
-                assert not re.search(r"[{}]|\bnan\b", sentence), (spec.id, template, sentence)
+    for results in studies:
+        for figure, made in figures_of(results):
+            for sentence in sentences(figure, made, text):
+                assert sentence, figure.id
+                assert not re.search(r"[{}]|\bnan\b", sentence), (figure.id, sentence)

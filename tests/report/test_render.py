@@ -10,36 +10,36 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from study.analysis.declarations import load_claims
+from study.analysis.findings import Measured
 from study.analysis.frames import Results
 from study.analysis.registry import Entry, Registration, Registry, UsedSeeds
+from study.chapters import chapter_folders, load_chapters
 from study.errors import MergedCellsError, StoreError, StudyError
-from study.paths import conf_folder
 from study.records import compaction
 from study.records.cells import columns
 from study.records.plan import pack_rows
 from study.records.store import RunStore
 from study.report.__main__ import main
+from study.report.drawing import draw
 from study.report.files import machine_readable
 from study.report.origin import FAILURES_SHOWN, used_seeds
 from study.report.render import (
+    Page,
     export_figure,
-    make_report,
+    make_reports,
     page_names,
     render_page,
     render_study,
 )
-from study.report.sections import FIGURES as FIGURES_BY_ID
-from study.report.sections import SECTIONS
 from study.report.settings import told
 from study.report.text import languages, load_text
 from study.report.views import Report, describe_settings
 
 pytestmark = pytest.mark.xdist_group("report")
 
-CLAIMS = load_claims([conf_folder() / "claims"])
-
-FIGURES = [spec.id for specs in SECTIONS.values() for spec in specs]
+(CHAPTER,) = load_chapters(["lecture"], chapter_folders())
+CLAIMS = CHAPTER.claims
+FIGURES = [figure.id for figure in CHAPTER.figures]
 LECTURE_LETTERS = {
     "1.1": "abc",
     "1.2.1": "ab",
@@ -63,12 +63,6 @@ def test_every_figure_of_the_lecture_is_in_the_report():
     assert len(FIGURES) == len(set(FIGURES))
 
 
-def test_every_figure_and_section_has_its_words():
-    text = load_text()
-    assert set(text.figures) == set(FIGURES)
-    assert set(text.sections) == set(SECTIONS)
-
-
 @pytest.fixture(scope="module")
 def report(tiny_study) -> Report:
     """All figures of the tiny study, in English, and the verdicts.
@@ -77,7 +71,13 @@ def report(tiny_study) -> Report:
     """
     plan, records = tiny_study.results.plan, tiny_study.results.records
     backwards = Results(plan, dict(reversed(list(records.items()))))
-    return make_report(backwards, CLAIMS, ["en"], workers=1)
+    (made,) = make_reports(backwards, [CHAPTER], ["en"], workers=1)
+    return made
+
+
+def rendered(report: Report, language: str = "en") -> str:
+    """The page of a study of one chapter."""
+    return render_page([report], report.chapter.name, load_text(language))
 
 
 def changed(report: Report, **changes) -> str:
@@ -85,7 +85,7 @@ def changed(report: Report, **changes) -> str:
     results = Results(
         changes.get("plan", report.results.plan), changes.get("records", report.results.records)
     )
-    return render_page(dataclasses.replace(report, results=results), load_text())
+    return rendered(dataclasses.replace(report, results=results))
 
 
 def test_command_prints_where_the_report_is(tiny_study):
@@ -96,7 +96,7 @@ def test_command_prints_where_the_report_is(tiny_study):
 def test_page_is_the_same_whatever_the_order_of_the_records_and_the_number_of_workers(
     tiny_study, report
 ):
-    assert render_page(report, load_text()) == tiny_study.page.read_text(encoding="utf-8")
+    assert rendered(report) == tiny_study.page.read_text(encoding="utf-8")
 
 
 def test_report_is_written_from_stored_records_alone(tiny_study, tmp_path, monkeypatch, capsys):
@@ -129,8 +129,12 @@ def test_the_report_of_a_compacted_store_is_the_same(tiny_study, tmp_path, monke
 
 
 def test_the_language_asked_for_is_the_index(tiny_study):
-    assert page_names("en") == {"en": "index.html", "ko": "index.ko.html"}
-    assert page_names("ko") == {"ko": "index.html", "en": "index.en.html"}
+    assert page_names(["x"], "en") == [
+        Page("x", "en", "index.html"), Page("x", "ko", "index.ko.html"),
+    ]  # fmt: skip
+    assert page_names(["x"], "ko") == [
+        Page("x", "ko", "index.html"), Page("x", "en", "index.en.html"),
+    ]  # fmt: skip
     english = tiny_study.page.read_text(encoding="utf-8")
     korean = (tiny_study.page.parent / "index.ko.html").read_text(encoding="utf-8")
     assert '<html lang="en">' in english
@@ -144,7 +148,14 @@ def test_programs_find_verdicts_runs_and_tables_beside_the_page(tiny_study):
     verdicts = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
     assert [claim["id"] for claim in verdicts["claims"]] == [claim.id for claim in CLAIMS]
     runs = pd.read_csv(folder / "runs.csv")
-    assert list(runs["address"]) == list(tiny_study.results.plan.addresses)
+    plan = tiny_study.results.plan
+    assert list(runs["address"]) == list(plan.addresses)
+    wanted = {
+        address: " ".join(name for name, own in plan.experiments.items() if address in own)
+        for address in plan.addresses
+    }
+    assert dict(zip(runs["address"], runs["experiments"], strict=True)) == wanted
+    assert "dropout voting" in set(wanted.values())
     tables = {path.stem: pd.read_csv(path) for path in (folder / "tables").glob("*.csv")}
     assert set(tables) == set(FIGURES)
 
@@ -178,7 +189,7 @@ WHOLE = {"en": ("every figure", "every claim"), "ko": ("그림을 모두", "주�
 
 @pytest.mark.parametrize("language", languages())
 def test_the_whole_says_so_and_has_no_banner(decided, language):
-    page = render_page(decided, load_text(language))
+    page = rendered(decided, language)
     assert 'class="banner"' not in page
     assert all(words in page for words in WHOLE[language])
 
@@ -202,34 +213,26 @@ def test_a_part_never_says_that_it_is_the_whole(decided, language, changes):
         record = decided.results.records[plan.experiments["weight_decay"][0]]
         changes = {"left_out": {"weight_decay": pack_rows([columns(record.config)])}}
     results = Results(dataclasses.replace(plan, **changes), decided.results.records)
-    page = render_page(dataclasses.replace(decided, results=results), load_text(language))
+    page = rendered(dataclasses.replace(decided, results=results), language)
     assert page.index('class="banner"') < page.index('class="subtitle"')
     assert not any(words in page for words in WHOLE[language])
 
 
 def test_claims_that_are_not_judged_are_not_put_to_the_test(report):
-    page = render_page(report, load_text())
+    page = rendered(report)
     total = sum(not claim.beyond for claim in CLAIMS)
     assert f"Without a verdict here: all of the lecture’s claims ({total})." in page
     assert "every claim" not in page
     assert "Seeds: 1; no verdict is given with fewer than 6." in page
 
 
-def test_claims_at_other_settings_and_of_one_s_own_are_counted_apart(decided):
-    first, second, *others = decided.judgements
-    judged = [
-        dataclasses.replace(first, settings=("lr=0.1",)),
-        dataclasses.replace(second, claim=dataclasses.replace(second.claim, chapter="own")),
-        *others,
-    ]
-    declared = [each.claim for each in judged]
-    page = render_page(
-        dataclasses.replace(decided, judgements=judged, declared=declared), load_text()
-    )
+def test_claims_at_other_settings_are_counted_apart(decided):
+    first, *others = decided.judgements
+    judged = [dataclasses.replace(first, settings=("lr=0.1",)), *others]
+    page = rendered(dataclasses.replace(decided, judgements=judged))
     lecture = sum(not claim.beyond for claim in CLAIMS)
-    assert f"Of the lecture’s {lecture - 1} claims, this study has runs for {lecture - 2};" in page
+    assert f"Of the lecture’s {lecture} claims, this study has runs for {lecture - 1};" in page
     assert "Claims at other settings: 1. The runs support 1." in page
-    assert "Claims of your own: 1. The runs support 1." in page
     assert page.count("The lecture’s claim at other settings: lr=0.1") >= 1
 
 
@@ -237,7 +240,7 @@ def test_claims_are_listed_where_the_study_has_no_figure_of_theirs(decided):
     plan = decided.results.plan
     kept = {name: own for name, own in plan.experiments.items() if name == "dropout"}
     results = Results(dataclasses.replace(plan, experiments=kept), decided.results.records)
-    page = render_page(dataclasses.replace(decided, results=results), load_text())
+    page = rendered(dataclasses.replace(decided, results=results))
     for claim in CLAIMS:
         assert f'id="claim-{claim.id}"' in page
     linked = set(re.findall(r'href="#([^"?]+)', page))
@@ -255,13 +258,13 @@ def test_page_and_json_say_what_was_declared_before_its_runs(decided):
         known=True,
     )
     known = dataclasses.replace(decided, registry=registry)
-    page = render_page(known, load_text())
+    page = rendered(known)
     assert "changed since it was declared on 2020-01-02" in page
     assert "declared 2020-01-02, before its runs" in page
     assert "exploratory: declared after looking, or by you" in page
     assert "The rules were declared on 2020-01-02." in page
     assert "seeds 0; used before: 0–9: the first report" in page
-    claims = json.loads(machine_readable(known)["claims.json"])["claims"]
+    claims = json.loads(machine_readable(known.results, [known])["claims.json"])["claims"]
     found = {each["id"]: (each["registration"], each["declared"]) for each in claims}
     assert found[first.id] == ("registered", "2020-01-02")
     assert found[second.id] == ("changed", "2020-01-02")
@@ -299,7 +302,7 @@ def test_missing_runs_are_said_and_the_rest_is_drawn(report):
         name: drawing for name, drawing in report.drawings.items() if not name.startswith("1.4.1")
     }
     left = dataclasses.replace(report, results=Results(results.plan, kept), drawings=drawings)
-    page = render_page(left, load_text())
+    page = rendered(left)
     assert "No runs for this figure are stored yet." in page
     assert f"{len(gone)} missing" in page
 
@@ -364,7 +367,7 @@ def test_whatever_claims_and_records_contain_is_shown_as_text(report, text):
 
 def test_nothing_stored_is_an_error_that_says_so(tiny_study, tmp_path):
     with pytest.raises(StoreError, match="no run is stored"):
-        render_study(tiny_study.results.plan, {}, CLAIMS, folder=tmp_path)
+        render_study(tiny_study.results.plan, {}, [CHAPTER], folder=tmp_path)
 
 
 def test_unknown_language_names_those_there_are():
@@ -440,22 +443,19 @@ def test_a_figure_that_would_average_different_cells_is_not_drawn(report):
     addresses = plan.experiments["dropout"] + [each.address for each in faster]
     plan = dataclasses.replace(plan, experiments=plan.experiments | {"dropout": addresses})
     results = Results(plan, records)
-    for spec in FIGURES_BY_ID.values():
-        merged = spec.merged(results)
-        assert (merged is not None) == ("dropout" in spec.experiments)
-    drawings = {
-        name: each
-        for name, each in report.drawings.items()
-        if FIGURES_BY_ID[name].merged(results) is None
-    }
-    page = render_page(Report(results, drawings, report.judgements), load_text())
-    of_dropout = sum("dropout" in spec.experiments for spec in FIGURES_BY_ID.values())
+    of_dropout = [figure for figure in CHAPTER.figures if "dropout" in figure.experiments]
+    measured = Measured(results)
+    drawn = {figure.id: draw(figure, measured, ["en"]) for figure in of_dropout}
+    assert all(each.merged is not None and not each.is_drawn for each in drawn.values())
+    page = rendered(
+        dataclasses.replace(report, results=results, drawings={**report.drawings, **drawn})
+    )
     said = page.count("Not drawn: these runs differ in learning rate (0.01, 0.5) too")
-    assert said == of_dropout > 1
+    assert said == len(of_dropout) > 1
     assert "python -m study -m experiment=dropout lr=0.01 data=mnist5k study=quick" in page
     assert '<div class="picture">' in page
     with pytest.raises(MergedCellsError, match=r"dropout: .* lr \(0.01, 0.5\), too.* lr=0.01"):
-        export_figure(results, "1.4.2-c", Path("never.png"))
+        export_figure(results, [CHAPTER], "1.4.2-c", Path("never.png"))
 
 
 def test_a_grid_of_more_than_its_factors_has_no_ranking_and_no_explorer(report):
@@ -467,10 +467,10 @@ def test_a_grid_of_more_than_its_factors_has_no_ranking_and_no_explorer(report):
     grid = [*plan.experiments["grid"], other.address]
     plan = dataclasses.replace(plan, experiments=plan.experiments | {"grid": grid})
     drawings = {name: each for name, each in report.drawings.items() if name[0] != "G"}
-    merged = Report(Results(plan, records), drawings, report.judgements)
+    merged = dataclasses.replace(report, results=Results(plan, records), drawings=drawings)
     assert merged.ranking == []
     assert merged.explorer["cells"] == []
-    assert "hidden layers (" in render_page(merged, load_text())
+    assert "hidden layers (" in rendered(merged)
 
 
 def test_settings_tell_what_is_unusual_and_nothing_else(report):

@@ -70,21 +70,36 @@ def dress(axes: np.ndarray, summary: Summary, words: Labels, places: Mapping[Any
         low, high = share_limits(summary)
         for panel in every:
             style.percent(panel, limits=(low, high))
+            if high - low < 0.03:  # whole per cent would stand there twice
+                panel.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.1f}%")
             if is_difference(plot):
                 panel.yaxis.set_major_formatter(lambda value, _: number(100 * value))
     else:
         style.fit_lines(*every)
         for panel in every[1:]:
             panel.set_ylim(every[0].get_ylim())
-    label = y_label(plot, words)
-    for panel in axes[:, 0]:
-        panel.set_ylabel(label)
+    _name_rows(list(axes[:, 0]), summary, words)
     for panel in axes[-1]:
         panel.set_xlabel(words.column(plot, "x", str(plot.x)))
     for panel in axes[:-1].ravel():
         panel.tick_params(labelbottom=False)
     for panel in axes[:, 1:].ravel():
         panel.tick_params(labelleft=False)
+
+
+def _name_rows(first: Sequence[Axes], summary: Summary, words: Labels) -> None:
+    """The measure at the left, and the level of each row of panels, where there are several."""
+    plot, (row, _) = summary.plot, summary.plot.panel
+    label = y_label(plot, words)
+    if row is None or len(first) < 2:
+        for panel in first:
+            panel.set_ylabel(label)
+        return
+    counts = summary.data["counts"]
+    named = rows.levels(plot, counts if row in counts else summary.cells, row)
+    for place, (panel, level) in enumerate(zip(first, named, strict=True)):
+        text = words.named(plot, row, level)
+        panel.set_ylabel(f"{label}\n{text}" if label and place == len(first) // 2 else text)
 
 
 def y_label(plot: Plot, words: Labels) -> str:

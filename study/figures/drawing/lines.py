@@ -1,5 +1,6 @@
 """Drawing of ``lines``."""
 
+from itertools import product
 from typing import Any
 
 import matplotlib as mpl
@@ -14,13 +15,21 @@ from study.figures.looks import looks
 from study.figures.plot import METRIC, Summary
 
 HEIGHT, SMALL = 3.6, 2.5  # of a row of panels; where there are several of them
+ACROSS = 3  # panels beside each other, where they could go on below
 DOTS = 12  # a line with more places than that has no markers
 
 
 def shape(summary: Summary) -> tuple[int, int]:
-    """A panel for each combination of the levels of both panel columns."""
+    """A panel for each combination of the levels of both panel columns.
+
+    Those of a single panel column that do not fit beside each other go on below.
+    """
     row, column = summary.plot.panel
-    return max(len(levels(summary, row)), 1), max(len(levels(summary, column)), 1)
+    down, across = max(len(levels(summary, row)), 1), max(len(levels(summary, column)), 1)
+    if row is None and across > ACROSS:
+        width = 2 if across == 4 else ACROSS
+        return -(-across // width), width
+    return down, across
 
 
 def levels(summary: Summary, key: str | None) -> list[Any]:
@@ -47,33 +56,38 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
         styles = {None: looks(METRIC, [plot.y[0].name])[plot.y[0].name]}
     places = places_of(plot, cells)
     panels: list[marks.Panel] = []
-    for i, row in enumerate(levels(summary, plot.panel[0])):
-        for j, column in enumerate(levels(summary, plot.panel[1])):
-            own = cells[
-                rows.equal(cells, plot.panel[0], row) & rows.equal(cells, plot.panel[1], column)
-            ]
-            panel = marks.Panel(axes[i, j], summary, own, words, styles, places,
-                                (row, column), axes.size > 1, not panels)  # fmt: skip
-            panels.append(panel)
+    combined = product(levels(summary, plot.panel[0]), levels(summary, plot.panel[1]))
+    for (row, column), place in zip(combined, axes.ravel(), strict=False):
+        own = cells[
+            rows.equal(cells, plot.panel[0], row) & rows.equal(cells, plot.panel[1], column)
+        ]
+        panel = marks.Panel(place, summary, own, words, styles, places,
+                            (row, column), axes.size > 1, not panels)  # fmt: skip
+        panels.append(panel)
     for panel in panels:
         marks.below(panel)
         _lines(panel)
         _title(panel, axes)
     dress(axes, summary, words, places)
+    for empty in axes.ravel()[len(panels) :]:
+        empty.set_axis_off()
     for panel in panels:
         marks.above(panel)
     return _legend(panels, summary, words)
 
 
 def _title(panel: marks.Panel, axes: np.ndarray) -> None:
-    """The level of the columns above the first row; that of the rows at the left."""
+    """The level of the columns: above the first row, or above each panel where they go on below."""
     plot, (row, column) = panel.summary.plot, panel.levels
-    if plot.panel[1] is not None and panel.axes in axes[0]:
-        panel.axes.set_title(panel.words.named(plot, plot.panel[1], column))
-    if plot.panel[0] is not None and panel.axes in axes[:, 0]:
-        named = panel.words.named(plot, plot.panel[0], row)
-        panel.axes.annotate(named, (1, 1), xycoords="axes fraction", ha="right", va="bottom",
-                            xytext=(0, 3), textcoords="offset points", fontsize=9.5)  # fmt: skip
+    if plot.heading and axes.size == 1:
+        panel.axes.set_title(panel.words.own(plot.heading), loc="left", fontsize=9.5)
+    if plot.panel[1] is not None and (plot.panel[0] is None or panel.axes in axes[0]):
+        title = panel.words.named(plot, plot.panel[1], column)
+        if axes.shape[1] > 2 and len(title) > 14:
+            title = "\n".join(title.rsplit(" ", 1))
+        panel.axes.set_title(title)
+    elif plot.panel[0] is not None and len(axes) == 1:
+        panel.axes.set_title(panel.words.named(plot, plot.panel[0], row))
 
 
 def _lines(panel: marks.Panel) -> None:
@@ -97,7 +111,7 @@ def _lines(panel: marks.Panel) -> None:
 def _legend(panels: list[marks.Panel], summary: Summary, words: Labels) -> Drawn:
     """A legend, unless every line is named at its end, or there is only one."""
     plot = summary.plot
-    drawn = Drawn(notes=marks.notes(summary, words))
+    drawn = Drawn(notes=marks.notes(summary, words, shape(summary)[1]))
     ends = plot.mark("ends")
     named = ends is not None and len(ends.options["of"]) == len(plot.y)
     if plot.colour is None or (named and marks.names_lines(panels[0])):

@@ -13,11 +13,10 @@ from matplotlib.axes import Axes
 from study.analysis.intervals import Estimate
 from study.figures import marks as declared
 from study.figures import rows, style
-from study.figures.drawing.axes import values_of
-from study.figures.estimates import best
-from study.figures.labels import Labels, number
+from study.figures.drawing.axes import Floats, values_of
+from study.figures.labels import Labels, english, number
 from study.figures.looks import Look
-from study.figures.plot import METRIC, Mark, Summary
+from study.figures.plot import METRIC, Mark, Plot, Summary
 
 SMALL = 9.5
 LONG = 12  # characters of a name that leave no room for its number
@@ -115,7 +114,18 @@ def _theory(panel: Panel, mark: Mark) -> None:
                             linewidth=1.4)  # fmt: skip
 
 
-_BELOW: dict[str, Callable[[Panel, Mark], None]] = {"beside": _beside, "theory": _theory}
+def _each(panel: Panel, mark: Mark) -> None:
+    """Single runs, beside their mean so that both can be seen."""
+    for _, look, own in panel.split(panel.own(panel.summary.data["each"])):
+        x = own[panel.summary.plot.x].map(panel.places).to_numpy(float)
+        aside = mpl.transforms.ScaledTranslation(-8 / 72, 0, panel.axes.figure.dpi_scale_trans)
+        panel.axes.plot(x, own["value"], ".", color=look.colour, alpha=0.45, markersize=5,
+                        transform=panel.axes.transData + aside)  # fmt: skip
+
+
+_BELOW: dict[str, Callable[[Panel, Mark], None]] = {
+    "beside": _beside, "theory": _theory, "each": _each,
+}  # fmt: skip
 
 
 # --- on top -------------------------------------------------------------------------------------
@@ -160,6 +170,8 @@ def _baseline(panel: Panel, mark: Mark) -> None:
 def _ends(panel: Panel, mark: Mark) -> None:
     """What each line is, and its mean at the end, moved apart where two would overlap."""
     summary, plot = panel.summary, panel.summary.plot
+    if _columns(panel) > 2:  # no room, not even for numbers
+        return
     final = summary.data.get("final")
     labels: list[tuple[float, str, str]] = []
     for level, look, own in panel.lines():
@@ -188,7 +200,14 @@ def _ends(panel: Panel, mark: Mark) -> None:
 
 def names_lines(panel: Panel) -> bool:
     """Whether lines are named at their ends: several columns of panels leave no room for it."""
-    return panel.axes.get_subplotspec().get_gridspec().ncols == 1  # type: ignore[union-attr]
+    return _columns(panel) == 1
+
+
+def _columns(panel: Panel) -> int:
+    place = panel.axes.get_subplotspec()
+    assert place is not None
+    grid = place.get_gridspec()
+    return int(grid.ncols)
 
 
 def _beside_name(panel: Panel) -> str:
@@ -200,6 +219,7 @@ def _beside_name(panel: Panel) -> str:
         f"{panel.words.column(panel.summary.plot, column, column)} = "
         f"{panel.words.level(panel.summary.plot, column, values[0])}"
         for column, values in first.items()
+        if values[0] is not None  # what has no value follows from the others
     ]
     return f"{', '.join(named)}: "
 
@@ -307,7 +327,7 @@ def apart(heights: Sequence[float], sizes: Sequence[float]) -> list[float]:
 def _values(panel: Panel, mark: Mark) -> None:
     """The mean at each x; bold where ``best`` marks it."""
     plot = panel.summary.plot
-    marked = set(best(plot, panel.cells).index) if plot.mark("best") else set()
+    marked = set(panel.summary.data["best"].index) if plot.mark("best") else set()
     several = len(panel.styles) > 1
     for place, (_, look, own) in enumerate(panel.lines()):
         own = own[own[METRIC].isin(mark.options["of"])]
@@ -336,8 +356,7 @@ def _best(panel: Panel, mark: Mark) -> None:
     plot = panel.summary.plot
     if plot.mark("values") is not None:
         return
-    found = best(plot, panel.cells)
-    for _, look, own in panel.split(found):
+    for _, look, own in panel.split(panel.own(panel.summary.data["best"])):
         x, means, _, _ = values_of(own, panel.places, plot)
         panel.axes.plot(x, means, "o", markersize=12, markerfacecolor="none",
                         markeredgecolor=look.colour, markeredgewidth=1.6)  # fmt: skip
@@ -364,13 +383,16 @@ def _diverged(panel: Panel, mark: Mark) -> None:
                     color=look.colour, xytext=(0, LINE * len(lines)), textcoords="offset points",
                 )  # fmt: skip
             continue
-        name = "" if level is None else panel.words.level(plot, plot.colour, level)
+        short = level is None or _columns(panel) > 2  # the colour says which
+        name = "" if short else panel.words.level(plot, plot.colour, level)
         text = f"✕ {count['diverged'].sum()}/{count['runs'].sum()}"
-        word = panel.words.tr("diverged") if panel.first else ""
+        word = "" if short or not panel.first else panel.words.tr("diverged")
         lines.append((f"{name + ': ' if name else ''}{text} {word}".strip(), look.colour))
+    # where there is room for names, above; else where diverged runs are not: they are at chance
+    at = (0.98, 0.97) if _columns(panel) <= 2 else (0.96, 0.3)
     for place, (text, colour) in enumerate(dict.fromkeys(lines)):
         panel.axes.annotate(
-            text, (0.98, 0.97), xycoords="axes fraction", xytext=(0, -LINE * place),
+            text, at, xycoords="axes fraction", xytext=(0, -LINE * place),
             textcoords="offset points", ha="right", va="top", fontsize=SMALL, color=colour,
         )  # fmt: skip
 
@@ -385,14 +407,23 @@ def _level(panel: Panel, mark: Mark) -> None:
         mine = found[rows.equal(found, plot.colour, level)]
         for _, row in mine[(mine["reached"] == mine["of"]) & (mine["of"] > 0)].iterrows():
             when = row["estimate"].mean
-            at = (when, float(np.interp(when, x, means)))
+            at = (when, _height(when, x, means, plot))
             panel.axes.plot(*at, "o", color=look.colour, markersize=5)
-            if not panel.several:
+            if not panel.several and mark.options["of"] == plot.y[0].name:
                 name = f"{100 * row['level']:.0f} %" if share else number(row["level"])
                 axis = panel.words.column(plot, "x", str(plot.x))
                 text = f"{name}: {axis} {number(float(f'{when:.3g}'))}"
                 panel.axes.annotate(text, at, xytext=(7, -3), textcoords="offset points", va="top",
                                     color=look.colour)  # fmt: skip
+
+
+def _height(at: float, x: Floats, y: Floats, plot: Plot) -> float:
+    """Where a curve is at ``at``, on a straight line between its points as they are drawn."""
+    if plot.log("x"):
+        at, x = math.log(at), np.log(x)
+    if not plot.log("y"):
+        return float(np.interp(at, x, y))
+    return float(np.exp(np.interp(at, x, np.log(y))))
 
 
 _ABOVE: dict[str, Callable[[Panel, Mark], None]] = {
@@ -401,11 +432,28 @@ _ABOVE: dict[str, Callable[[Panel, Mark], None]] = {
 }  # fmt: skip
 
 
-def notes(summary: Summary, words: Labels) -> list[str]:
-    """What the marks of a plot mean, where nothing beside them says it."""
+def notes(summary: Summary, words: Labels, columns: int) -> list[str]:
+    """What the marks of a plot mean, where nothing beside them says it.
+
+    Args:
+        columns: of panels.
+    """
     plot, said = summary.plot, []
-    if plot.mark("best") is not None and plot.mark("values") is None:
-        said.append(f"○  {words.tr('best')}")
+    chosen = plot.mark("best")
+    if chosen is not None and plot.mark("values") is None:
+        by = chosen.options["by"]
+        name = "best" if by is None else f"best by {english(by)}"
+        said.append(f"○  {words.tr(name)}")
+    if plot.mark("each") is not None:
+        said.append(words.tr("dots: single runs"))
+    level = plot.mark("level")
+    if level is not None and level.options["of"] != plot.y[0].name:
+        name = words.tr(english(level.options["of"]))
+        at = ", ".join(f"{100 * each:.0f} %" for each in level.options["at"])
+        said.append(f"●  {name} {at}")
+    lost = summary.data["counts"]["diverged"].sum()
+    if columns > 2 and lost and plot.mark("diverged") is not None:
+        said.append(f"✕  {words.tr('runs diverged')}")
     if plot.mark("theory") is not None:
         said.append(f"{words.tr('lines')}: {words.tr('theory')}   ●: {words.tr('measured')}")
     return said

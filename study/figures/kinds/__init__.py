@@ -4,7 +4,8 @@ A module here is light (no matplotlib) and is the protocol ``Kind``:
 
 ``REQUIRED``, ``OPTIONAL``
     The keys of a plot that it takes beside those that all take (``declare.COMMON``: ``kind``,
-    ``experiment``, ``rows``, ``where``, ``moment``, ``panel``, ``marks``, ``labels``, ``height``).
+    ``experiment``, ``rows``, ``where``, ``moment``, ``panel``, ``marks``, ``labels``, ``height``,
+    ``heading``).
     ``x``, ``y``, ``colour`` and ``scale`` are read for every kind that lists them.
 ``COLUMNS``
     Keys of its own whose values are columns that vary, as x is; they become options. May lack.
@@ -15,6 +16,7 @@ A module here is light (no matplotlib) and is the protocol ``Kind``:
     written as its name alone, and its node's value is then None.
 ``FACTS``
     The names of the facts that a summary has; a sentence can name them as it can quantities.
+    Among them ``shown``, how many things with numbers there are: 0 is nothing to see.
 ``check(node, plot) -> Plot``
     Everything that no other part of the reading checks; raises ConfigError through ``node``, the
     plot's mapping. Returns the plot, with ``options`` from keys of the kind's own.

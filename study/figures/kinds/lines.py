@@ -11,11 +11,11 @@ from study.analysis.intervals import Estimate, t_interval
 from study.analysis.probe_rows import PROBES
 from study.analysis.reading import Node
 from study.figures import marks, rows
-from study.figures.estimates import counted, estimates, lines_of
+from study.figures.estimates import best, counted, estimates, lines_of
 from study.figures.kinds.table_of_lines import END, table_of
 from study.figures.labels import english, place
 from study.figures.measures import read_measure
-from study.figures.plot import METRIC, Plot, Summary
+from study.figures.plot import METRIC, Measure, Plot, Summary
 from study.records.cells import CELL
 from study.records.record import METRICS as FINAL
 
@@ -25,6 +25,7 @@ ROWS = (rows.RUNS, rows.POINTS, rows.LAYERS, *PROBES)
 MARKS = {
     "ends": marks.of_measures,  # the name of each line at its end, and its mean
     "values": marks.of_measures,  # the mean at each x
+    "each": marks.plain,  # the runs themselves, as dots
     "diverged": marks.plain,
     "chance": marks.plain,
     "level": marks.of_numbers,
@@ -32,12 +33,12 @@ MARKS = {
     "baseline": marks.number,  # the mean at this x, as a line all along
     "beside": marks.cells,
     "gap": marks.between,
-    "best": marks.plain,
+    "best": marks.choice,  # the best x of each line
     "theory": marks.formulas,
 }
 FACTS = (
-    "unit", "x", "y", "runs", "seeds", "diverged", "lines", "chance", "x_lowest", "x_highest",
-    "highest", "highest_at", "lowest", "lowest_at",
+    "shown", "unit", "x", "y", "runs", "seeds", "diverged", "lines", "chance",
+    "x_lowest", "x_highest", "highest", "highest_at", "lowest", "lowest_at", "bests", "edges",
 )  # fmt: skip
 
 
@@ -60,14 +61,19 @@ def check(node: Node, plot: Plot) -> Plot:
 def summarise(plot: Plot, measured: Measured) -> Summary:
     """Means by panel, line and x; what the marks need."""
     runs = rows.chosen(plot, measured)
-    found = _in_step(plot, rows.select(plot, measured, runs))
+    each = rows.select(plot, measured, runs)
+    found = _in_step(plot, each)
     cells = estimates(plot, found, runs)
     final = _final(plot, measured, runs)
     lines = [key for key in lines_of(plot) if key in CELL]
     data: dict[str, Any] = {"counts": counted(runs, lines)}
     data |= {"final": final} if final is not None else {}
     if plot.mark("level"):
-        data["levels"] = _levels(plot, found)
+        data["levels"] = _levels(plot, each)
+    if plot.mark("each"):
+        data["each"] = found
+    if (choice := plot.mark("best")) is not None:
+        data["best"] = _chosen(plot, measured, cells, runs, choice.options["by"])
     if (gap := plot.mark("gap")) is not None:
         ended = None if final is None else rows.select(_ended(plot), measured, runs)
         data["gap"] = _gaps(plot, found, ended, gap.options)
@@ -89,12 +95,36 @@ def summarise(plot: Plot, measured: Measured) -> Summary:
 
 
 def _in_step(plot: Plot, found: pd.DataFrame) -> pd.DataFrame:
-    """Seeds are evaluated at the same steps, but not at the same second: the mean of a step."""
+    """Seeds are evaluated at the same steps, but not at the same second: the mean of a step.
+
+    Before the first step is no time: a few microseconds have no place on a logarithmic axis.
+    """
     if plot.x != "seconds":
         return found
+    found = found[found["step"] > 0] if plot.log("x") else found
     keys = [key for key in plot.keys if key != "seconds"]
     means = found.groupby([*keys, METRIC, "step"], dropna=False)["seconds"].transform("mean")
     return found.assign(seconds=means)
+
+
+def _chosen(
+    plot: Plot, measured: Measured, cells: pd.DataFrame, runs: pd.DataFrame, by: str | None
+) -> pd.DataFrame:
+    """The cell of each line at its best x, by the number shown or by another of the runs."""
+    if by is None:
+        return best(plot, cells)
+    judge = replace(plot, rows=rows.RUNS, y=(Measure(by),), scale={})
+    found = best(judge, estimates(judge, rows.select(judge, measured, runs), runs))
+    keys = [key for key in plot.keys if key != METRIC]
+    return cells.reset_index().merge(found[keys], on=keys).set_index("index")
+
+
+def _ends_of_lists(plot: Plot, cells: pd.DataFrame, chosen: pd.DataFrame) -> int:
+    """How many of the cells that are best are at the first or the last x of their line."""
+    lines, x = lines_of(plot), str(plot.x)
+    ends = cells.groupby(lines, dropna=False)[x].agg(["min", "max"]).reset_index()
+    both = chosen.merge(ends, on=lines)
+    return int(((both[x] == both["min"]) | (both[x] == both["max"])).sum())
 
 
 # --- marks --------------------------------------------------------------------------------------
@@ -122,8 +152,9 @@ def _levels(plot: Plot, found: pd.DataFrame) -> pd.DataFrame:
     for key, own in found.groupby(lines, dropna=False, sort=False):
         count = own["address"].nunique()
         for level in mark.options["at"]:
-            falling = plot.y[0].name.endswith("loss")
-            there = own[own["value"] <= level] if falling else own[own["value"] >= level]
+            name = mark.options["of"]
+            values = own["value"] if name == plot.y[0].name else own[name]
+            there = own[values <= level] if name.endswith("loss") else own[values >= level]
             first = there.groupby("address")[x].min()
             table.append((*key, level, t_interval(first), len(first), count))
     return pd.DataFrame(table, columns=[*lines, "level", "estimate", "reached", "of"])
@@ -137,18 +168,20 @@ def _gaps(
     Args:
         final: rows of the metrics in the end, of learning curves; their x is ``END``.
     """
-    panels = [name for name in plot.panel if name not in (None, METRIC)]
-    x = str(plot.x)
-    parts = [found] if final is None else [found, final.assign(**{x: END})]
+    keys = [str(name) for name in plot.panel if name not in (None, METRIC)] + [str(plot.x)]
+    parts = [found] if final is None else [found, final.assign(**{keys[-1]: END})]
     table = []
     for part in parts:
-        for key, own in part.groupby([*panels, x], dropna=False, sort=True):
-            sides = [
-                own[rows.equal(own, plot.colour, ends[end])].set_index("seed")["value"]
-                for end in ("from", "to")
-            ]
-            table.append((*key, t_interval(sides[1].sub(sides[0]).dropna())))
-    return pd.DataFrame(table, columns=[*panels, x, "estimate"])
+        start, end = (
+            part[rows.equal(part, plot.colour, ends[side])].set_index([*keys, "seed"])["value"]
+            for side in ("from", "to")
+        )
+        differences = end.sub(start).dropna().groupby(level=keys, sort=True)
+        table += [
+            (*(key if isinstance(key, tuple) else (key,)), t_interval(values))
+            for key, values in differences
+        ]
+    return pd.DataFrame(table, columns=[*keys, "estimate"])
 
 
 def _facts(
@@ -164,13 +197,19 @@ def _facts(
         "diverged": int((runs["status"] == "diverged").sum()),
         "lines": len(cells[lines_of(plot)].drop_duplicates()),
     }
+    facts["shown"] = sum(np.isfinite(each.mean) for each in cells["estimate"])
     facts |= {"chance": data["chance"]} if "chance" in data else {}
+    if "best" in data:
+        edges = _ends_of_lists(plot, cells, data["best"])
+        facts |= {"bests": len(data["best"]), "edges": edges}
     if len(cells):
         x = cells[plot.x]
         numeric = pd.api.types.is_numeric_dtype(x) and not pd.api.types.is_bool_dtype(x)
         if numeric:
             facts |= {"x_lowest": x.min().item(), "x_highest": x.max().item()}
-        ended = cells[x == x.max()] if plot.rows != rows.RUNS and numeric else cells
+        lines = [cells[key] for key in lines_of(plot)]
+        last = x.groupby(lines, dropna=False).transform("max") if numeric else x
+        ended = cells[x == last] if plot.rows != rows.RUNS else cells
         own = ended[ended[METRIC] == plot.y[0].name]
         own = own[[np.isfinite(each.mean) for each in own["estimate"]]]
         if len(own):
@@ -184,6 +223,6 @@ def _extremes(plot: Plot, cells: pd.DataFrame) -> dict[str, Any]:
     for name, index in (("highest", int(np.argmax(means))), ("lowest", int(np.argmin(means)))):
         row = cells.iloc[index]
         estimate: Estimate = row["estimate"]
-        named = {key: row[key] for key in plot.keys if key != METRIC}
-        facts |= {name: estimate, f"{name}_at": place(named)}
+        named = {key: row[key] for key in plot.keys if key in CELL}
+        facts |= {name: estimate, f"{name}_at": place(named) or plot.experiments[0]}
     return facts

@@ -14,7 +14,9 @@ from study.figures.labels import english
 from study.figures.plot import METRIC, Plot
 from study.records.cells import CELL
 
-TABLE_ROWS = 10  # of a learning curve, beside the start and the end
+TABLE_ROWS = 10  # of a long learning curve, beside its start
+SHORT = 21  # places of one that is shown whole
+MOST_ROWS = 80  # of all curves together
 END = "end, all samples"
 
 
@@ -25,7 +27,8 @@ def table_of(
     keys = [key for key in plot.keys if key != METRIC]
     shown = cells
     if plot.rows != rows.RUNS and len(cells):
-        shown = cells[cells[plot.x].isin(_spread_out(cells[plot.x], plot.log("x")))]
+        count = MOST_ROWS // max(len(cells[lines_of(plot)].drop_duplicates()), 1)
+        shown = cells[cells[plot.x].isin(_spread_out(cells[plot.x], plot.log("x"), count))]
     wide = _wide(keys, shown)
     further = _further(plot, measured, runs)
     if "final" in data:
@@ -35,6 +38,8 @@ def table_of(
             last = _beside(last, _level_columns(plot, data["levels"]))
         wide = pd.concat([wide.astype(object), last.assign(**{str(plot.x): END}).astype(object)])
         wide = wide[[*keys, *(c for c in wide.columns if c not in keys)]]
+        if data.get("beside_final") is not None:
+            wide = _with_aside(plot, wide, data["beside_final"], runs)
     elif further is not None:
         wide = _beside(wide, further)
     if "gap" in data and plot.colour == METRIC:
@@ -49,7 +54,24 @@ def table_of(
     return table.rename(columns=lambda column: _header(plot, column))
 
 
+def _with_aside(
+    plot: Plot, wide: pd.DataFrame, aside: pd.DataFrame, runs: pd.DataFrame
+) -> pd.DataFrame:
+    """The ends of the lines beside, and what they differ in."""
+    mark = plot.mark("beside")
+    assert mark is not None
+    (other, *_) = mark.options["where"]
+    named = {name: values[0] for name, values in other.items() if values[0] is not None}
+    own = {name: runs[name].iloc[0] for name in named if len(runs)}
+    ends = _wide([key for key in plot.keys if key not in (plot.x, METRIC)], aside)
+    ends = ends.assign(**{str(plot.x): END, **named}).astype(object)
+    both = pd.concat([wide.assign(**own).astype(object), ends], ignore_index=True)
+    return both[[*named, *(column for column in wide.columns if column not in named)]]
+
+
 def _header(plot: Plot, column: str) -> str:
+    if column == "diverged":  # how many of the runs, and not the metric
+        return column
     measures = {m.name: m.label.get("en", english(m.name)) for m in plot.y}
     return measures.get(column, column if column in CELL else english(column))
 
@@ -98,15 +120,16 @@ def _further(plot: Plot, measured: Measured, runs: pd.DataFrame) -> pd.DataFrame
     return table
 
 
-def _spread_out(x: pd.Series, log: bool) -> list[Any]:
-    """About ten of many places, the first and the last among them; 1, 2, 5, 10, … where log."""
+def _spread_out(x: pd.Series, log: bool, most: int) -> list[Any]:
+    """Some of many places, the first and the last among them; 1, 2, 5, 10, … where log."""
     places = np.sort(x.unique())
     if log:
         near = [m * 10.0**power for power in range(-9, 10) for m in (1, 2, 5)]
         within = [place for place in near if places[0] <= place <= places[-1]]
         indices = [int(np.abs(places - place).argmin()) for place in within]
         return list(places[sorted({0, len(places) - 1, *indices})])
-    count = min(TABLE_ROWS + 1, len(places))
+    whole = len(places) <= SHORT and len(places) <= most
+    count = len(places) if whole else min(max(min(most, TABLE_ROWS), 1) + 1, len(places))
     return list(places[np.linspace(0, len(places) - 1, count).round().astype(int)])
 
 
@@ -118,8 +141,11 @@ def _level_columns(plot: Plot, found: pd.DataFrame) -> pd.DataFrame:
     for level in dict.fromkeys(found["level"]):
         own = found[found["level"] == level].reset_index(drop=True)
         reached = [f"{n}/{of}" for n, of in zip(own["reached"], own["of"], strict=True)]
-        sign = "≤" if plot.y[0].name.endswith("loss") else "≥"
-        columns[f"{english(str(plot.x))} {sign} {level:g}"] = own["estimate"]
+        mark = plot.mark("level")
+        name = mark.options["of"] if mark is not None else ""
+        sign = "≤" if name.endswith("loss") else "≥"
+        of = "" if name == plot.y[0].name else f"{english(name)} "
+        columns[f"{english(str(plot.x))}, {of}{sign} {level:g}"] = own["estimate"]
         columns[f"reached {level:g}"] = reached
     return columns
 

@@ -1,21 +1,21 @@
 """Pieces that the figures of sections 1.3 and 1.4 share: curves to the end, histograms, labels."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from study.analysis.curves import CURVE_COLUMNS as CURVE_COLUMNS
 from study.analysis.curves import accuracy_curves as accuracy_curves
 from study.analysis.frames import Results, count_diverged
+from study.analysis.histograms import Pooled as Pooled
+from study.analysis.histograms import pool as pool
 from study.analysis.intervals import Estimate
 from study.figures import style
+from study.figures.labels import small_share as small_share
 from study.figures.style import Translate
 
 
@@ -52,56 +52,6 @@ def absent(*sides: pd.DataFrame) -> str | None:
     if any(side.empty for side in sides):
         return "missing"
     return "diverged" if (sides[0]["status"] == "diverged").all() else None
-
-
-class Pooled(NamedTuple):
-    """Histogram of the values of several runs together.
-
-    Attributes:
-        shares: of all values, in each bin.
-        edges: of the bins.
-        outside: share of the values that lie in no bin.
-        total: how many values.
-    """
-
-    shares: NDArray[np.float64]
-    edges: NDArray[np.float64]
-    outside: float
-    total: int
-
-
-def pool(
-    histograms: Sequence[Mapping[str, Any]], limits: tuple[float, float] | None = None
-) -> Pooled | None:
-    """Add up histograms with equal bins; None where there are no values.
-
-    Args:
-        limits: keep only bins within them; what they leave out counts as outside.
-    """
-    if not histograms:
-        return None
-    counts = np.sum([np.asarray(histogram["counts"]) for histogram in histograms], axis=0)
-    outside = sum(int(histogram["below"]) + int(histogram["above"]) for histogram in histograms)
-    total = int(counts.sum()) + outside
-    edges = np.asarray(histograms[0]["edges"], float)
-    if total == 0:
-        return None
-    if limits is not None:
-        tolerance = 1e-9 * float(np.ptp(edges))
-        inside = (edges[:-1] >= limits[0] - tolerance) & (edges[1:] <= limits[1] + tolerance)
-        kept = np.flatnonzero(inside)
-        counts, edges = counts[inside], edges[kept[0] : kept[-1] + 2]
-        outside = total - int(counts.sum())
-    return Pooled(counts / total, edges, outside / total, total)
-
-
-def small_share(share: float) -> str:
-    """A share as per cent that never looks like zero when it is not."""
-    if share == 0:
-        return "0 %"
-    if share < 0.0001:
-        return "< 0.01 %"
-    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
 
 
 def points_text(estimate: Estimate, tr: Translate) -> str:

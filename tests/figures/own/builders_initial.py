@@ -69,7 +69,9 @@ def record(
 def results(experiment: str, *records: RunRecord) -> Results:
     """A study of one experiment with these runs, and one run that is missing."""
     addresses = [each.address for each in records]
-    plan = StudyPlan("name", "command", "data", "preset", [], {experiment: [*addresses, "missing"]})
+    plan = StudyPlan(
+        "name", "command", "data", "preset", experiments={experiment: [*addresses, "missing"]}
+    )
     return Results(plan, {each.address: each for each in records})
 
 
@@ -77,7 +79,7 @@ def study(**experiments: Sequence[RunRecord]) -> Results:
     """A study of several experiments."""
     addresses = {name: [each.address for each in runs] for name, runs in experiments.items()}
     records = {each.address: each for runs in experiments.values() for each in runs}
-    return Results(StudyPlan("name", "command", "data", "preset", [], addresses), records)
+    return Results(StudyPlan("name", "command", "data", "preset", experiments=addresses), records)
 
 
 def translated(text: str) -> str:
