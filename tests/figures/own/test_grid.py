@@ -427,7 +427,8 @@ def test_a_recipe_that_wins_and_a_grid_without_it():
     others = [cell for cell in make.CELLS if not is_recommended(cell)][:10]
     records = [make.record(cell, test=0.5) for cell in others]
     assert grid_ranking.facts_ranking(grid_of(make.results(records)))["case"] == "no_recipe"
-    facts = grid_ranking.facts_ranking(grid_of(make.results([*records, make.record(RECIPE, test=0.9)])))
+    records.append(make.record(RECIPE, test=0.9))
+    facts = grid_ranking.facts_ranking(grid_of(make.results(records)))
     assert (facts["case"], facts["inside"], facts["tenth"]) == ("first", 1, 1)
 
 
