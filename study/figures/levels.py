@@ -19,6 +19,8 @@ NAMES = {
     "weight_decay": "weight decay",
     "lr": "learning rate",
     "batch_size": "batch size",
+    "depth": "hidden layers",
+    "width": "units in a layer",
 }
 # Texts that say themselves what they are; of others, such as a batch size, it has to be said.
 CHOICES = ("init", "activation", "data", "init_class", "activation_class")
