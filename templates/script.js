@@ -123,6 +123,7 @@ const ranking = () => {
   const heads = all("thead th", box);
   const body = one("tbody", box);
   const rows = [...body.rows];
+  const count = one(".count", box);
   const keys = heads.map((head) => head.dataset.key);
   const value = (row, key) => row.cells[keys.indexOf(key)].dataset.value;
   const sorting = () => {
@@ -145,7 +146,6 @@ const ranking = () => {
     }));
     for (const head of heads) head.ariaSort = head.dataset.key === key ? order : null;
     const shown = rows.filter((row) => !row.hidden).length;
-    const count = one(".count", box);
     count.textContent = fill(count.dataset.words, { shown, all: rows.length });
   };
   for (const head of heads) {
@@ -180,8 +180,8 @@ const pick = (items, id, otherwise = -1) => {
 
 const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, seeds }) => {
   const every = [...factors.keys()];
-  const named = (at, which) => which.filter((i) => factors[i].id) // not what stands for no factor
-    .map((i) => factors[i].levels[at[i]].name).join(" · ");
+  const named = (at, which) => which.map((i) => factors[i].id && factors[i].levels[at[i]].name)
+    .filter(Boolean).join(" · ");
   const signs = { diverged: "✕", failed: "!", missing: "–" };
   const counts = (group) => ["n", ...Object.keys(signs)].filter((key) => sum(group, key))
     .map((key) => fill(words[key], { count: sum(group, key) })).join(" · ");
@@ -216,7 +216,7 @@ const grid = ({ command, factors, metrics, cells, words, scale, epochs, gaps, se
     };
   };
 
-  const picture = one(".picture", byId("explorer").previousElementSibling); // of the same cells
+  const picture = one(".picture", byId("explorer").previousElementSibling);
   if (picture) {
     const list = place(picture.parentElement);
     on(picture, "pointerover pointerleave click", ({ target, type }) => {

@@ -123,7 +123,7 @@ class Grid:
         every = product(*self.levels.values())
         seeds = self.runs["seed"].nunique()
         rows = []
-        for cell in every if whole and lacking else self._present(status):
+        for cell in every if status and whole and lacking else self._present(status):
             counts = status.get(cell, {})
             row: dict[str, Any] = dict(zip(self.factors, cell, strict=True))
             row |= {name: int(counts.get(name, 0)) for name in OUTCOMES}

@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex, to_rgb
 from study.analysis.grid import ACCURACIES, OUTCOMES, Grid
 from study.figures.levels import factor_name, typed
 from study.figures.looks import Look, looks
-from study.records.cells import overrides_for
+from study.records.cells import COLUMNS, overrides_for
 
 SEEDS_SHOWN = 20  # runs of a cell, a column each
 SHADES = 33  # of the colour scale; neighbours differ by three accuracy points
@@ -147,7 +147,7 @@ def _levels(grid: Grid, factor: str) -> list[dict[str, Any]]:
             "value": level,
             "colour": styles[level].colour,
             "dashes": _dashes(styles[level]),
-            "words": words.get(level, [f"{factor}={typed(level)}"]),
+            "words": words[level],
         }
         for level in own
     ]
@@ -160,12 +160,14 @@ def _dashes(look: Look) -> str:
 
 def _overrides(grid: Grid, factor: str) -> dict[Any, list[str]]:
     """By level, the overrides that choose it, as of the first run that has it."""
-    if {"depth", "width"} <= set(grid.factors) and factor in ("depth", "width"):
-        return {}  # each alone does not say all widths
+    # Depth or width alone do not say all widths of a network.
+    shape = {"depth", "width"} <= set(grid.factors)
+    key = factor if shape and factor in ("depth", "width") else COLUMNS[factor].key
     first = grid.runs.drop_duplicates(factor)
-    return {
-        None if pd.isna(level) else level: overrides_for(
-            factor, grid.results.records[address].config
-        )
-        for level, address in zip(first[factor], first["address"], strict=True)
-    }
+    found: dict[Any, list[str]] = {}
+    for level, address in zip(first[factor], first["address"], strict=True):
+        own = None if pd.isna(level) else level
+        short = not (own is None or isinstance(own, str) or key == "hidden")
+        config = grid.results.records[address].config
+        found[own] = [f"{key}={typed(own)}"] if short else overrides_for(factor, config)
+    return found

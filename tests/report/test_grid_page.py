@@ -2,11 +2,10 @@
 
 import dataclasses
 import html
-import importlib.util
 import json
 import re
-from pathlib import Path
 
+import builders_grid as make
 import jinja2
 import pytest
 from browsing import seen, visit, wait_for
@@ -16,11 +15,15 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from study.figures import style
-from study.figures.own import grid
+from study.analysis.declarations import recommended
+from study.analysis.findings import Measured
+from study.analysis.grid import Grid
+from study.analysis.reading import Node
+from study.figures import making, style
+from study.figures.declare import read_figure
 from study.paths import templates_folder
-from study.report.grid_data import SEEDS_SHOWN, explorer_data, ranking_data
-from study.report.grid_page import explorer_json, ranking_view, seeds_note
+from study.report.grid_data import SEEDS_SHOWN, explorer_data
+from study.report.grid_page import explorer_json, explorer_view, ranking_view, seeds_note
 from study.report.render import content_security_policy
 from study.report.svg import inline_svg
 from study.report.text import load_text
@@ -45,21 +48,11 @@ PAGE = """
 <main><article class="figure" id="G-a"><div class="canvas"><div class="picture">{{ picture }}</div>
 </div><p class="downloads"><button type="button" class="svg" hidden>SVG</button></p>
 <details id="closed"><summary>more</summary><p id="inside">inside</p></details></article>
-{% include "explorer.html.j2" %}{% include "ranking.html.j2" %}</main>
+{% include "explorer.html.j2" %}{% if ranking %}{% include "ranking.html.j2" %}{% endif %}</main>
 <script type="application/json" id="data">{{ data }}</script></body></html>
 """
 
 
-def builders():
-    """``builders_grid`` of the figures' tests."""
-    path = Path(__file__).parents[1] / "figures" / "own" / "builders_grid.py"
-    spec = importlib.util.spec_from_file_location("builders_grid_of_figures", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-make = builders()
 DIVERGED = ("normal 1", "relu", False, 0.0, 0.0)
 FAILED = ("he", "tanh", False, 0.0, 0.0)
 MISSING = ("xavier", "sigmoid", True, 0.2, 0.001)
@@ -70,6 +63,13 @@ def accuracy(cell, seed):
     """0.4 of He, with batch norm 0.6; less of others by 0.01 each; one cell is the best."""
     value = 0.4 - 0.01 * list(reversed(make.INITS)).index(cell[0]) + 0.2 * cell[2]
     return (0.9 if cell == BEST else value) + 0.001 * seed
+
+
+def named(init):
+    """A run whose initial value is called so."""
+    record = make.record(("he", "relu", True, 0.2, 0.0))
+    config = record.config | {"init": record.config["init"] | {"name": init}}
+    return dataclasses.replace(record, config=config)
 
 
 def study_of_the_grid():
@@ -91,15 +91,23 @@ def results():
     return study_of_the_grid()
 
 
+def grid_of(results):
+    return Grid(results, "grid", recommended())
+
+
 def data_of(results, text=TEXT, command=COMMAND):
-    return json.loads(explorer_json(explorer_data(results), text, command))
+    return json.loads(explorer_json(explorer_data(grid_of(results)), text, command))
 
 
 def write_page(results, path):
     """A page of the grid alone, under the policy of the real one."""
     templates = templates_folder()
+    grid, measured = grid_of(results), Measured(results)
+    cells = {"title": {"en": "cells"}, "kind": "cells", "experiment": "grid", "y": "test_accuracy"}
+    figure = read_figure(Node("f.yaml", "", cells), "G-a", {"grid": grid.factors})
     with style.house_style():
-        picture = inline_svg(grid.draw_heatmaps(results, str), "G-a", "heat maps")
+        drawn = making.draw(figure, making.make(figure, measured), str)
+        picture = inline_svg(drawn, "G-a", "heat maps")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates), autoescape=True,
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -111,9 +119,9 @@ def write_page(results, path):
         script=Markup(SCRIPT),
         style=Markup("".join(css)),
         picture=Markup(picture),
-        ranking=ranking_view(ranking_data(results), TEXT),
-        seeds_note=seeds_note(explorer_data(results), TEXT),
-        data=explorer_json(explorer_data(results), TEXT, COMMAND),
+        ranking=ranking_view(grid, TEXT),
+        explorer=explorer_view(grid, explorer_data(grid), TEXT),
+        data=explorer_json(explorer_data(grid), TEXT, COMMAND),
     )
     path.write_text(content.strip(), encoding="utf-8")
     return path
@@ -136,7 +144,7 @@ def page(browser, file):
 
 
 def test_script_is_small_and_never_makes_code_or_markup_of_text():
-    assert len(SCRIPT.encode()) < 15_000
+    assert len(SCRIPT.encode()) < 15_100
     assert SCRIPT.startswith('"use strict";')
     forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|Function\(|import\("
     assert not re.search(forbidden, SCRIPT)
@@ -151,7 +159,7 @@ def test_script_has_no_words_of_its_own():
 
 
 def test_data_has_every_cell_and_is_small(results):
-    content = explorer_json(explorer_data(results), TEXT, COMMAND)
+    content = explorer_json(explorer_data(grid_of(results)), TEXT, COMMAND)
     assert len(content.encode()) < 150_000
     data = json.loads(content)
     assert len(data["cells"]) == 120
@@ -167,10 +175,8 @@ def test_data_has_every_cell_and_is_small(results):
 
 @pytest.mark.parametrize("evil", ["</script><script>alert(1)</script>", "<!--<script>", "]]>&amp;"])
 def test_no_label_can_leave_the_data_block(evil):
-    record = make.record(("he", "relu", True, 0.2, 0.0))
-    config = record.config | {"init": record.config["init"] | {"name": evil}}
-    results = make.results([dataclasses.replace(record, config=config)])
-    content = explorer_json(explorer_data(results), TEXT, evil)
+    results = make.results([named(evil), make.record(BEST)])
+    content = explorer_json(explorer_data(grid_of(results)), TEXT, evil)
     assert not re.search(r"[<>&]", content)
     data = json.loads(content)
     assert data["command"] == evil
@@ -180,19 +186,19 @@ def test_no_label_can_leave_the_data_block(evil):
 def test_data_is_the_same_whatever_the_order_of_the_records(results):
     backwards = dataclasses.replace(results, records=dict(reversed(list(results.records.items()))))
     assert data_of(backwards) == data_of(results)
-    assert explorer_data(backwards) == explorer_data(results)
+    assert explorer_data(grid_of(backwards)) == explorer_data(grid_of(results))
 
 
 def test_of_many_seeds_the_first_have_a_column_and_all_are_counted():
     seeds = range(SEEDS_SHOWN + 980)
     many = make.results([make.record(BEST, seed, test=0.5) for seed in seeds])
-    cells = explorer_data(many)
+    cells = explorer_data(grid_of(many))
     data = json.loads(explorer_json(cells, TEXT, COMMAND))
     assert data["seeds"] == list(range(SEEDS_SHOWN))
     assert [run[0] for run in data["cells"][0]["runs"]] == data["seeds"]
     assert data["cells"][0]["n"] == 1000
     assert seeds_note(cells, TEXT) == "Shown: the first 20 of 1,000 seeds."
-    assert seeds_note(explorer_data(study_of_the_grid()), TEXT) == ""
+    assert seeds_note(explorer_data(grid_of(study_of_the_grid())), TEXT) == ""
 
 
 @pytest.mark.parametrize(
@@ -204,7 +210,7 @@ def test_of_many_seeds_the_first_have_a_column_and_all_are_counted():
 def test_few_runs_make_a_page(records, tmp_path):
     few = make.results(records)
     assert data_of(few)["words"]
-    view = ranking_view(ranking_data(few), TEXT)
+    view = ranking_view(grid_of(few), TEXT)
     assert (view is None) == (not records)
     if records:
         content = write_page(few, tmp_path / "few.html").read_text(encoding="utf-8")
@@ -212,7 +218,7 @@ def test_few_runs_make_a_page(records, tmp_path):
 
 
 def test_ranking_is_complete_and_says_what_became_of_each_cell(results):
-    view = ranking_view(ranking_data(results), TEXT)
+    view = ranking_view(grid_of(results), TEXT)
     rows = {row.cell: row for row in view.rows}
     assert len(rows) == 120
     number = make.CELLS.index
@@ -230,7 +236,7 @@ def test_ranking_is_complete_and_says_what_became_of_each_cell(results):
 
 
 def test_filters_offer_what_there_is(results):
-    filters = {each.id: each.options for each in ranking_view(ranking_data(results), TEXT).filters}
+    filters = {each.id: each.options for each in ranking_view(grid_of(results), TEXT).filters}
     assert [value for value, _ in filters["init"]] == list(make.INITS)
     assert filters["init"][-1] == ("he", "He")
     assert filters["batchnorm"] == [("off", "off"), ("on", "on")]
@@ -617,9 +623,7 @@ def test_nothing_is_wider_than_a_phone(browser, file, fragment):
 
 def test_hostile_names_are_text_everywhere(browser, tmp_path):
     evil = '"><img src=x onerror=alert(1)>'
-    record = make.record(("he", "relu", True, 0.2, 0.0))
-    config = record.config | {"init": record.config["init"] | {"name": evil}}
-    results = make.results([dataclasses.replace(record, config=config)])
+    results = make.results([named(evil), make.record(BEST)])
     file = write_page(results, tmp_path / "evil.html")
     assert html.escape(evil) in file.read_text(encoding="utf-8").replace("&#34;", "&quot;")
     with seen(browser):
@@ -627,3 +631,90 @@ def test_hostile_names_are_text_everywhere(browser, tmp_path):
         assert browser.find_elements(By.CSS_SELECTOR, "img") == []
         assert evil in browser.find_element(By.CSS_SELECTOR, "#explorer .map").text
         assert browser.get_log("browser") == []
+
+
+# --- Other factors than the lecture's -------------------------------------------------------------
+
+
+def options(page, widget, name):
+    place = page.find_element(By.CSS_SELECTOR, f'#{widget} select[name="{name}"]')
+    return [option.get_attribute("value") for option in Select(place).options]
+
+
+def captions(page):
+    found = page.find_elements(By.CSS_SELECTOR, "#explorer caption, #explorer .key strong")
+    return [each.text for each in found]
+
+
+def test_a_sixth_factor_is_chosen_sorted_filtered_and_averaged(browser, tmp_path):
+    records = [
+        make.record(cell, seed, test=accuracy(cell, seed) + 0.02 * (momentum > 0), momentum=momentum)
+        for cell in make.CELLS
+        for momentum in (0.0, 0.9)
+        for seed in range(2)
+    ]
+    file = write_page(make.results(records), tmp_path / "six.html")
+    with seen(browser):
+        visit(browser, file)
+        assert options(browser, "explorer", "rows")[-1] == "momentum"
+        both = float(squares(browser)[4][2])
+        choose(browser, "explorer", "at.momentum", "0.9")
+        assert float(squares(browser)[4][2]) == pytest.approx(both + 1, abs=0.11)
+        choose(browser, "explorer", "rows", "momentum")
+        heads = browser.find_elements(By.CSS_SELECTOR, "#explorer .map tbody th")
+        assert [th.text for th in heads] == ["momentum 0", "momentum 0.9"]
+        browser.execute_script("arguments[0].focus()", square(browser, 1, 0))
+        assert "activation=sigmoid momentum=0.9" in panel(browser, "explorer")
+        assert count(browser) == "240 of 240 cells"
+        choose(browser, "ranking", "momentum", "0.9")
+        assert count(browser) == "120 of 240 cells"
+        assert set(column(browser, "momentum")) == {"0.9"}
+        choose(browser, "ranking", "recipe", "yes")
+        assert count(browser) == "9 of 240 cells"
+        hover(browser, browser.find_element(By.CSS_SELECTOR, '#G-a [data-cell="239"]'))
+        shown = panel(browser, "G-a")
+        assert "He · ReLU · batch norm on · dropout 0.2" in shown
+        assert "weight_decay=0.001 momentum=0.9" in shown
+        assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize(
+    ("axes", "map_size", "caption", "lines"),
+    [
+        ({"momentum": [0.0, 0.5, 0.9]}, (1, 3), "test accuracy (%) by momentum", 3),
+        ({}, (1, 1), "test accuracy (%)", 1),
+        ({"hidden": [[10], [10, 10]], "batch_size": [10, 100]}, (2, 2),
+         "test accuracy (%) by hidden layers and batch size", 4),
+    ],
+    ids=["one", "none", "two"],
+)  # fmt: skip
+def test_fewer_factors_have_an_explorer(browser, tmp_path, axes, map_size, caption, lines):
+    records = make.crossed(lambda seed, **_: 0.5 + 0.01 * seed, **axes)
+    file = write_page(make.results(records), tmp_path / "few.html")
+    with seen(browser):
+        visit(browser, file)
+        rows = squares(browser)
+        assert (len(rows), len(rows[0])) == map_size
+        assert {text for row in rows for text in row} == {"50.5"}
+        assert captions(browser)[0] == caption
+        assert len(browser.find_elements(By.CSS_SELECTOR, "#explorer polyline")) == lines
+        assert bool(browser.find_elements(By.NAME, "rows")) == (len(axes) > 1)
+        browser.execute_script("arguments[0].focus()", square(browser, 0, map_size[1] - 1))
+        assert "2 runs" in panel(browser, "explorer")
+        assert count(browser) == f"{map_size[0] * map_size[1]} of {len(records) // 2} cells"
+        assert browser.get_log("browser") == []
+
+
+def test_cells_of_batches_of_different_sizes_are_averaged_at_the_same_epochs():
+    """One is measured at epochs 0, 1, 2, the other only at 0 and 2: on the line between."""
+    every = make.crossed(lambda **_: 0.5, seeds=[0], batch_size=[10, 100])
+    history = {name: values[::2] for name, values in every[1].history.items()}
+    every[1] = dataclasses.replace(every[1], history=history, timing={"total": 1.0, "at": [0, 0]})
+    cells = data_of(make.results(every))["cells"]
+    assert [cell["curves"][0] for cell in cells] == [[10.0, 30.0, 50.0]] * 2
+
+
+def test_a_grid_that_nobody_advises_on_has_no_column_for_the_recipe():
+    view = ranking_view(Grid(study_of_the_grid(), "grid"), TEXT)
+    assert not view.recommends
+    assert [each.id for each in view.filters][-2:] == ["weight_decay", "status"]

@@ -66,7 +66,7 @@ def summarise(plot: Plot, measured: Measured) -> Summary:
             "diverged": 0,
         }
     )
-    data = {"runs": len(grid.counted), "diverged": int((grid.runs["status"] == "diverged").sum())}
+    data = {"runs": len(grid.runs), "diverged": int((grid.runs["status"] == "diverged").sum())}
     facts = _facts(plot, cells, grid) | data
     return Summary(plot, cells, _table(plot, found, grid, measured), facts, data)
 

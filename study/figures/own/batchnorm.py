@@ -530,8 +530,8 @@ def equal_gaps(results: Results) -> pd.DataFrame:
 
     Returns:
         A row for each pair of runs of the grid that learn with and without batch norm (``LEARN``):
-        its cell (``_cell``), ``seed``, ``level`` (that training accuracy), ``without``, ``with`` and
-        their ``difference``.
+        its cell (``_cell``), ``seed``, ``level`` (that training accuracy), ``without``, ``with``
+        and their ``difference``.
     """
     curves, keys = gap_curves(results, "grid"), _cell(results)
     for column, levels in LEARN.items():

@@ -35,7 +35,7 @@ def draw_ranking(grid: Grid, tr: Translate) -> Figure:
     best, dots = ranked[:TOP], _Dots(grid)
     names = {row["rank"]: _lines(cell_name(row, grid, tr)) for row in (*best, *recipe)}
     line = LINE * max(name.count("\n") + 1 for name in names.values())
-    lists = [best, recipe] if grid.recommended else [best]
+    lists = [best, recipe] if any(map(grid.is_recommended, grid.cells)) else [best]
     heights = [3.1, *(0.5 + line * max(len(rows), 1) for rows in lists)]
     figure = Figure(figsize=(style.WIDTH, sum(heights) + 1))
     # The lists leave the left column to the names of their cells.
@@ -103,7 +103,8 @@ def _rank_curve(
         title = f"{tr('recommended cells in the top tenth')}: {inside}/{len(recipe)}"
         axes.set_title(title)
     style.percent(axes)
-    axes.set_xlim(-0.5, len(ranked) + 1.5)
+    axes.set_xlim(0, len(ranked) + 1)
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True))
     axes.set_xlabel(tr("rank"))
     axes.set_ylabel(tr("test accuracy"))
     ink = mpl.rcParams["text.color"]
