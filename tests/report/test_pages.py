@@ -305,7 +305,7 @@ def test_a_figure_that_fails_is_named_in_its_place_and_the_rest_is_written(
     assert found.broken == ["figure b: ValueError: no <b>such</b> column"]
     folder = found.page.parent
     said = {
-        "index.html": "This figure could not be drawn: ValueError: no &lt;b&gt;such&lt;/b&gt; column",
+        "index.html": "This figure could not be drawn: ValueError: no &lt;b&gt;such&lt;/b&gt; ",
         "index.ko.html": "ValueError: no &lt;b&gt;such&lt;/b&gt; column",
     }
     for name, words in said.items():
