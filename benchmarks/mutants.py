@@ -39,7 +39,6 @@ from study.analysis.claims import judge
 from study.analysis.frames import Results
 from study.edge.gate import planned, read_records
 from study.edge.pool import run_cells
-from study.paths import conf_folder
 from study.records.store import RunStore
 
 ROOT = Path(__file__).parents[1]

@@ -186,7 +186,9 @@ def load_chapter(path: Path, known: Mapping[str, Path] | None = None) -> Chapter
     root.keys(
         ("title",), ("subtitle", "subtitle_part", "page", "source", "sections", "uses", *PARTS)
     )
-    Node(str(path), "", name).check("a name (letters, digits, - and _)", matches(NAME, name))
+    own = Node(str(path), "", name)
+    own.check("a name (letters, digits, - and _)", matches(NAME, name))
+    own.check("another name than that of the first page", name != "index")
     parts = {part: _part(root, path, part) for part in PARTS}
     experiments = _grids(parts["experiments"])
     used = _used(root.get("uses", []), known or {})

@@ -143,6 +143,8 @@ def plan_study(config: DictConfig, arguments: Sequence[str], config_loader: Any)
     named = base["data"]["label"] or _data_name(base["data"])
     own = [chapter.name for chapter in chapters]
     shown = own if "chapter" in asked.lists and own != [config.chapter] else []
+    # one of which narrowing has left nothing has nothing to show
+    chapters = [each for each in chapters if chosen_cells.addresses.keys() & each.experiments]
     folders = [_shown(path.parent) for path in chapter_folders(added_folders(config))[1:]]
     options = [word for folder in folders for word in ("--config-dir", folder)]
     words = [*options, *_without_open(arguments, names)]
@@ -152,7 +154,7 @@ def plan_study(config: DictConfig, arguments: Sequence[str], config_loader: Any)
         data=named,
         preset=preset["name"],
         selection=asked.selection,
-        chapters=own,
+        chapters=[chapter.name for chapter in chapters],
         folders=folders,
         experiments=chosen_cells.addresses,
         looks=list(preset.get("looks", [])),
