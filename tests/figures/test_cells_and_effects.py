@@ -83,7 +83,9 @@ def partial():
 def six():
     """With momentum, which adds 0.02 to every cell."""
     return make.results(
-        make.record(cell, seed, test=accuracy(cell, seed) + 0.02 * (momentum > 0), momentum=momentum)
+        make.record(
+            cell, seed, test=accuracy(cell, seed) + 0.02 * (momentum > 0), momentum=momentum
+        )
         for cell in make.CELLS
         for momentum in (0.0, 0.9)
         for seed in (0, 1)

@@ -503,7 +503,9 @@ def test_runs_of_further_settings_in_the_same_cell_do_not_crash(results):
 def six(seeds=(0, 1)):
     """The whole grid with momentum, which adds 0.02 to every cell."""
     return make.results(
-        make.record(cell, seed, test=accuracy(cell, seed) + 0.02 * (momentum > 0), momentum=momentum)
+        make.record(
+            cell, seed, test=accuracy(cell, seed) + 0.02 * (momentum > 0), momentum=momentum
+        )
         for cell in make.CELLS
         for momentum in (0.0, 0.9)
         for seed in seeds
