@@ -138,6 +138,20 @@ def load_chapters(names: Sequence[str], folders: Sequence[Path]) -> list[Chapter
     return chapters
 
 
+def contents(path: Path) -> dict[str, list[str]]:
+    """The names of what a chapter holds, by kind (``PARTS``), without reading all of it."""
+    main = path / MAIN if path.is_dir() else path
+    content = read(main)
+    inline = content if isinstance(content, dict) else {}
+    found = {}
+    for part in PARTS:
+        own = inline.get(part)
+        names = list(own) if isinstance(own, dict) else []
+        files = sorted((path / part).glob("*.yaml"), key=lambda f: natural(f.stem))
+        found[part] = [*map(str, names), *(file.stem for file in files)]
+    return found
+
+
 def _check_names(chapters: Sequence[Chapter]) -> None:
     """Raise ConfigError unless a name means one thing in all of ``chapters``."""
     experiments: dict[str, tuple[str, Any]] = {}

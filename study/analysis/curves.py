@@ -140,7 +140,13 @@ def gap_curves(results: Results, experiment: str) -> pd.DataFrame:
     return rows.assign(value=pd.Series(values, index=rows.index, dtype=object))
 
 
+def equal_accuracy(one: GapCurve, other: GapCurve) -> tuple[float, float]:
+    """The highest training accuracy that both of two runs reach, the same for either."""
+    level = float(min(one.accuracy.max(), other.accuracy.max()))
+    return level, level
+
+
 def gaps_at_equal_accuracy(one: GapCurve, other: GapCurve) -> tuple[float, float]:
     """Gaps of two runs at the highest training accuracy that both reach."""
-    level = float(min(one.accuracy.max(), other.accuracy.max()))
+    level, _ = equal_accuracy(one, other)
     return one.at(level), other.at(level)

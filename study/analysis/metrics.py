@@ -486,6 +486,9 @@ METRICS |= {
         {"of": _choice(*FINAL_METRICS, default="test_accuracy")},
         unit="share", lower_is_better=True, whole=True,
     ),
+    "equal_train": Metric(
+        curves.gap_curves, unit="share", of_learning=True, match=curves.equal_accuracy
+    ),
     "gap_at_equal_train": Metric(
         curves.gap_curves, unit="share", of_learning=True, match=curves.gaps_at_equal_accuracy
     ),

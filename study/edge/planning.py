@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from study import data
 from study.analysis.declarations import OPEN, Claim, selects
-from study.chapters import Chapter, chapter_folders, find_chapters, load_chapters
+from study.chapters import Chapter, chapter_folders, contents, find_chapters, load_chapters
 from study.edge.arguments import as_typed
 from study.edge.grids import (
     ABSENT,
@@ -178,18 +178,20 @@ def _chapters(config: DictConfig, asked: "_Asked", claims: Sequence[str]) -> lis
     wanted = {"experiment": asked.lists.get("experiment", []), "claim": list(claims)}
     if all(not set(wanted[key]) - set(_named(usual, key)) for key in wanted):
         return usual
-    every = [load_chapters([name], folders)[0] for name in find_chapters(folders)]
+    known = find_chapters(folders)
+    held = {name: contents(path) for name, path in known.items()}
     for key, names in wanted.items():
-        known = _named(every, key)
+        choices = [each for own in held.values() for each in own[f"{key}s"]]
         for name in names:
-            if name not in known:
+            if name not in choices:
                 more = [OPEN] if key == "claim" else []
-                raise ConfigError(key, "one of the choices", name, [*known, *more])
-    return [
-        chapter
-        for chapter in every
-        if any(set(names) & set(_named([chapter], key)) for key, names in wanted.items())
+                raise ConfigError(key, "one of the choices", name, [*choices, *more])
+    having = [
+        name
+        for name, own in held.items()
+        if any(set(names) & set(own[f"{key}s"]) for key, names in wanted.items())
     ]
+    return load_chapters(having, folders)
 
 
 def _named(chapters: Sequence[Chapter], key: str) -> list[str]:

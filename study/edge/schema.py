@@ -112,11 +112,18 @@ def _logspace(start: float, stop: float, n: int) -> Any:
 
 
 def _names(group: str, *, _root_: DictConfig) -> str:
-    """``${names:claims}``: what a folder of the configuration holds, for ``--help``."""
-    sources = OmegaConf.select(_root_, "hydra.runtime.config_sources", default=[])
-    folders = [Path(source.path, group) for source in sources if source.schema == "file"]
-    found = {path.stem for folder in folders for path in folder.glob("*.yaml")}
-    return ", ".join(sorted(found))
+    """``${names:init}``, ``${names:experiment}``: what a key can name, for ``--help``."""
+    sources = OmegaConf.select(_root_, "hydra.runtime.config_sources") or []
+    folders = [Path(each["path"]) for each in sources if each.get("path")]
+    if group in ("chapter", "experiment", "claim"):
+        from study.chapters import chapter_folders, contents, find_chapters
+
+        known = find_chapters(chapter_folders(folders))
+        held = (contents(path)[f"{group}s"] for path in known.values() if group != "chapter")
+        names = list(known) if group == "chapter" else [name for each in held for name in each]
+    else:
+        names = sorted({file.stem for each in folders for file in (each / group).glob("*.yaml")})
+    return ", ".join(dict.fromkeys(names))
 
 
 # What values of these types are called in an error.

@@ -1,6 +1,6 @@
 """What a figure of a chapter is: read from YAML and checked, before anything runs.
 
-The keys are described in ``docs/chapters.md``. Whatever is wrong is one ``ConfigError`` that says
+The keys are described in ``docs/figures.md``. Whatever is wrong is one ``ConfigError`` that says
 which key, what was expected, what came and what there is.
 """
 

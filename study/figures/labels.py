@@ -8,7 +8,7 @@ import numpy as np
 
 from study.analysis.typography import RAISED
 from study.figures.plot import Measure, Plot, Words
-from study.records.cells import SWITCHES, number_text
+from study.records.cells import GROUPS, SWITCHES, number_text
 
 Translate = Callable[[str], str]
 """From an English label to the report's language."""
@@ -76,9 +76,38 @@ def small_share(share: float) -> str:
     return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
 
 
-def place(columns: dict[str, Any]) -> str:
-    """A cell in words that need no translation, as typed on the command line."""
-    return ", ".join(f"{name}={_typed(value)}" for name, value in columns.items())
+class Place(str):
+    """A cell as typed on the command line: ``init=he, lr=0.1``.
+
+    Attributes:
+        columns: its values, which a page says in its own words.
+    """
+
+    __slots__ = ("columns",)
+
+    columns: dict[str, Any]
+
+
+def place(columns: dict[str, Any]) -> Place:
+    """The cell that has these values."""
+    found = Place(", ".join(f"{name}={_typed(value)}" for name, value in columns.items()))
+    found.columns = columns
+    return found
+
+
+def in_words(where: Place, tr: Translate) -> str:
+    """A cell in the words of a page: ``He, with batch norm, learning rate 0.1``."""
+    words = []
+    for column, value in where.columns.items():
+        if isinstance(value, bool | np.bool_):
+            words.append(tr(f"{'with' if value else 'without'} {english(column)}"))
+        elif isinstance(value, str) and column in GROUPS:
+            words.append(tr(value))  # a name that says what it is
+        elif value is not None and value == value:
+            name = tr(english(column))
+            text = tr(value) if isinstance(value, str) else number(float(value))
+            words.append(f"{name if name != english(column) else tr(column)} {text}")
+    return ", ".join(words)
 
 
 def _typed(value: Any) -> str:
@@ -113,9 +142,10 @@ class Labels:
 
     def name(self, column: str) -> str:
         """The name of a column: that of the figures, or of the page."""
-        if column in NAMES:
-            return self.tr(NAMES[column])
-        return self.tr(spaced(column)) if self.tr(column) == column else self.tr(column)
+        words = english(column)
+        if column in NAMES or self.tr(words) != words:
+            return self.tr(words)
+        return spaced(self.tr(column))
 
     def measure(self, measure: Measure) -> str:
         """The name of a measure."""

@@ -8,6 +8,7 @@ import numpy as np
 from study.analysis.effects import is_switch
 from study.analysis.grid import Grid
 from study.analysis.intervals import Estimate
+from study.figures.labels import place
 from study.figures.style import Translate
 from study.records.cells import SWITCHES, TEXTS, number_text
 
@@ -71,7 +72,7 @@ def cell_name(row: Mapping[str, Any], grid: Grid, tr: Translate) -> str:
 
 def typed_cell(row: Mapping[str, Any], grid: Grid) -> str:
     """A cell in words that need no translation: ``init=he, batchnorm=true``."""
-    return ", ".join(f"{factor}={typed(row[factor])}" for factor in grid.factors) or UNKNOWN
+    return place({factor: row[factor] for factor in grid.factors}) if grid.factors else UNKNOWN
 
 
 def signed(value: float, decimals: int) -> str:

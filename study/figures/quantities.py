@@ -69,7 +69,7 @@ class Told:
         finding: its numbers.
         runs: how many there are on both sides.
         lost: whether all runs of the treatment diverged.
-        level: the combination, as typed on the command line: ``init=he, lr=0.1``.
+        level: the combination (``labels.Place``); empty where there is one number.
     """
 
     finding: Finding
@@ -259,24 +259,39 @@ def find(quantities: Mapping[str, Quantity], measured: Measured) -> dict[str, Fo
 
 
 def _find(quantity: Quantity, measured: Measured) -> Found:
-    part = quantity.part
-    if part.experiment not in measured.results.plan.experiments:
-        return _numbers(part, measured)
-    runs = measured.runs(part.experiment)
-    part = replace(
-        part, where=resolved(part.where, runs), treatment=_side(part.treatment, part, runs),
-        control=None if part.control is None else _side(part.control, part, runs),
-    )  # fmt: skip
     if not quantity.each:
-        return _numbers(part, measured)
+        return _numbers(_with_numbers(quantity.part, measured), measured)
+    return Each(tuple(told for _, told in of_each(quantity, measured) if _has_effect(told)))
+
+
+def _has_effect(told: Told) -> bool:
+    return not math.isnan(told.finding.effect.mean)
+
+
+def of_each(quantity: Quantity, measured: Measured) -> list[tuple[dict[str, Any], Told]]:
+    """Each combination of the columns ``each`` that there is, and what the runs say of it."""
+    if quantity.part.experiment not in measured.results.plan.experiments:
+        return []
+    part = _with_numbers(quantity.part, measured)
+    runs = measured.runs(part.experiment)
     own = runs[mask(part.where, runs)]
     found = []
     for key in own[list(quantity.each)].drop_duplicates().to_dict("records"):
-        named = {str(name): value for name, value in key.items()}
-        one = _numbers(_within(part, named), measured)
-        if not math.isnan(one.finding.effect.mean):
-            found.append(replace(one, level=place(named)))
-    return Each(tuple(found))
+        cell = {str(name): value for name, value in key.items()}
+        one = _numbers(_within(part, cell), measured)
+        found.append((cell, replace(one, level=place(cell))))
+    return found
+
+
+def _with_numbers(part: Part, measured: Measured) -> Part:
+    """The part with the numbers that its extremes stand for."""
+    if part.experiment not in measured.results.plan.experiments:
+        return part
+    runs = measured.runs(part.experiment)
+    return replace(
+        part, where=resolved(part.where, runs), treatment=_side(part.treatment, part, runs),
+        control=None if part.control is None else _side(part.control, part, runs),
+    )  # fmt: skip
 
 
 def _side(side: Selection, part: Part, runs: pd.DataFrame) -> Selection:

@@ -13,7 +13,8 @@ from study.figures.rows import AXES, axis_columns
 from study.records.cells import COLUMNS
 
 COMMON = (
-    "kind", "experiment", "rows", "where", "moment", "panel", "marks", "labels", "height", "heading",
+    "kind", "experiment", "rows", "where", "moment", "panel", "marks", "labels", "height",
+    "heading",
 )  # fmt: skip
 MOMENTS = ("init", "end")
 SCALES = ("log", "linear")

@@ -75,18 +75,21 @@ def _resolved(
     return found
 
 
-def select(plot: Plot, measured: Measured, runs: pd.DataFrame | None = None) -> pd.DataFrame:
+def select(
+    plot: Plot, measured: Measured, runs: pd.DataFrame | None = None, also: Sequence[str] = ()
+) -> pd.DataFrame:
     """A row for each run (and place on the axis) and each measure of ``plot.y``.
 
     Args:
         runs: as ``chosen`` gives them, where the caller has them.
+        also: further columns of the rows.
 
     Returns:
         ``address``, ``seed``, the columns ``plot.by``, ``metric`` (the measure's name) and
         ``value``; rows without a value are left out.
     """
     runs = chosen(plot, measured) if runs is None else runs
-    kept = ["address", "seed", "step", *plot.by, "value"]
+    kept = ["address", "seed", "step", *plot.by, *also, "value"]
     parts = []
     for experiment, own in runs.groupby("experiment", sort=False):
         for measure in plot.y:

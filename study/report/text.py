@@ -20,6 +20,7 @@ from study.analysis.reading import in_language
 from study.analysis.typography import typeset
 from study.chapters import Chapter
 from study.errors import ConfigError
+from study.figures.labels import Place, in_words
 from study.paths import templates_folder
 from study.report import tables
 
@@ -127,6 +128,8 @@ class _Filler(string.Formatter):
             raise ValueError(f"{format_spec!r} is no format (choices: {', '.join(_FORMATS)})")
         if value is None:
             return self._text.label("never")
+        if isinstance(value, Place):
+            return in_words(value, self._text.label)
         if isinstance(value, str):
             return self._text.label(value)
         if math.isnan(value.mean if isinstance(value, Estimate) else value):

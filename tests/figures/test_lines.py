@@ -83,8 +83,8 @@ def test_levels_are_those_of_the_runs_that_get_there():
     table = made(text, curves(), e=["batchnorm"]).table
     last = table[table["epoch"] == "end, all samples"].set_index("batchnorm")
     assert list(last["reached 0.5"]) == ["1/2", "2/2"]
-    assert last["epoch ≥ 0.5"][False] == t_interval([2.0])
-    assert last["epoch ≥ 0.5"][True] == t_interval([1.0, 2.0])
+    assert last["epoch, ≥ 0.5"][False] == t_interval([2.0])
+    assert last["epoch, ≥ 0.5"][True] == t_interval([1.0, 2.0])
     drawn = texts(picture(text, curves(), e=["batchnorm"]))
     assert [t for t in drawn if t.startswith("50 %")] == ["50 %: «epoch» 1.5"]
 

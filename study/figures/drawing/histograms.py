@@ -18,6 +18,10 @@ from study.figures.looks import Look, looks
 from study.figures.plot import Measure, Summary
 
 HEIGHT, LOWER = 2.8, 2.3  # of one row of panels, of each of several
+VALUES = {  # of a histogram, by name
+    "activation": "activations", "preactivation": "preactivations",
+    "normalised": "normalised values", "layers": "correlation of two hidden units",
+}  # fmt: skip
 NEAR = 0.05  # of where a function is flat
 
 
@@ -63,7 +67,7 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
         panels[0].set_ylabel(named, color=colour, fontsize=10.5)
         for panel in panels if i < len(axes) - 1 else ():
             panel.tick_params(labelbottom=False)
-    of = words.tr(f"{plot.options['of'] or plot.rows}s" if plot.options["of"] else "weight")
+    of = words.tr(VALUES.get(plot.options["of"], "weight"))
     figure.supxlabel(words.own(plot.labels["x"]) if "x" in plot.labels else of, fontsize=10)
     label = words.own(plot.labels["y"]) if "y" in plot.labels else words.tr("share of values")
     figure.supylabel(label, fontsize=10)

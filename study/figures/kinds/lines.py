@@ -61,7 +61,9 @@ def check(node: Node, plot: Plot) -> Plot:
 def summarise(plot: Plot, measured: Measured) -> Summary:
     """Means by panel, line and x; what the marks need."""
     runs = rows.chosen(plot, measured)
-    each = rows.select(plot, measured, runs)
+    level = plot.mark("level")
+    also = () if level is None else (level.options["of"],)
+    each = rows.select(plot, measured, runs, also)
     found = _in_step(plot, each)
     cells = estimates(plot, found, runs)
     final = _final(plot, measured, runs)
