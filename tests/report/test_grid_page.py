@@ -648,7 +648,9 @@ def captions(page):
 
 def test_a_sixth_factor_is_chosen_sorted_filtered_and_averaged(browser, tmp_path):
     records = [
-        make.record(cell, seed, test=accuracy(cell, seed) + 0.02 * (momentum > 0), momentum=momentum)
+        make.record(
+            cell, seed, test=accuracy(cell, seed) + 0.02 * (momentum > 0), momentum=momentum
+        )
         for cell in make.CELLS
         for momentum in (0.0, 0.9)
         for seed in range(2)
