@@ -6,7 +6,7 @@ import pytest
 from builders_claims import claim, part
 
 from study.analysis import registry
-from study.analysis.declarations import load_claim
+from study.analysis.declarations import load_claim, load_claims
 from study.analysis.registry import (
     CHANGED,
     EXPLORATORY,
@@ -18,6 +18,7 @@ from study.analysis.registry import (
     write_registry,
 )
 from study.errors import ConfigError
+from study.paths import conf_folder
 
 DAY = date(2026, 11, 27)
 OWN = claim()
@@ -150,6 +151,13 @@ def test_a_claim_that_was_changed_is_declared_anew(tmp_path):
     path = written(tmp_path, 'claims:\n  C1: {digest: "0123456789abcdef", declared: 2026-11-02}\n')
     write_registry([OWN], DAY, path)
     assert load_registry(path).claims["C1"].declared == DAY
+
+
+def test_every_claim_of_the_study_is_declared_as_it_is():
+    """A claim whose direction, cells or metric are changed is another claim, and says so."""
+    claims = load_claims([conf_folder() / "claims"])
+    assert [claim.id for claim in outdated(claims, load_registry())] == []
+    assert len(claims) == len(load_registry().claims)
 
 
 CLAIM = """
