@@ -1,21 +1,30 @@
-"""The gate's runs: composed from ``conf/experiment/gate.yaml``, run in this machine's workers."""
+"""The gate's runs: composed from ``conf/gate``, run in this machine's workers.
 
-import os
+Those of the statistical tier are the experiment ``gate``, those of the exact tier the cells of
+``conf/gate/exact.yaml``. All run in processes whose arithmetic is pinned.
+"""
+
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from rich.console import Console
 
-from study.analysis.declarations import Claim
+from study.analysis.declarations import Claim, load_claims
+from study.analysis.reading import read
 from study.edge.planning import plan_study
 from study.edge.pool import run_cells
 from study.edge.progress import StoreProgress
 from study.edge.running import check_all_data, cost
 from study.edge.schema import register
-from study.errors import StudyError
+from study.errors import ConfigError, StudyError
+from study.gate.arithmetic import not_pinned, pinned, pinned_arithmetic
+from study.gate.declared import Declaration, declaration
+from study.gate.exact import Exact, gather
 from study.gate.rules import EXPERIMENT
 from study.paths import conf_folder
 from study.records.config import RunConfig
@@ -31,14 +40,92 @@ def gate_cells() -> dict[str, RunConfig]:
     return planned([f"experiment={EXPERIMENT}"])[0]
 
 
+@dataclass(frozen=True)
+class ExactCells:
+    """The runs of the exact tier.
+
+    Attributes:
+        configs: by address.
+        names: the addresses of each cell, by its name.
+    """
+
+    configs: Mapping[str, RunConfig]
+    names: Mapping[str, Sequence[str]]
+
+
+def exact_cells(path: Path | None = None) -> ExactCells:
+    """The cells in ``path``, by default ``conf/gate/exact.yaml``.
+
+    Raises:
+        ConfigError: a file or value that cannot be used; two cells that are the same run.
+    """
+    path = conf_folder() / "gate" / "exact.yaml" if path is None else path
+    content = read(path)
+    if not isinstance(content, dict) or set(content) != {"fixed", "cells"}:
+        raise ConfigError(str(path), "just the keys fixed, cells", content)
+    grids = {}
+    for name, own in content["cells"].items():
+        if not isinstance(own, dict):
+            raise ConfigError(f"{path}: {name}", "a mapping of overrides", own)
+        values = dict(own)
+        seeds, measure = values.pop("seeds", 1), values.pop("measure", [])
+        if type(seeds) is not int or seeds < 1:
+            raise ConfigError(f"{path}: {name}: seeds", "an integer >= 1", seeds)
+        axes = {} if "seed" in values else {"seed": list(range(seeds))}
+        grids[name] = {"fixed": content["fixed"] | values, "axes": axes, "measure": measure}
+    configs, plan = planned([], grids=grids)
+    owners: dict[str, str] = {}
+    for name, addresses in plan.experiments.items():
+        for address in addresses:
+            if owners.setdefault(address, name) != name:
+                expected = f"another run than {owners[address]!r}"
+                raise ConfigError(f"{path}: {name}", expected, content["cells"][name])
+    return ExactCells(configs, plan.experiments)
+
+
+def declared_study() -> tuple[dict[str, Declaration], dict[str, str]]:
+    """Each experiment of the study under each preset, and the digest of each claim."""
+    experiments = {}
+    for preset in sorted(path.stem for path in (conf_folder() / "study").glob("*.yaml")):
+        configs, plan = planned([f"study={preset}"])
+        for name, addresses in plan.experiments.items():
+            own = [configs[address] for address in addresses]
+            experiments[f"{preset}: {name}"] = declaration(own)
+    claims = load_claims([conf_folder() / "claims"])
+    return experiments, {claim.id: claim.digest for claim in claims}
+
+
+def exact_state(cells: ExactCells, records: Mapping[str, RunRecord]) -> Exact:
+    """What the exact tier compares: runs, their arithmetic, and the data of the study."""
+    configs = {address: config.to_dict() for address, config in cells.configs.items()}
+    settings, traces, failed = gather(cells.names, configs, records)
+    arithmetic = pinned_arithmetic()
+    words = "cannot be told" if arithmetic is None else arithmetic.words
+    if (reason := not_pinned()) is not None:
+        words += f", not pinned: {reason}"
+    study, claims = declared_study()
+    return Exact(
+        arithmetic="unknown" if arithmetic is None else arithmetic.fingerprint,
+        words=words,
+        cells=settings,
+        traces=traces,
+        study=study,
+        claims=claims,
+        failed=failed,
+    )
+
+
 def planned(
-    words: Sequence[str], claims: Sequence[Claim] = ()
+    words: Sequence[str],
+    claims: Sequence[Claim] = (),
+    grids: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, RunConfig], StudyPlan]:
     """What ``python -m study -m`` with these ``words`` would run: cells by address, and the plan.
 
     Args:
         words: overrides, as on the command line.
         claims: those that ``claim=…`` can name.
+        grids: instead of those of the selected experiments.
 
     Raises:
         ConfigError: a value cannot be used, or nothing is left to run.
@@ -47,25 +134,25 @@ def planned(
     with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", list(words), run_mode=RunMode.MULTIRUN)
-        return plan_study(config, words, config.hydra.sweeper.grids, loader, claims)
+        chosen = config.hydra.sweeper.grids if grids is None else grids
+        return plan_study(config, words, chosen, loader, claims)
 
 
 def run_gate(
     cells: Mapping[str, RunConfig], folder: Path, *, workers: int | None, console: Console
 ) -> None:
-    """Run all ``cells`` and keep their records in ``folder``.
+    """Run all ``cells`` with pinned arithmetic and keep their records in ``folder``.
 
     Raises:
         DataError, StoreError: the data are not there, or records cannot be written.
     """
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")  # the workers inherit it; see study.__main__
     store = RunStore(folder)
     store.check_writable()
     check_all_data(cells.values())
     # the slow ones first; a run on full batches takes three times as long as any other
     order = sorted(cells, key=lambda address: cells[address].batch_size != "full")
-    with StoreProgress(store, {a: cost(cells[a]) for a in order}, console):
+    # the workers inherit what pins their arithmetic
+    with pinned(), StoreProgress(store, {a: cost(cells[a]) for a in order}, console):
         problems = run_cells(
             [cells[address] for address in order], store, workers=workers, timeout=TIMEOUT
         )

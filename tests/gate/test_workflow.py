@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from study.check import BASELINE
-from study.gate.baseline import read_baseline
+from study.gate.baseline_text import read_baseline
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / ".github" / "workflows" / "study.yml"
