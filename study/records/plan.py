@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import ConfigError, StoreError
+from study.records.migration import READABLE, WITHOUT_CHECKSUM, migrated_plan
 from study.records.store import ADDRESS, RunStore, changed_at, write_atomically
 
-SCHEMA = 3  # before, a plan did not say what of the study it left out, and cannot be judged by
+SCHEMA = 3  # older ones: study.records.migration
 # Longer names would not leave room for the temporary file's, on any file system.
 NAME_BYTES = 120
 
@@ -146,11 +147,13 @@ def read_plan(store: RunStore, name: str | None = None) -> StudyPlan:
     if not isinstance(content, dict):
         raise StoreError(f"{path}: not the plan of a study; run the study again")
     schema, checksum = content.pop("schema", None), content.pop("checksum", None)
-    if schema != SCHEMA:
+    if schema not in (*READABLE, SCHEMA):
         raise StoreError(f"{path}: written by another version; run the study again")
+    sound = schema in WITHOUT_CHECKSUM or checksum == _checksum(content)
+    content = migrated_plan(content, schema)
     if set(content) != wanted or content["name"] != path.stem or not _sound(content):
         raise StoreError(f"{path}: not the plan of a study; run the study again")
-    if checksum != _checksum(content):
+    if not sound:
         raise StoreError(f"{path}: damaged, it does not match its checksum; run the study again")
     return StudyPlan(**content)
 
