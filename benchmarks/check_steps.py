@@ -1,7 +1,7 @@
 """Has a training step become slower, in units of its own matrix products?
 
-    python benchmarks/step.py --check          # red if a ratio left the margin of baselines/step.json
-    python benchmarks/step.py --check-update   # write that file
+    python benchmarks/step.py --check          # red if a ratio left its margin
+    python benchmarks/step.py --check-update   # write baselines/step.json
 
 A step and its bare products take turns, so that a slow or busy machine slows both. Wall time, not
 processor time: a step that waits is slow, too. The fastest of many rounds counts, which a

@@ -1,6 +1,6 @@
 """Planted bugs: which of them each tier of the gate, the claims and the unit tests catch.
 
-    python benchmarks/mutants.py                # what mutants.json lacks, and the table in docs/gate.md
+    python benchmarks/mutants.py                # what mutants.json lacks; the table in docs/gate.md
     python benchmarks/mutants.py --again        # all of them
     python benchmarks/mutants.py --only decay   # those with the word in their name
     python benchmarks/mutants.py --tiers exact  # only these tiers
@@ -13,8 +13,8 @@ Each bug of ``mutants.yaml`` is put into a copy of the project in a temporary fo
   runs fail;
 - claims of the lecture are judged on small runs: caught if a deciding part has another verdict than
   without the bug, of those that two sets of seeds agree about;
-- the unit tests of the part that has the bug stop at the first that fails. Those against PyTorch are
-  left out: they are another network, and importing it takes longer than all other tests.
+- the unit tests of the part that has the bug stop at the first that fails. Those against PyTorch
+  are left out: they are another network, and importing it takes longer than all other tests.
 
 Without a bug all must be content, or nothing is measured. What is measured is kept in
 ``mutants.json`` after each bug, so that a run that is stopped goes on where it was.
@@ -74,7 +74,12 @@ TESTS = {
 }  # fmt: skip
 WITHOUT = ("tests/network/test_against_torch.py", "tests/data/test_sources.py")
 TIERS = ("exact", "tests", "gate", "claims")  # in the order of what they cost
-COLUMNS = {"exact": "exact tier", "gate": "statistical tier", "claims": "claims", "tests": "unit tests"}
+COLUMNS = {
+    "exact": "exact tier",
+    "gate": "statistical tier",
+    "claims": "claims",
+    "tests": "unit tests",
+}
 RESULTS = Path(__file__).with_suffix(".json")
 HANGS = 120  # seconds of one test
 TIMEOUT = 1200  # seconds, of each of the three; the slowest takes a fraction of it

@@ -1,7 +1,7 @@
 """Plans that an older version wrote, as this one would have written them.
 
-Records need none: what they lack are options that came later, and ``RunConfig.from_dict`` knows what
-every run had before there was a choice.
+Records need none: what they lack are options that came later, and ``RunConfig.from_dict`` knows
+what every run had before there was a choice.
 """
 
 from typing import Any

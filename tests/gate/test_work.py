@@ -4,6 +4,7 @@ A doubled product or a record read twice costs nothing that another test would s
 takes in seconds drowns on a busy machine.
 """
 
+import itertools
 import tracemalloc
 from collections import Counter
 from dataclasses import replace
@@ -73,7 +74,7 @@ def test_a_step_has_three_products_for_each_layer_but_the_first(variant: str) ->
     with products() as found:
         trainer.step()
     expected: Counter[Any] = Counter()
-    for place, (a, b) in enumerate(zip(WIDTHS[:-1], WIDTHS[1:], strict=True)):
+    for place, (a, b) in enumerate(itertools.pairwise(WIDTHS)):
         expected[(ROWS, a), (a, b)] += 1
         expected[(a, ROWS), (ROWS, b)] += 1
         if place:

@@ -1,4 +1,4 @@
-"""What a report costs, counted: every figure is drawn once in each language, every claim judged once."""
+"""What a report costs, counted: figures drawn, claims judged."""
 
 from collections import Counter
 from typing import Any
