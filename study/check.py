@@ -88,8 +88,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--update", action="store_true", help="write the baseline")
     add("--reason", default="", help="why it changes, with --update")
     add("--against", metavar="REF", help="say how the gate itself differs from that commit's")
-    add("--bisect", nargs="?", const="regression", choices=tuple(BISECT),
-        help="end as `git bisect run` expects: 1 for a regression (a change), 125 for neither")  # fmt: skip
+    words = "end as `git bisect run` expects: 1 for a regression (a change), 125 for neither"
+    add("--bisect", nargs="?", const="regression", choices=tuple(BISECT), help=words)
     add("--json", type=Path, metavar="FILE", help="write everything as JSON")
     add("--junit", type=Path, metavar="FILE", help="write JUnit XML")
     usual = "$GITHUB_STEP_SUMMARY where that is set"

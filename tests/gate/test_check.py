@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -356,3 +357,7 @@ def test_this_code_passes_its_own_gate() -> None:
         cwd=root, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    exact = re.search(r"(\d+) of (\d+) runs of the exact tier", done.stdout)
+    assert exact is not None, done.stdout
+    # elsewhere it says that bits are not compared
+    assert exact[1] == exact[2] or "bits are not compared, only means" in done.stdout
