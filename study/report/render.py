@@ -75,7 +75,8 @@ def render_study(
     """Write the report of ``plan`` into ``<folder>/<plan.name>``.
 
     There is a page for each chapter of which a run is stored and each language (``page_names``);
-    beside them are the verdicts, the runs and the tables for programs (``files``). The same records give the same bytes.
+    beside them are the verdicts, the runs and the tables for programs (``files``). The same records
+    give the same bytes.
 
     Args:
         records: the stored runs by address; what is missing is said in the report.

@@ -249,7 +249,7 @@ def test_two_chapters_are_two_pages_of_one_report(command: Command) -> None:
     # each links to the other, and what is linked is there
     for page in pages:
         text = (folder / page).read_text("utf-8")
-        linked = {name for name in re.findall(r'href="([^"#:?]+\.html)', text)}
+        linked = set(re.findall(r'href="([^"#:?]+\.html)', text))
         assert linked <= pages
         assert len(linked) >= 2
     verdicts = json.loads((folder / "claims.json").read_text("utf-8"))["claims"]

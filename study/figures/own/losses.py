@@ -289,10 +289,17 @@ def _nothing(figure: Figure, tr: Translate) -> Figure:
 
 FIGURES = (
     FigureSpec(
-        "loss_by_size", ("minibatch_noise",), draw_loss_by_size, table_loss_by_size, facts_loss_by_size,
-),
+        "loss_by_size",
+        ("minibatch_noise",),
+        draw_loss_by_size,
+        table_loss_by_size,
+        facts_loss_by_size,
+    ),
     FigureSpec(
-        "minibatch_noise", ("minibatch_noise",), draw_minibatch_noise, table_minibatch_noise,
+        "minibatch_noise",
+        ("minibatch_noise",),
+        draw_minibatch_noise,
+        table_minibatch_noise,
         facts_minibatch_noise,
     ),
-)  # fmt: skip
+)

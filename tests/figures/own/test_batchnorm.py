@@ -78,7 +78,7 @@ def test_moments_of_each_layer_with_and_without(study):
 
 
 @pytest.fixture
-def scales():
+def of_scales():
     runs = []
     for std in (1.0, 0.1, 0.01):
         for seed in (0, 1):
@@ -89,9 +89,9 @@ def scales():
     return make.results("batchnorm_scales", runs)
 
 
-def test_each_scale_has_a_panel_and_diverged_runs_are_marked_and_drawn_at_chance(scales):
+def test_each_scale_has_a_panel_and_diverged_runs_are_marked_and_drawn_at_chance(of_scales):
     with style.house_style():
-        figure = scales.draw_scales(scales, str)
+        figure = scales.draw_scales(of_scales, str)
     panels = [axes for axes in figure.axes if axes.axison][:-1]
     assert [axes.get_title("left") for axes in panels] == ["1", "0.1", "0.01"]
     assert [[text.get_text() for text in axes.texts] for axes in panels] == [["✕ 2/2"], [], []]
@@ -99,17 +99,17 @@ def test_each_scale_has_a_panel_and_diverged_runs_are_marked_and_drawn_at_chance
     np.testing.assert_allclose(off.get_ydata()[1:], 0.1)
 
 
-def test_what_batch_norm_adds_is_written_over_each_panel_in_the_colour_of_the_better(scales):
+def test_what_batch_norm_adds_is_written_over_each_panel_in_the_colour_of_the_better(of_scales):
     with style.house_style():
-        figure = scales.draw_scales(scales, str)
+        figure = scales.draw_scales(of_scales, str)
     gains = [axes._right_title for axes in figure.axes if axes.axison][:-1]
     assert [gain.get_text() for gain in gains] == ["+85", "0", "0"]
     assert [gain.get_color() for gain in gains] == [style.colour("on"), style.INK, style.INK]
 
 
-def test_the_panel_above_shows_the_end_of_all_scales_and_where_all_runs_diverged(scales):
+def test_the_panel_above_shows_the_end_of_all_scales_and_where_all_runs_diverged(of_scales):
     with style.house_style():
-        axes = scales.draw_scales(scales, str).axes[-1]
+        axes = scales.draw_scales(of_scales, str).axes[-1]
     assert axes.get_xscale() == "log"
     lines = {line.get_label(): line for line in axes.lines}
     np.testing.assert_allclose(lines["on"].get_ydata(), 0.95)
@@ -119,8 +119,8 @@ def test_the_panel_above_shows_the_end_of_all_scales_and_where_all_runs_diverged
     assert axes.get_title("left") == "after the last epoch (✕ all runs diverged)"
 
 
-def test_the_difference_of_final_accuracies_is_paired_and_counts_diverged_runs(scales):
-    table = scales.table_scales(scales)
+def test_the_difference_of_final_accuracies_is_paired_and_counts_diverged_runs(of_scales):
+    table = scales.table_scales(of_scales)
     assert list(table["scale"]) == [1.0, 0.1, 0.01]
     assert table.loc[0, "without batch norm"].mean == pytest.approx(0.1)
     assert table.loc[0, "difference"].mean == pytest.approx(0.85)
@@ -314,9 +314,9 @@ def test_nothing_but_failed_and_missing_runs_is_no_error(spec):
 
 
 @pytest.mark.parametrize("spec", placement.FIGURES, ids=lambda spec: spec.id)
-def test_every_word_is_translated(spec, study, scales, rates, trained):
+def test_every_word_is_translated(spec, study, of_scales, rates, trained):
     named = {"batchnorm": study, "batchnorm_rates": rates, "batchnorm_trained": trained}
-    results = named.get(spec.experiments[0], scales)
+    results = named.get(spec.experiments[0], of_scales)
     with style.house_style():
         figure = spec.draw(results, lambda text: "한" * len(text))
     words = [text.get_text() for a in figure.axes for text in (*a.texts, a.title, a.xaxis.label)]
