@@ -242,7 +242,10 @@ BAD: dict[str, tuple[Any, str]] = {
     "name of a claim": (
         CHAPTER | {"claims": {"1a": CLAIM}}, r"claims\.1a: expected letters, .* got '1a'",
     ),
-    "a claim called open": (CHAPTER | {"claims": {"open": CLAIM}}, r"claims.open: .*other name"),
+    "a claim called open": (
+        CHAPTER | {"claims": {"open": CLAIM}},
+        r"claims\.open: .* another name",
+    ),
     "uses no chapter": (CHAPTER | {"uses": ["lectur"]}, r"uses\[0\]: expected one of the choices"),
     "uses is a name": (CHAPTER | {"uses": "mine"}, r"uses: expected a list, got 'mine'"),
 }  # fmt: skip

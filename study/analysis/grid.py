@@ -44,9 +44,9 @@ def varying(runs: pd.DataFrame) -> tuple[str, ...]:
     return tuple(name for name in COLUMNS if name in found)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
-    """The cells of one experiment.
+    """The cells of one experiment; a grid equals itself alone.
 
     Attributes:
         results: the stored runs.

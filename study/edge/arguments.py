@@ -122,10 +122,9 @@ def _check_name(override: Override) -> None:
     if key not in (*CHOICES, *LISTED) or override.is_sweep_override():
         return
     value = override.value()
-    listed = key in LISTED and isinstance(value, list)
-    if listed and not value:
+    names: list[Any] = value if key in LISTED and isinstance(value, list) else [value]
+    if not names:
         raise ConfigError(key, f"at least one {key}", override.input_line)
-    names = value if listed else [value]
     nothing = value is None and key in ("experiment", "claim")  # null: all of them
     named = nothing or all(isinstance(name, str) and name for name in names)
     if not named and not override.is_delete():

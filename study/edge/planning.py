@@ -87,13 +87,19 @@ def _shown(folder: Path) -> str:
     return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
-def plan_study(config: DictConfig, arguments: Sequence[str], config_loader: Any) -> Planned:
+def plan_study(
+    config: DictConfig,
+    arguments: Sequence[str],
+    config_loader: Any,
+    chapters: Sequence[Chapter] | None = None,
+) -> Planned:
     """What the command line asks for: the cells of the selected experiments, and the plan.
 
     Args:
         config: the composed configuration of the multirun.
         arguments: the command line's overrides.
         config_loader: Hydra's, for the options of config groups.
+        chapters: instead of those that the command line asks for.
 
     Raises:
         ConfigError: a value cannot be used, or nothing is left to run.
@@ -125,7 +131,7 @@ def plan_study(config: DictConfig, arguments: Sequence[str], config_loader: Any)
     asked = _asked(parsed, composer)
     _check_options(asked, composer, config_loader)
     names = [name for name in asked.lists.get("claim", []) if name != OPEN]
-    chapters = _chapters(config, asked, names)
+    chapters = _chapters(config, asked, names) if chapters is None else list(chapters)
     claims = _chosen([claim for chapter in chapters for claim in chapter.claims], names)
     grids = _grids_of(config, chapters, _experiments(chapters, asked, claims))
     most = config.max_cells

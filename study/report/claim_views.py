@@ -15,6 +15,7 @@ from study.analysis.metrics import label as metric_label
 from study.analysis.registry import EXPLORATORY, REGISTERED, Registration
 from study.analysis.typography import typeset
 from study.analysis.verdicts import INCONCLUSIVE, NO_EFFECT, NOT_JUDGED
+from study.figures.quantities import Each
 from study.records.plan import StudyPlan
 from study.report import tables
 from study.report.scope import scope_words
@@ -326,6 +327,8 @@ def interval_note(template: str, facts: Mapping[str, Any], text: Text) -> str:
     found: dict[str, set[int]] = {}
     for name in text.names(template):
         value = facts[name]
+        if isinstance(value, Each):
+            value = value.most if value.count else None
         value = getattr(value, "effect", value)  # of a finding, or of a quantity of a figure
         if isinstance(value, Estimate) and math.isfinite(value.half_width):
             found.setdefault(method(value, text), set()).add(value.n)

@@ -458,7 +458,7 @@ def test_a_figure_that_would_average_different_cells_is_not_drawn(report):
         export_figure(results, [CHAPTER], "1.4.2-c", Path("never.png"))
 
 
-def test_a_grid_of_more_than_its_factors_has_no_ranking_and_no_explorer(report):
+def test_a_grid_of_more_than_its_factors_takes_the_further_one_apart(report):
     plan, records = report.results.plan, dict(report.results.records)
     (first, *_) = report.results.of("grid")
     other = dataclasses.replace(first, config=first.config | {"hidden": [100, 50]})
@@ -466,11 +466,9 @@ def test_a_grid_of_more_than_its_factors_has_no_ranking_and_no_explorer(report):
     records[other.address] = other
     grid = [*plan.experiments["grid"], other.address]
     plan = dataclasses.replace(plan, experiments=plan.experiments | {"grid": grid})
-    drawings = {name: each for name, each in report.drawings.items() if name[0] != "G"}
-    merged = dataclasses.replace(report, results=Results(plan, records), drawings=drawings)
-    assert merged.ranking == []
-    assert merged.explorer["cells"] == []
-    assert "hidden layers (" in rendered(merged)
+    further = dataclasses.replace(report, results=Results(plan, records))
+    assert further.grids["explorer"].factors == ("hidden", *report.grids["explorer"].factors)
+    assert len(further.explorer["cells"]) == len(report.explorer["cells"]) + 1
 
 
 def test_settings_tell_what_is_unusual_and_nothing_else(report):
