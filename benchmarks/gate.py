@@ -22,8 +22,10 @@ from scipy import special, stats
 from tables import DOCS, write_table
 
 from study.edge.gate import gate_cells, read_records, run_gate
-from study.gate.baseline import cells_of, make_baseline
-from study.gate.compare import CheckResult, check
+from study.gate.baseline import make_baseline
+from study.gate.compare import check
+from study.gate.names import cells_of
+from study.gate.result import FAIL, RUNS_FAILED, CheckResult
 from study.gate.rules import MetricRule, load_rules
 from study.records.config import RunConfig
 from study.records.record import RunRecord
@@ -125,13 +127,13 @@ def compare(number: int) -> tuple[str, list[str], list[str]]:
 
 
 def false_alarms(pool: Pool, resamples: int) -> str:
-    """The share of A/A comparisons that are not a pass, in words."""
+    """The share of A/A comparisons that are red, in words; other seeds have other bits."""
     with multiprocessing.Pool(initializer=prepare, initargs=(pool,)) as workers:
         found = workers.map(compare, range(resamples), chunksize=10)
     for name, count in Counter(name for _, red, _ in found for name in red).most_common(10):
         print(f"  {count} × {name}")
     outcomes = Counter(outcome for outcome, _, _ in found)
-    alarms = resamples - outcomes["pass"]
+    alarms = outcomes[FAIL] + outcomes[RUNS_FAILED]
     upper = stats.beta.ppf(0.95, alarms + 1, resamples - alarms) if alarms < resamples else 1.0
     better = sum(bool(improved) for _, _, improved in found)
     return (

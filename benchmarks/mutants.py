@@ -1,22 +1,29 @@
-"""Planted bugs: which of them the gate, the claims and the unit tests catch.
+"""Planted bugs: which of them each tier of the gate, the claims and the unit tests catch.
 
-    python benchmarks/mutants.py                # all of them, and the table in docs/gate.md
-    python benchmarks/mutants.py --only decay   # those with the word in their name, no table
+    python benchmarks/mutants.py                # what mutants.json lacks; the table in docs/gate.md
+    python benchmarks/mutants.py --again        # all of them
+    python benchmarks/mutants.py --only decay   # those with the word in their name
+    python benchmarks/mutants.py --tiers exact  # only these tiers
 
 Each bug of ``mutants.yaml`` is put into a copy of the project in a temporary folder, and there
 
-- the gate runs (``python -m study.check``) against the committed baseline: caught if it calls a
-  regression or runs fail;
+- the exact tier runs (``python -m study.check --exact``) against the committed baseline: caught if
+  bits of a run, or what experiments and claims declare, are other ones;
+- the whole gate runs: its statistical tier has caught it if it calls a regression, a claim flips or
+  runs fail;
 - claims of the lecture are judged on small runs: caught if a deciding part has another verdict than
   without the bug, of those that two sets of seeds agree about;
-- the unit tests of network, data and runs stop at the first that fails. Those against PyTorch are
-  left out: they are another network, and importing it takes longer than all other tests.
+- the unit tests of the part that has the bug stop at the first that fails. Those against PyTorch
+  are left out: they are another network, and importing it takes longer than all other tests.
 
-Without a bug all three must be content, or nothing is measured.
+Without a bug all must be content, or nothing is measured. What is measured is kept in
+``mutants.json`` after each bug, so that a run that is stopped goes on where it was.
 """
 
 import argparse
 import ast
+import functools
+import hashlib
 import json
 import os
 import queue
@@ -25,12 +32,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import yaml
 from tables import DOCS, write_table
@@ -39,7 +47,6 @@ from study.analysis.claims import judge
 from study.analysis.frames import Results
 from study.edge.gate import planned, read_records
 from study.edge.pool import run_cells
-from study.paths import conf_folder
 from study.records.store import RunStore
 
 ROOT = Path(__file__).parents[1]
@@ -49,8 +56,29 @@ NEEDED = ("study", "conf", "hydra_plugins", "templates", "tests", "baselines", "
 CLAIMS = "I1,I2,I3,I4,I5,E1,I6,I7,I8,B1,W1,W2,D1,D3"
 SIZES = {"curve_steps": 150, "batchnorm_epochs": 6, "decay_epochs": 50, "dropout_epochs": 40}
 SEEDS = 6
-TESTS = ("tests/network", "tests/data", "tests/test_run.py")
+WORK = "tests/gate/test_work.py"
+# The unit tests of the part that a file belongs to; the first that fits.
+TESTS = {
+    "study/run.py": ("tests/test_run.py", WORK),
+    "study/network": ("tests/network", "tests/data", "tests/test_run.py", WORK),
+    "study/data": ("tests/network", "tests/data", "tests/test_run.py"),
+    "study/records": ("tests/records", WORK),
+    "study/edge": ("tests/edge/test_grids.py", "tests/edge/test_planning.py", "tests/test_conf.py",
+                   "tests/edge/test_pool.py"),
+    "study/analysis": ("tests/analysis", WORK),
+    "study/report": ("tests/report/test_tables.py", "tests/report/test_text.py",
+                     "tests/report/test_work_of_a_report.py", "tests/report/test_render.py"),
+    "conf": ("tests/test_conf.py", "tests/analysis/test_registry.py", "tests/test_claim_files.py"),
+}  # fmt: skip
 WITHOUT = ("tests/network/test_against_torch.py", "tests/data/test_sources.py")
+TIERS = ("exact", "tests", "gate", "claims")  # in the order of what they cost
+COLUMNS = {
+    "exact": "exact tier",
+    "gate": "statistical tier",
+    "claims": "claims",
+    "tests": "unit tests",
+}
+RESULTS = Path(__file__).with_suffix(".json")
 HANGS = 120  # seconds of one test
 TIMEOUT = 1200  # seconds, of each of the three; the slowest takes a fraction of it
 
@@ -80,17 +108,30 @@ class Mutant:
             if (count := source.count(old)) != 1:
                 raise ValueError(f"{self.name}: {count} times in {self.file}, not once: {old!r}")
             mutated = mutated.replace(old, new)
-        if ast.dump(ast.parse(mutated)) == ast.dump(ast.parse(source)):
+        if self._meaning(mutated) == self._meaning(source):
             raise ValueError(f"{self.name}: the code stays the same")
         return mutated
 
+    def _meaning(self, source: str) -> str:
+        """What a file says, without its comments and layout."""
+        if self.file.endswith(".py"):
+            return ast.dump(ast.parse(source))
+        return json.dumps(yaml.safe_load(source), default=str)
 
-class Caught(NamedTuple):
-    """What caught a mutant, in words; None where it was not caught."""
+    @property
+    def digest(self) -> str:
+        """Of the bug itself; another one has not been measured."""
+        return hashlib.sha256(json.dumps([self.file, dict(self.replace)]).encode()).hexdigest()[:12]
 
-    gate: str | None
-    claims: str | None
-    tests: str | None
+    @property
+    def tests(self) -> Sequence[str]:
+        """The unit tests of the part that has the bug."""
+        return next(paths for start, paths in TESTS.items() if self.file.startswith(start))
+
+
+Caught = dict[str, str | None]
+"""By what a mutant was caught, in words, by tier; None where it was not. What is not there was not
+measured."""
 
 
 def load_mutants(path: Path = MUTANTS) -> list[Mutant]:
@@ -101,21 +142,37 @@ def load_mutants(path: Path = MUTANTS) -> list[Mutant]:
 # --- what catches them: each says by what, or None -----------------------------------------------
 
 
+def exact(project: Path) -> str | None:
+    """What the exact tier says first."""
+    found = checked(project, "--exact")
+    if isinstance(found, str):
+        return found
+    if declared := found["exact"]["declared_otherwise"]:
+        return str(declared[0])
+    changes = found["exact"]["changes"]
+    return f"{changes[0]['cell']}: {changes[0]['first']}" if changes else None
+
+
 def gate(project: Path) -> str | None:
     """The worst row of the gate's table."""
-    result = project / "gate.json"
-    done = start(project, "-m", "study.check", "--workers", "1", "--json", str(result))
-    if done.returncode == 0:
-        return None
-    if done.returncode == 2:
-        return "runs failed"
-    if done.returncode != 1:
-        raise RuntimeError(f"the gate compared nothing:\n{done.stdout}{done.stderr}")
-    found = json.loads(result.read_text())
+    found = checked(project)
+    if isinstance(found, str):
+        return found
     flips = [f"claim {c['claim']}" for c in found["claims"] if c["verdict"] == "flipped"]
     worse = [f"{c['cell']}: {c['metric'].replace('_', ' ')}" for c in found["comparisons"]
              if c["verdict"] == "regression"]  # fmt: skip
-    return (worse + flips)[0]
+    return next(iter(worse + flips), None)
+
+
+def checked(project: Path, *words: str) -> dict[str, Any] | str:
+    """What ``python -m study.check`` found, or how it ended where it compared nothing."""
+    result = project / "gate.json"
+    result.unlink(missing_ok=True)
+    done = start(project, "-m", "study.check", "--workers", "1", "--json", str(result), *words)
+    ends = {2: "runs failed", 3: "not comparable", 4: "refused", 6: "crashes"}
+    if done.returncode in ends:
+        return ends[done.returncode]
+    return dict(json.loads(result.read_text(encoding="utf-8")))
 
 
 def verdicts(first_seed: int) -> dict[str, str]:
@@ -156,13 +213,13 @@ def claims(project: Path, expected: Mapping[str, str]) -> str | None:
     return f"{changed[0]}: {now}"
 
 
-def unit_tests(project: Path) -> str | None:
-    """The first test that fails."""
+def unit_tests(project: Path, paths: Sequence[str]) -> str | None:
+    """The first test of ``paths`` that fails."""
     ignored = [f"--ignore={path}" for path in WITHOUT]
     quiet = ["-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
     # by a thread: Hypothesis would take an exception for a failure, and start the loop again
     quiet += [f"--timeout={HANGS}", "--timeout-method=thread"]
-    done = start(project, "-m", "pytest", *quiet, *ignored, *TESTS)
+    done = start(project, "-m", "pytest", *quiet, *ignored, *paths)
     if done.returncode == 0:
         return None
     output = done.stdout + done.stderr
@@ -206,79 +263,159 @@ def replace_source(path: Path, source: str) -> None:
 
 
 def stable_verdicts(project: Path) -> dict[str, str]:
-    """The verdicts about which two sets of seeds agree, once gate and tests are content.
+    """The verdicts about which two sets of seeds agree.
 
     Raises:
-        RuntimeError: something is caught where nothing is wrong.
+        RuntimeError: there are none.
     """
-    for name, found in (("gate", gate(project)), ("unit tests", unit_tests(project))):
-        if found:
-            raise RuntimeError(f"the {name} are not content without a bug: {found}")
     one, other = (verdicts_of(project, first) for first in (0, 100))
     if not one or "error" in one:
         raise RuntimeError(f"no verdicts: {one}")
     return {part: verdict for part, verdict in one.items() if other.get(part) == verdict}
 
 
-def measure(mutants: Sequence[Mutant], jobs: int) -> list[Caught]:
-    """By what each mutant is caught; ``jobs`` of them at a time, each in a copy of its own."""
+def instruments(
+    project: Path, tiers: Sequence[str], mutants: Sequence[Mutant]
+) -> dict[str, Callable[[Path, Mutant], str | None]]:
+    """How each tier looks at a mutant in a project.
+
+    Raises:
+        RuntimeError: something is caught where nothing is wrong.
+    """
+    chosen: dict[str, Callable[[Path, Mutant], str | None]] = {}
+    if "exact" in tiers:
+        chosen["exact"] = lambda where, mutant: exact(where)
+    if "tests" in tiers:
+        chosen["tests"] = lambda where, mutant: unit_tests(where, mutant.tests)
+    if "gate" in tiers:
+        chosen["gate"] = lambda where, mutant: gate(where)
+    one_of_each = {mutant.tests: mutant for mutant in mutants}
+    for name, tier in chosen.items():
+        for mutant in one_of_each.values() if name == "tests" else mutants[:1]:
+            if found := tier(project, mutant):
+                raise RuntimeError(f"{name}: not content without a bug: {found}")
+            print(f"{name}: content without a bug ({' '.join(mutant.tests)})", flush=True)
+    if "claims" in tiers:
+        expected = stable_verdicts(project)
+        chosen["claims"] = lambda where, mutant: claims(where, expected)
+        print(f"{len(expected)} verdicts that both sets of seeds agree about", flush=True)
+    return chosen
+
+
+def load_results(mutants: Sequence[Mutant], path: Path = RESULTS) -> dict[str, Caught]:
+    """What is known already of each mutant as it is now."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {
+        mutant.name: known[mutant.name]["caught"]
+        for mutant in mutants
+        if known.get(mutant.name, {}).get("digest") == mutant.digest
+    }
+
+
+def save_results(
+    mutants: Sequence[Mutant], results: Mapping[str, Caught], path: Path = RESULTS
+) -> None:
+    """Write what is known of all mutants, a line for each."""
+    lines = [
+        f"{json.dumps(m.name, ensure_ascii=False)}: "
+        + json.dumps({"digest": m.digest, "caught": results[m.name]}, ensure_ascii=False)
+        for m in mutants
+        if m.name in results
+    ]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def measure(
+    mutants: Sequence[Mutant], results: dict[str, Caught], jobs: int, tiers: Sequence[str]
+) -> None:
+    """Fill in what ``results`` lacks; ``jobs`` mutants at a time, each in a copy of its own.
+
+    The cheap tiers go first for all mutants, so that a run that is stopped has a column, not rows.
+    """
+    every = load_mutants()
+    lock = threading.Lock()
     with tempfile.TemporaryDirectory(prefix="study-mutants-") as temporary:
         projects: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for number in range(jobs):
             projects.put(copy_project(Path(temporary) / str(number)))
+        # those of which the least is known go first
+        least = sorted(mutants, key=lambda mutant: len(results.get(mutant.name, {})))
+        missing = {t: [m for m in least if t not in results.get(m.name, {})] for t in tiers}
         project = projects.get()
-        expected = stable_verdicts(project)
+        wanted = [tier for tier in tiers if missing[tier]]
+        look = instruments(project, wanted, mutants)
         projects.put(project)
-        print(f"{len(expected)} verdicts that both sets of seeds agree about", flush=True)
 
-        def examine(mutant: Mutant) -> Caught:
+        def examine(tier: str, mutant: Mutant) -> None:
             project, clock = projects.get(), time.perf_counter()
             path = project / mutant.file
             source = path.read_text(encoding="utf-8")
             replace_source(path, mutant.applied(source))
-            caught = Caught(gate(project), claims(project, expected), unit_tests(project))
+            try:
+                found = look[tier](project, mutant)
+            except subprocess.TimeoutExpired:
+                found = "hangs"
             replace_source(path, source)
             projects.put(project)
-            words = " | ".join(word or "–" for word in caught)
-            print(f"{mutant.name}: {words} ({time.perf_counter() - clock:.0f} s)", flush=True)
-            return caught
+            with lock:
+                results.setdefault(mutant.name, {})[tier] = found
+                save_results(every, results)
+            seconds = time.perf_counter() - clock
+            print(f"{tier}: {mutant.name}: {found or '–'} ({seconds:.0f} s)", flush=True)
 
         with ThreadPoolExecutor(jobs) as pool:
-            return list(pool.map(examine, mutants))
+            for tier in wanted:
+                list(pool.map(functools.partial(examine, tier), missing[tier]))
 
 
-def table(mutants: Sequence[Mutant], found: Sequence[Caught]) -> list[str]:
-    """Who catches what, in Markdown."""
-    total = len(found)
-    counts = [sum(caught[place] is not None for caught in found) for place in range(3)]
-    together = sum(any(caught) for caught in found)
-    shares = [f"{count} ({100 * count / total:.0f} %)" for count in (*counts, together)]
+def table(mutants: Sequence[Mutant], results: Mapping[str, Caught]) -> list[str]:
+    """Who catches what, in Markdown; ? where it has not been measured."""
+    rows = [results.get(mutant.name, {}) for mutant in mutants]
+    shares = []
+    for tier, words in COLUMNS.items():
+        measured = [row[tier] for row in rows if tier in row]
+        caught = sum(found is not None for found in measured)
+        of = f" of {len(measured)} measured" if len(measured) < len(rows) else ""
+        share = f" ({100 * caught / len(measured):.0f} %)" if measured else ""
+        shares.append(f"the {words} {caught}{of}{share}")
+    together = sum(any(found is not None for found in row.values()) for row in rows)
     lines = [
-        f"Of {total} planted bugs the gate catches {shares[0]}, the claims {shares[1]},",
-        f"the unit tests {shares[2]}, all three together {shares[3]}.",
+        f"Of {len(rows)} planted bugs, caught: {', '.join(shares)}; by any of them {together}.",
         "",
-        "| planted bug | gate | claims | unit tests |",
-        "|---|---|---|---|",
+        f"| planted bug | {' | '.join(COLUMNS.values())} |",
+        "|---" * (1 + len(COLUMNS)) + "|",
     ]
-    for mutant, caught in zip(mutants, found, strict=True):
-        lines.append(f"| {mutant.name} | {' | '.join(word or '–' for word in caught)} |")
+    for mutant, row in zip(mutants, rows, strict=True):
+        cells = [(row[tier] or "–") if tier in row else "?" for tier in COLUMNS]
+        lines.append(f"| {mutant.name} | {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     return lines
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", default="", metavar="WORD", help="the mutants with it; no table")
+    parser.add_argument("--only", default="", metavar="WORD", help="the mutants with it")
+    parser.add_argument("--tiers", default=",".join(TIERS), help="which, with commas between them")
+    parser.add_argument("--again", action="store_true", help="also what is measured already")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time")
     parser.add_argument("--verdicts", type=int, metavar="SEED", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.verdicts is not None:  # what ``verdicts_of`` starts
         print(json.dumps(verdicts(options.verdicts)))
         return 0
-    mutants = [mutant for mutant in load_mutants() if options.only in mutant.name]
-    lines = table(mutants, measure(mutants, options.jobs))
-    print("\n".join(lines))
-    if not options.only:
-        write_table(DOCS / "gate.md", "mutants", "make mutants", lines)
+    tiers = [tier for tier in TIERS if tier in options.tiers.split(",")]
+    if not tiers or set(options.tiers.split(",")) - set(TIERS):
+        parser.error(f"--tiers: expected some of {', '.join(TIERS)}, got {options.tiers}")
+    every = load_mutants()
+    mutants = [mutant for mutant in every if options.only in mutant.name]
+    results = load_results(every)
+    if options.again:
+        for mutant in mutants:
+            for tier in tiers:
+                results.get(mutant.name, {}).pop(tier, None)
+    measure(mutants, results, options.jobs, tiers)
+    lines = table(every, results)
+    print(lines[0])
+    write_table(DOCS / "gate.md", "mutants", "make mutants", lines)
     return 0
 
 

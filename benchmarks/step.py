@@ -1,6 +1,7 @@
 """Time of one training step, beside its bare matrix products, PyTorch, JAX and scikit-learn.
 
     python benchmarks/step.py
+    python benchmarks/step.py --check   # red if a step costs more products than baselines/step.json
 
 The network is the lecture's, 784-5×100-10 with ReLU, batch 100, float32, weight decay on weight
 matrices only, one thread. All do the same work: they gather the mini-batch from 4,000 samples in an
@@ -14,10 +15,12 @@ import importlib.util
 import itertools
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import check_steps
 import numpy as np
 from document import Goal, goals, machine, options, publish, spread, table
 from threadpoolctl import threadpool_limits
@@ -401,7 +404,9 @@ def compare_sizes(budget: float, widths: list[int], sizes: list[int]) -> list[st
 
 
 def main() -> None:
-    """Time all variants and sizes."""
+    """Time all variants and sizes, or compare the ratios with those committed."""
+    if {"--check", "--check-update"} & set(sys.argv[1:]):
+        sys.exit(check_steps.main(sys.argv[1:]))
     chosen = options(__doc__)
     parts = compare_variants(rounds=2 if chosen.tiny else 150, tiny=chosen.tiny)
     if chosen.tiny:

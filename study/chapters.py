@@ -66,15 +66,15 @@ class Chapter:
 
     name: str
     title: dict[str, str]
-    subtitle: dict[str, str]
-    subtitle_part: dict[str, str]
-    page: dict[str, dict[str, str]]
-    source: str
-    sections: tuple[Section, ...]
-    experiments: dict[str, dict[str, Any]]
-    figures: tuple[Figure, ...]
-    claims: tuple[Claim, ...]
-    own: bool
+    subtitle: dict[str, str] = field(default_factory=dict)
+    subtitle_part: dict[str, str] = field(default_factory=dict)
+    page: dict[str, dict[str, str]] = field(default_factory=dict)
+    source: str = LANGUAGES[0]
+    sections: tuple[Section, ...] = ()
+    experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    figures: tuple[Figure, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    own: bool = False
 
     def untranslated(self, language: str) -> list[str]:
         """What of it has no words in ``language``."""
@@ -186,7 +186,9 @@ def load_chapter(path: Path, known: Mapping[str, Path] | None = None) -> Chapter
     root.keys(
         ("title",), ("subtitle", "subtitle_part", "page", "source", "sections", "uses", *PARTS)
     )
-    Node(str(path), "", name).check("a name (letters, digits, - and _)", matches(NAME, name))
+    own = Node(str(path), "", name)
+    own.check("a name (letters, digits, - and _)", matches(NAME, name))
+    own.check("another name than that of the first page", name != "index")
     parts = {part: _part(root, path, part) for part in PARTS}
     experiments = _grids(parts["experiments"])
     used = _used(root.get("uses", []), known or {})

@@ -28,6 +28,20 @@ def expect_interrupt() -> None:
     sys.excepthook = hook
 
 
+def expect_crash(code: int) -> None:
+    """From here on, an exception that nobody catches ends the process with ``code``, not with 1.
+
+    For a command whose 1 says something; called before the imports, any of which may be broken.
+    """
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.__excepthook__(kind, error, trace)
+        sys.stderr.flush()
+        os._exit(code)
+
+    sys.excepthook = hook
+
+
 @contextlib.contextmanager
 def quiet_endings() -> Iterator[None]:
     """End in one word on Ctrl-C, and in silence when nobody reads on (``| head -3``).

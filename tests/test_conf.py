@@ -111,6 +111,37 @@ def test_every_initial_scheme_draws_weights(name: str) -> None:
     assert scheme.sample(np.random.default_rng(0), 7, 5).shape == (7, 5)
 
 
+# Of the variance scale / fan: the sources are in the files and in ``VarianceScaling``.
+SCHEMES = {
+    "xavier": (1, "fan_in"),
+    "xavier_doubled": (4, "fan_in"),
+    "glorot": (2, "fan_sum"),
+    "he": (2, "fan_in"),
+}
+
+
+def test_every_initial_scheme_has_the_variance_of_its_name() -> None:
+    for name, (scale, mode) in SCHEMES.items():
+        choice = run_config(compose(f"init={name}")).init
+        assert (choice["scale"], choice["mode"]) == (scale, mode), name
+        fan = {"fan_in": 300, "fan_sum": 500}[mode]
+        drawn = build(choice, "init").sample(np.random.default_rng(0), 300, 200)
+        assert drawn.var() == pytest.approx(scale / fan, rel=0.05), name
+    others = {name for group, name in OPTIONS if group == "init"} - set(SCHEMES)
+    assert others == {"constant", "normal"}
+    assert run_config(compose("init=constant")).init["value"] == 0.01
+    assert run_config(compose("init=normal")).init["std"] == 0.01
+
+
+def test_a_run_without_overrides_has_the_lectures_defaults() -> None:
+    config = run_config(compose())
+    assert (config.lr, config.batch_size, config.hidden) == (0.01, 100, [100] * 5)
+    assert (config.momentum, config.weight_decay, config.dropout) == (0, 0, 0)
+    assert (config.num_epochs, config.num_steps, config.dtype) == (20, None, "float32")
+    assert (config.train_size, config.valid_size, config.batchnorm) == (None, 0, False)
+    assert (config.batchnorm_eps, config.batchnorm_momentum) == (1e-5, 0.1)
+
+
 @pytest.mark.parametrize("name", [name for group, name in OPTIONS if group == "activation"])
 def test_every_activation_becomes_a_layer(name: str) -> None:
     layer = build(run_config(compose(f"activation={name}")).activation, "activation")(5, "float32")

@@ -273,6 +273,54 @@ def test_wrong_labels_are_learned_by_heart_and_cost_accuracy_on_clean_ones() -> 
     assert noisy["test_accuracy"] < clean["test_accuracy"] - 0.2
 
 
+def test_final_metrics_have_all_their_digits() -> None:
+    """A curve and a final evaluation of the same samples give the same numbers, to the last bit."""
+    everything = EvaluationConfig(points=3, train_samples=10**6, test_samples=10**6)
+    found = run(config(evaluation=everything))
+    assert found.final == {name: found.history[name][-1] for name in METRICS}
+    for name in ("train_loss", "test_loss"):
+        assert float(f"{found.final[name]:.6g}") != found.final[name]
+    assert found.final["train_accuracy"] * 300 == pytest.approx(
+        round(found.final["train_accuracy"] * 300), abs=1e-9
+    )
+
+
+def test_final_metrics_are_those_after_the_last_step_whatever_the_curve_was() -> None:
+    """Not the best of the curve: at this rate the last point is not it."""
+    everything = EvaluationConfig(points=40, train_samples=10**6, test_samples=10**6)
+    found = run(config(num_epochs=40, lr=0.3, evaluation=everything))
+    curve = found.history
+    assert max(curve["test_accuracy"]) > curve["test_accuracy"][-1]
+    assert min(curve["test_loss"]) < curve["test_loss"][-1]
+    assert found.final == {name: curve[name][-1] for name in METRICS}
+
+
+def test_a_final_loss_that_is_not_finite_is_a_divergence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The curve's samples were finite to the end, others are not."""
+    evaluate = run_module.evaluate
+
+    def on_all(network: Any, samples: Any) -> tuple[float, float]:
+        loss, accuracy = evaluate(network, samples)
+        return (loss if len(samples.labels) == 300 else math.nan), accuracy
+
+    monkeypatch.setattr(run_module, "evaluate", on_all)
+    found = run(config())
+    assert (found.status, found.diverged_at) == ("diverged", found.history["step"][-1])
+    assert all(math.isnan(value) for value in found.final.values())
+    assert all(math.isfinite(value) for value in found.history["test_loss"])
+
+
+def test_every_seed_is_another_run() -> None:
+    """Weights, mini-batches, training samples and validation samples: none repeats another's."""
+    options = MNIST | {"train_size": 60, "valid_size": 50, "batch_size": 20, "hidden": [8]}
+    runs = {seed: run(config(seed=seed, **options)) for seed in range(24)}
+    for part in ("train_loss", "valid_loss", "batch_loss"):
+        assert len({found.history[part][-1] for found in runs.values()}) == len(runs), part
+    assert len({found.layers["init"][0]["weight_norm"] for found in runs.values()}) == len(runs)
+    chosen = {tuple(map(tuple, samples(seed=seed, **options))) for seed in runs}
+    assert len(chosen) == len(runs)
+
+
 def test_random_labels_are_learned_by_heart_and_not_beyond_the_training_samples() -> None:
     """The Gaussian probe's labels say nothing: who knows those of the test has seen them."""
     final = run(config(train_size=50, hidden=[100], lr=0.1, batch_size=10, num_epochs=40)).final

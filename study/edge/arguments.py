@@ -24,8 +24,8 @@ from study.paths import conf_folder
 CHOICES = ("init", "output_init", "activation", "data", "study")
 # Keys that say which runs a study has; one run has no use for them.
 OF_A_STUDY = ("chapter", "experiment", "study")
-CHAPTER = "chapter="
-LISTED = ("chapter", "experiment", "claim")  # several names in one override
+CHAPTER = "chapter"
+LISTED = (CHAPTER, "experiment", "claim")  # several names in one override
 GRIDS = re.compile(rf"{EXPERIMENTS}\.([\w-]+)\.?")
 
 
@@ -60,21 +60,20 @@ def as_choices(words: Sequence[str]) -> list[str]:
 
     For Hydra the folder ``conf/chapter`` is a config group, whose files it would read itself.
     """
-    return [
-        f"{CHAPTER}choice({word.removeprefix(CHAPTER).strip('[]')})"
-        if word.startswith(CHAPTER) and "(" not in word
-        else word
-        for word in words
-    ]
+    found = []
+    for word in words:
+        key, _, names = word.partition("=")
+        if key.lstrip("+") == CHAPTER and "(" not in names:
+            word = f"{CHAPTER}=choice({names.strip('[]')})"
+        found.append(word)
+    return found
 
 
 def as_typed(words: Sequence[str]) -> list[str]:
     """The reverse of ``as_choices``."""
+    start = f"{CHAPTER}=choice("
     return [
-        CHAPTER + word[len(CHAPTER) :].removeprefix("choice(").removesuffix(")")
-        if word.startswith(CHAPTER)
-        else word
-        for word in words
+        f"{CHAPTER}={word[len(start) : -1]}" if word.startswith(start) else word for word in words
     ]
 
 
@@ -123,9 +122,12 @@ def _check_name(override: Override) -> None:
     if key not in (*CHOICES, *LISTED) or override.is_sweep_override():
         return
     value = override.value()
-    names = value if key in LISTED and isinstance(value, list) else [value]
-    optional = () if key in CHOICES else (None,)
-    if not all(isinstance(n, str) or n in optional for n in names) and not override.is_delete():
+    names: list[Any] = value if key in LISTED and isinstance(value, list) else [value]
+    if not names:
+        raise ConfigError(key, f"at least one {key}", override.input_line)
+    nothing = value is None and key in ("experiment", "claim")  # null: all of them
+    named = nothing or all(isinstance(name, str) and name for name in names)
+    if not named and not override.is_delete():
         _, _, text = str(override.input_line).partition("=")
         raise ConfigError(key, "the name of one of the choices", text)
 

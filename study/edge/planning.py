@@ -87,13 +87,19 @@ def _shown(folder: Path) -> str:
     return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
-def plan_study(config: DictConfig, arguments: Sequence[str], config_loader: Any) -> Planned:
+def plan_study(
+    config: DictConfig,
+    arguments: Sequence[str],
+    config_loader: Any,
+    chapters: Sequence[Chapter] | None = None,
+) -> Planned:
     """What the command line asks for: the cells of the selected experiments, and the plan.
 
     Args:
         config: the composed configuration of the multirun.
         arguments: the command line's overrides.
         config_loader: Hydra's, for the options of config groups.
+        chapters: instead of those that the command line asks for.
 
     Raises:
         ConfigError: a value cannot be used, or nothing is left to run.
@@ -125,7 +131,7 @@ def plan_study(config: DictConfig, arguments: Sequence[str], config_loader: Any)
     asked = _asked(parsed, composer)
     _check_options(asked, composer, config_loader)
     names = [name for name in asked.lists.get("claim", []) if name != OPEN]
-    chapters = _chapters(config, asked, names)
+    chapters = _chapters(config, asked, names) if chapters is None else list(chapters)
     claims = _chosen([claim for chapter in chapters for claim in chapter.claims], names)
     grids = _grids_of(config, chapters, _experiments(chapters, asked, claims))
     most = config.max_cells
@@ -143,6 +149,8 @@ def plan_study(config: DictConfig, arguments: Sequence[str], config_loader: Any)
     named = base["data"]["label"] or _data_name(base["data"])
     own = [chapter.name for chapter in chapters]
     shown = own if "chapter" in asked.lists and own != [config.chapter] else []
+    # one of which narrowing has left nothing has nothing to show
+    chapters = [each for each in chapters if chosen_cells.addresses.keys() & each.experiments]
     folders = [_shown(path.parent) for path in chapter_folders(added_folders(config))[1:]]
     options = [word for folder in folders for word in ("--config-dir", folder)]
     words = [*options, *_without_open(arguments, names)]
@@ -152,7 +160,7 @@ def plan_study(config: DictConfig, arguments: Sequence[str], config_loader: Any)
         data=named,
         preset=preset["name"],
         selection=asked.selection,
-        chapters=own,
+        chapters=[chapter.name for chapter in chapters],
         folders=folders,
         experiments=chosen_cells.addresses,
         looks=list(preset.get("looks", [])),

@@ -21,13 +21,13 @@ class FigureSpec:
     """A figure as a pure function of stored runs.
 
     Attributes:
-        id: as in the lecture's sections, e.g. ``1.4.1-b``; its anchor in the report.
+        id: its name in the registry.
         experiments: whose runs it shows, all of which it needs.
         draw: returns the figure; called inside ``house_style``.
         table: returns its numbers: plain values, or ``Estimate`` where there is an interval.
         facts: returns the named values that its alternative text and its sentence consist of
-            (``figures.<id>.alt`` and ``.measured`` of the texts): numbers, ``Estimate``, labels,
-            None for never; ``case`` chooses among several wordings.
+            (``alt`` and ``measured`` of its declaration): numbers, ``Estimate``, labels, None for
+            never; ``case`` chooses among several wordings.
         of: what those three take, made of the results and the names of the experiments of the
             figure's declaration: the results themselves, or the grid of one experiment.
         by: the columns that it takes apart. Runs that agree in them are averaged, so they may

@@ -1,35 +1,22 @@
-"""The baseline: the results that the gate compares with, as a text file that can be reviewed.
+"""The baseline: the results that the gate compares with (``baseline_text`` is its file)."""
 
-It is JSON with one line for each cell, run and part of a claim, always in the same order, so that
-a change of one result is a change of one line. Numbers have all their digits: equal ones are equal
-bit by bit. ``docs/gate.md`` describes the fields.
-"""
-
-import json
-import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, get_args
+from dataclasses import dataclass, field
+from typing import Any
 
 from study.analysis.claims import Judgement, judge
 from study.analysis.frames import Results
-from study.analysis.verdicts import FEWEST, VERDICTS
+from study.analysis.verdicts import FEWEST
 from study.errors import StudyError
+from study.gate.exact import DIGITS, Exact
+from study.gate.names import cell_config, cells_of
 from study.gate.rules import EXPERIMENT, Rules
-from study.records.cells import label, number_text
 from study.records.config import RunConfig
 from study.records.plan import StudyPlan
-from study.records.record import METRICS, RunRecord, Status
-from study.records.store import write_atomically
+from study.records.record import METRICS, RunRecord
 
-SCHEMA = 1
 # Another of these rounds differently; equal ones give equal bits.
 PLATFORM = ("numpy", "blas", "blas_version", "blas_kernel", "system")
-_DIGITS = 16  # of a result's digest
-# What a cell's name always says; the rest only where two cells would have the same name.
-_NAMED = {"init", "activation", "batchnorm", "dropout", "weight_decay", "momentum"}
 
 
 class BaselineError(StudyError):
@@ -89,6 +76,8 @@ class Baseline:
         cells: configuration of each cell, by its name, seed 0.
         runs: by address.
         claims: by id.
+        exact: what the exact tier compares with.
+        history: date and reason of the baselines before, the last one first.
     """
 
     reason: str
@@ -100,6 +89,8 @@ class Baseline:
     cells: Mapping[str, Mapping[str, Any]]
     runs: Mapping[str, Run]
     claims: Mapping[str, ClaimState]
+    exact: Exact = field(default_factory=Exact)
+    history: Sequence[tuple[str, str]] = ()
 
 
 # --- from records -------------------------------------------------------------------------------
@@ -120,9 +111,23 @@ def data_of(record: RunRecord) -> tuple[str, str]:
 
 
 def make_baseline(
-    records: Iterable[RunRecord], rules: Rules, *, reason: str, date: str
+    records: Iterable[RunRecord],
+    rules: Rules,
+    *,
+    reason: str,
+    date: str,
+    exact: Exact | None = None,
+    before: Baseline | None = None,
 ) -> Baseline:
     """The baseline that ``records`` make.
+
+    Args:
+        records: the gate's runs, those of the exact tier not among them.
+        rules: whose claims are judged on them.
+        reason: why it is another one.
+        date: of today, ISO 8601.
+        exact: the exact tier's part.
+        before: the baseline that it replaces, whose reason is kept.
 
     Raises:
         BaselineError: a run failed, there are too few, or they do not belong together.
@@ -153,7 +158,7 @@ def make_baseline(
         commit=commits.pop() if len(commits) == 1 else None,
         platform=dict(platforms.pop()),
         data=dict(sorted(data)),
-        cells={name: _cell_config(c[min(c)]) for name, c in sorted(cells.items())},
+        cells={name: cell_config(c[min(c)]) for name, c in sorted(cells.items())},
         runs=dict(
             sorted(
                 ((record.address, summarise(record, name)) for name, record in _named(records)),
@@ -161,6 +166,8 @@ def make_baseline(
             )
         ),
         claims=claim_states(judge_claims(rules, records)),
+        exact=exact or Exact(),
+        history=[(before.date, before.reason), *before.history] if before else [],
     )
 
 
@@ -193,7 +200,7 @@ def summarise(record: RunRecord, cell: str) -> Run:
         seed=int(record.config["seed"]),
         status=record.status,
         final={name: float(record.final[name]) for name in METRICS},
-        digest=record.result_digest()[:_DIGITS],
+        digest=record.result_digest()[:DIGITS],
     )
 
 
@@ -217,263 +224,3 @@ def claim_states(judgements: Iterable[Judgement]) -> dict[str, ClaimState]:
                 parts[name] = ClaimPart(finding.verdict, dict(zip(names, effects, strict=True)))
         states[judgement.claim.id] = ClaimState(judgement.verdict, parts)
     return states
-
-
-# --- names of cells -----------------------------------------------------------------------------
-
-
-def cells_of(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[int, dict[str, Any]]]:
-    """Configurations by the name of their cell and their seed.
-
-    Args:
-        configs: by address.
-    """
-    by_cell: dict[str, dict[int, dict[str, Any]]] = {}
-    for config in configs.values():
-        key = replace(RunConfig.from_dict(config), seed=0).address
-        by_cell.setdefault(key, {})[int(config["seed"])] = dict(config)
-    cells = list(by_cell.values())
-    names = cell_names([next(iter(cell.values())) for cell in cells])
-    return dict(zip(names, cells, strict=True))
-
-
-def _cell_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration without its seed, and without what changes no result."""
-    plain: dict[str, Any] = {**config, "seed": 0, "measure": []}
-    plain["data"] = {**config["data"], "root": None}
-    return plain
-
-
-def cell_names(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A short name for each of some cells, no two the same.
-
-    ``he relu, batch norm, dropout 0.2``: the choices, and whatever of the usual regularisers is
-    on; other settings only where they tell two cells apart.
-    """
-    names = [_short_name(config) for config in configs]
-    flat = [flatten(_cell_config(config)) for config in configs]
-    usual = _commonest(flat)
-    for name, count in Counter(names).items():
-        if count > 1:
-            same = [index for index, own in enumerate(names) if own == name]
-            for index in same:
-                names[index] += "".join(
-                    f", {key} {_text(value)}"
-                    for key, value in flat[index].items()
-                    if key.split(".")[0] not in _NAMED
-                    and value != usual.get(key)
-                    and any(flat[other].get(key) != value for other in same)
-                )
-    counts = Counter(names)
-    return [
-        name if counts[name] == 1 else f"{name} ({RunConfig.from_dict(config).address[:6]})"
-        for name, config in zip(names, map(_cell_config, configs), strict=True)
-    ]
-
-
-def _commonest(flat: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The most frequent value of each key that all have; of equally frequent ones the first."""
-    shared = [key for key in (flat[0] if flat else {}) if all(key in own for own in flat)]
-    found = {}
-    for key in shared:
-        counts = Counter(_dump(own[key]) for own in flat)
-        found[key] = json.loads(counts.most_common(1)[0][0])
-    return found
-
-
-def _short_name(config: Mapping[str, Any]) -> str:
-    words = [f"{label(config['init'])} {label(config['activation'])}"]
-    if config["batchnorm"]:
-        words.append("batch norm")
-    for key, word in (("dropout", "dropout"), ("weight_decay", "decay"), ("momentum", "momentum")):
-        if config[key]:
-            words.append(f"{word} {number_text(config[key])}")
-    return ", ".join(words)
-
-
-def _text(value: Any) -> str:
-    return number_text(value) if isinstance(value, float) else str(value)
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted keys and values of a configuration."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``flatten`` made flat."""
-    config: dict[str, Any] = {}
-    for dotted, value in flat.items():
-        *parents, last = dotted.split(".")
-        node = config
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[last] = value
-    return config
-
-
-# --- as text ------------------------------------------------------------------------------------
-
-
-def to_text(baseline: Baseline) -> str:
-    """The file's content; ``from_text`` reads it."""
-    flat = {name: flatten(config) for name, config in baseline.cells.items()}
-    for config in flat.values():
-        del config["seed"]
-    shared = _commonest(list(flat.values()))
-    own = {
-        name: {key: value for key, value in values.items() if (key, value) not in shared.items()}
-        for name, values in flat.items()
-    }
-    runs = [
-        [run.cell, run.seed, run.status, *(_json(run.final[m]) for m in METRICS), run.digest]
-        for run in baseline.runs.values()
-    ]
-    lines = [
-        f'"schema": {SCHEMA}',
-        *(f'"{k}": {_dump(getattr(baseline, k))}' for k in ("reason", "date", "code", "commit")),
-        f'"platform": {_dump(baseline.platform)}',
-        f'"data": {_dump(baseline.data)}',
-        f'"settings": {_dump(shared)}',
-        f'"cells": {_block("{", [f"{_dump(name)}: {_dump(own[name])}" for name in own], "}")}',
-        f'"columns": {_dump(["cell", "seed", "status", *METRICS, "digest"])}',
-        f'"runs": {_block("[", [_dump(run) for run in runs], "]")}',
-        f'"claims": {_block("[", [_dump(line) for line in _claim_lines(baseline)], "]")}',
-    ]
-    return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-def _claim_lines(baseline: Baseline) -> list[list[Any]]:
-    return [
-        [id_, state.verdict, name, part.verdict, {k: _json(v) for k, v in part.effects.items()}]
-        for id_, state in sorted(baseline.claims.items())
-        for name, part in state.parts.items()
-    ]
-
-
-def _block(opening: str, lines: Sequence[str], closing: str) -> str:
-    return (
-        "\n  ".join([opening, *(f"{line}," for line in lines[:-1]), *lines[-1:]]) + "\n" + closing
-    )
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
-def _json(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def read_baseline(path: Path) -> Baseline:
-    """The baseline in the file ``path``.
-
-    Raises:
-        BaselineError: there is none, or it cannot be read; says what to do.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise BaselineError(f"no baseline at {path}: make one with --update --reason '…'") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BaselineError(f"{path}: cannot be read ({error})") from None
-    try:
-        return from_text(text)
-    except BaselineError as error:
-        raise BaselineError(f"{path}: {error}") from None
-
-
-def write_baseline(baseline: Baseline, path: Path) -> None:
-    """Write the file, whole or not at all; raises StoreError."""
-    write_atomically(path, to_text(baseline))
-
-
-def from_text(text: str) -> Baseline:
-    """Read what ``to_text`` wrote.
-
-    Raises:
-        BaselineError: it is not a baseline, or another version's; whatever the text is, there is
-            no other error.
-    """
-    try:
-        content = json.loads(text)
-        schema = content["schema"]
-        if type(schema) is not int or schema != SCHEMA:
-            raise BaselineError(
-                f"baseline of schema {schema!r}, this version reads {SCHEMA}:"
-                " make a new one with --update --reason '…'"
-            )
-        return _from_content(content)
-    except BaselineError:
-        raise
-    except Exception as error:  # anything may stand in the file
-        raise BaselineError(f"not a baseline ({type(error).__name__}: {error})") from None
-
-
-def _from_content(content: dict[str, Any]) -> Baseline:
-    for key in ("reason", "date", "code"):
-        _expect(f"{key} is no text", isinstance(content[key], str))
-    _expect("commit is no text", content["commit"] is None or isinstance(content["commit"], str))
-    for key in ("platform", "data"):
-        texts = all(isinstance(value, str) for value in content[key].values())
-        _expect(f"{key} is not made of texts", texts)
-    _expect("platform is not whole", set(content["platform"]) == set(PLATFORM))
-    columns = ["cell", "seed", "status", *METRICS, "digest"]
-    _expect(f"columns are not {columns}", content["columns"] == columns)
-    cells = {
-        name: _typed(_nested({**content["settings"], **own, "seed": 0}))
-        for name, own in content["cells"].items()
-    }
-    runs = {}
-    for cell, seed, status, *values, digest in content["runs"]:
-        _expect(f"no cell {cell!r}", cell in cells)
-        _expect(f"{cell}: seed {seed!r}", type(seed) is int and seed >= 0)
-        _expect(f"{cell}: status {status!r}", status in get_args(Status) and status != "failed")
-        final = [math.nan if value is None else float(value) for value in values]
-        finite = all(map(math.isfinite, final))
-        _expect(f"{cell}, seed {seed}: metrics", finite == (status == "completed"))
-        _expect(f"{cell}: digest {digest!r}", isinstance(digest, str))
-        run = Run(cell, seed, status, dict(zip(METRICS, final, strict=True)), digest)
-        address = replace(cells[cell], seed=seed).address
-        _expect(f"{cell}, seed {seed} stands twice", address not in runs)
-        runs[address] = run
-    _expect("no runs", len(runs) > 0)
-    return Baseline(
-        reason=content["reason"],
-        date=content["date"],
-        code=content["code"],
-        commit=content["commit"],
-        platform=content["platform"],
-        data=content["data"],
-        cells={name: asdict(config) for name, config in cells.items()},
-        runs=runs,
-        claims=_claims(content["claims"]),
-    )
-
-
-def _typed(values: dict[str, Any]) -> RunConfig:
-    config = RunConfig.from_dict(values)
-    config.check_values()
-    return config
-
-
-def _claims(lines: Sequence[Any]) -> dict[str, ClaimState]:
-    verdicts: dict[str, str] = {}
-    parts: dict[str, dict[str, ClaimPart]] = {}
-    for id_, verdict, name, own, effects in lines:
-        known = {verdict, own} <= set(VERDICTS) and verdicts.setdefault(id_, verdict) == verdict
-        _expect(f"claim {id_}: verdict {verdict!r}, {own!r}", known)
-        values = {str(k): math.nan if v is None else float(v) for k, v in effects.items()}
-        parts.setdefault(id_, {})[str(name)] = ClaimPart(own, values)
-    return {id_: ClaimState(verdict, parts[id_]) for id_, verdict in verdicts.items()}
-
-
-def _expect(otherwise: str, valid: bool) -> None:
-    if not valid:
-        raise BaselineError(f"not a baseline: {otherwise}")

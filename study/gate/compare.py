@@ -1,164 +1,54 @@
 """The comparison itself: baseline and records in, verdict out (``check``).
 
-Three tiers. **A**: on the platform of the baseline, equal results are equal bit by bit, and
-*numerics changed* where they are not; that alone is a warning. **B**: a metric of a cell, or of
-all cells together, is a *regression* if its mean is worse by more than the margin and the
-interval of the paired differences, corrected for everything that is compared, leaves zero out.
-**C**: the verdict of a claim *flips*, and the numbers that it stands on have moved as clearly.
+Three tiers. **A**, exact: where the arithmetic is the baseline's, results are equal bit by bit, and
+*changed* where they are not (``exact``). **B**: a metric of a cell, or of all cells together, is a
+*regression* if its mean is worse by more than the margin and the interval of the paired
+differences, corrected for everything that is compared, leaves zero out. **C**: the verdict of a
+claim *flips*, and the numbers that it stands on have moved as clearly (``flips``).
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from study.analysis.claims import Judgement
 from study.analysis.intervals import Estimate
-from study.analysis.verdicts import INCONCLUSIVE, NOT_JUDGED
-from study.gate.baseline import (
-    Baseline,
-    ClaimPart,
-    Run,
-    cells_of,
-    claim_states,
-    data_of,
-    flatten,
-    judge_claims,
-    platform_of,
-    summarise,
-)
+from study.gate.baseline import Baseline, Run, data_of, judge_claims, platform_of, summarise
+from study.gate.declared import changed_claims, changed_study
 from study.gate.evidence import Floats, Moves, moves
+from study.gate.exact import Change, Exact, changed_runs, changed_settings, moved, new_cells
+from study.gate.flips import ClaimStates, finite_or
+from study.gate.names import cells_of, flatten
+from study.gate.result import (
+    ALL,
+    CHANGED,
+    FAIL,
+    FLIPPED,
+    IMPROVEMENT,
+    INCOMPARABLE,
+    NUMERICS,
+    PASS,
+    REGRESSION,
+    RUNS_FAILED,
+    UNCHANGED,
+    VERDICTS,
+    WITHIN,
+    CheckResult,
+    ClaimChange,
+    Comparison,
+    Failure,
+)
 from study.gate.rules import MetricRule, Rules, load_rules
 from study.records.record import RunRecord
 
-ALL = "all cells"
-UNCHANGED, WITHIN, NUMERICS, IMPROVEMENT, FLIPPED, REGRESSION = VERDICTS = (
-    "unchanged", "within noise", "numerics changed", "improvement", "flipped", "regression",
-)  # fmt: skip
-PASS, FAIL, RUNS_FAILED, INCOMPARABLE = OUTCOMES = (
-    "pass", "regression", "runs failed", "nothing comparable",
-)  # fmt: skip
 TINY = 1e-12  # a loss of 0 has no logarithm
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One metric of one cell, or of all cells together.
-
-    Attributes:
-        cell: its name, or ``ALL``.
-        metric: which.
-        baseline, now: means over the pairs; geometric ones where the ratio is compared. Diverged
-            runs count at chance.
-        change: now minus baseline, or now / baseline, with the interval that decides.
-        p, p_holm: two-sided, before and after the correction.
-        verdict: one of ``VERDICTS``.
-        why: in words.
-        severity: how far it is on the way to a regression, to put the worst first.
-    """
-
-    cell: str
-    metric: str
-    baseline: float
-    now: float
-    change: Estimate
-    p: float
-    p_holm: float
-    verdict: str
-    why: str
-    severity: float
-
-
-@dataclass(frozen=True)
-class ClaimChange:
-    """The verdict of a claim, before and now.
-
-    Attributes:
-        claim: its id.
-        before, now: the claim's verdicts.
-        part: the part that moved most; None where nothing can be compared.
-        baseline_effect, now_effect: its means.
-        change: of its effect, paired (of a ratio, as a ratio), with the interval that decides.
-        p_holm: corrected, together with all other comparisons.
-        verdict: ``unchanged``, ``within noise`` (the same verdict, or one lost to noise),
-            ``improvement`` (decided now), ``flipped``.
-        why: in words.
-    """
-
-    claim: str
-    before: str
-    now: str
-    part: str | None
-    baseline_effect: float
-    now_effect: float
-    change: Estimate
-    p_holm: float
-    verdict: str
-    why: str
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A run that the baseline has and that gave no result now."""
-
-    cell: str
-    seed: int
-    address: str
-    why: str
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """What came of the comparison.
-
-    Attributes:
-        outcome: one of ``OUTCOMES``.
-        comparisons: all of them, the worst first.
-        claims: all of them, flipped ones first.
-        failures: runs without a result.
-        incomparable: what could not be compared, and why.
-        notes: what else a reader should know.
-        compared, identical: how many runs, and how many of these with the same bits.
-        baseline: that it was compared with.
-    """
-
-    outcome: str
-    comparisons: Sequence[Comparison] = ()
-    claims: Sequence[ClaimChange] = ()
-    failures: Sequence[Failure] = ()
-    incomparable: Sequence[str] = ()
-    notes: Sequence[str] = ()
-    compared: int = 0
-    identical: int = 0
-    baseline: Baseline | None = field(default=None, repr=False)
-
-    @property
-    def exit_code(self) -> int:
-        """0 pass, 1 regression, 2 runs failed, 3 nothing comparable."""
-        return OUTCOMES.index(self.outcome)
-
-    def of_cells(self) -> list[Comparison]:
-        """The worst comparison of each cell, the worst cell first."""
-        worst: dict[str, Comparison] = {}
-        for comparison in self.comparisons:
-            worst.setdefault(comparison.cell, comparison)
-        return list(worst.values())
-
-    def having(self, verdict: str) -> list[Comparison]:
-        """All comparisons with this verdict."""
-        return [comparison for comparison in self.comparisons if comparison.verdict == verdict]
-
-    @property
-    def flips(self) -> list[ClaimChange]:
-        """The claims whose verdicts flipped."""
-        return [claim for claim in self.claims if claim.verdict == FLIPPED]
-
-
-@dataclass(frozen=True)
 class _Pair:
-    """One run, before and now."""
+    """One run, before and now; ``identical`` looks at its final metrics."""
 
     before: Run
     now: Run
@@ -170,24 +60,47 @@ class _Pair:
             _same_bits(value, self.now.final[name]) for name, value in self.before.final.items()
         )
 
+    @property
+    def same(self) -> bool:
+        """Whether everything that the run computed has the same bits."""
+        return self.identical and self.before.digest == self.now.digest
+
+    @property
+    def change(self) -> Change:
+        first = "in the learning curve or what is measured" if self.identical else "in the end"
+        size = moved(self.before.final, self.now.final)
+        if self.before.status != self.now.status:
+            size = f"{self.before.status} → {self.now.status}"
+        return Change(self.now.cell, self.now.seed, first, size, math.inf)
+
     def values(self, metric: str) -> tuple[float, float]:
         """The metric before and now; a diverged run guesses, which is never an improvement."""
         before, now = (run.final[metric] for run in (self.before, self.now))
         if metric.endswith("accuracy"):
-            return _or(before, self.chance), _or(now, self.chance)
+            return finite_or(before, self.chance), finite_or(now, self.chance)
         guess = -math.log(self.chance)
-        return _or(before, max(guess, _or(now, guess))), _or(now, max(guess, _or(before, guess)))
+        return (
+            finite_or(before, max(guess, finite_or(now, guess))),
+            finite_or(now, max(guess, finite_or(before, guess))),
+        )
 
 
 def check(
-    baseline: Baseline | None, records: Iterable[RunRecord], rules: Rules | None = None
+    baseline: Baseline | None,
+    records: Iterable[RunRecord],
+    rules: Rules | None = None,
+    *,
+    exact: Exact | None = None,
 ) -> CheckResult:
     """Compare the runs that both ``baseline`` and ``records`` have.
 
     Args:
         baseline: None if there is none.
-        records: any; those that the baseline does not know are named, but change nothing.
+        records: any; those that the baseline does not know are named, but change nothing. None at
+            all where only the exact tier is wanted.
         rules: by default those of ``conf/gate``.
+        exact: the exact tier's runs, and the arithmetic that all runs had. Without it bits are
+            compared where the platforms have the same names.
     """
     if baseline is None:
         return CheckResult(INCOMPARABLE, incomparable=["there is no baseline"])
@@ -198,31 +111,48 @@ def check(
     others = [record for a, record in by_address.items() if a not in baseline.runs]
     if reasons := _other_data(baseline, usable.values()):
         return CheckResult(INCOMPARABLE, incomparable=reasons, baseline=baseline)
+    only_exact = exact is not None and not by_address
     changed, elsewhere = setting_changes(
         baseline, set(by_address), {record.address: record.config for record in others}
     )
-    failures = _failures(baseline, by_address, elsewhere)
+    failures = [] if only_exact else _failures(baseline, by_address, elsewhere)
     pairs = {a: _pair(baseline.runs[a], record) for a, record in usable.items()}
-    states = _ClaimStates(baseline, judge_claims(rules, list(usable.values())) if pairs else [])
-    same_platform = all(platform_of(r) == baseline.platform for r in usable.values())
+    states = ClaimStates(baseline, judge_claims(rules, list(usable.values())) if pairs else [])
     states.complete = len(pairs) == len(baseline.runs)
-    comparisons, claims = _compared(list(pairs.values()), states, rules, same_platform)
+    silent = _silent(baseline, exact, list(usable.values()))
+    comparisons, claims = _compared(list(pairs.values()), states, rules, silent is None)
+    traces = _known(baseline.exact, exact)
+    changes = [] if exact is None or silent else changed_runs(baseline.exact, exact)
+    if silent is None:
+        changes += [pair.change for pair in pairs.values() if not pair.same]
+    study = [] if exact is None else _declared(baseline.exact, exact)
+    failures += [] if exact is None else _lost(baseline.exact, exact)
+    changed = [] if only_exact else changed
     return CheckResult(
-        outcome=_outcome(comparisons, claims, failures, changed, bool(pairs)),
+        outcome=_outcome(comparisons, claims, failures, bool(changes or study), changed,
+                         bool(pairs or traces)),
         comparisons=comparisons,
         claims=claims,
         failures=failures,
+        changes=changes,
+        study=study,
+        silent=silent,
         incomparable=changed,
-        notes=_notes(baseline, usable, others, pairs, states, elsewhere),
+        notes=_notes(baseline, usable, others, pairs, states, elsewhere, silent),
+        remarks=[] if exact is None else _new(baseline.exact, exact),
         compared=len(pairs),
-        identical=sum(pair.identical for pair in pairs.values()),
+        identical=sum(pair.same for pair in pairs.values()),
+        exact=len(traces),
+        exact_identical=sum(
+            exact.traces[key].digest == baseline.exact.traces[key].digest for key in traces
+        ) if exact else 0,
         baseline=baseline,
-    )
+    )  # fmt: skip
 
 
 def _outcome(
-    comparisons: Sequence[Comparison], claims: Sequence[ClaimChange],
-    failures: Sequence[Failure], changed: Sequence[str], compared: bool,
+    comparisons: Sequence[Comparison], claims: Sequence[ClaimChange], failures: Sequence[Failure],
+    changes: bool, incomparable: Sequence[str], compared: bool,
 ) -> str:  # fmt: skip
     """What is found wrong for certain comes first."""
     if any(c.verdict == REGRESSION for c in comparisons) or any(
@@ -231,7 +161,61 @@ def _outcome(
         return FAIL
     if failures:
         return RUNS_FAILED
-    return PASS if compared and not changed else INCOMPARABLE
+    if changes:
+        return CHANGED
+    return PASS if compared and not incomparable else INCOMPARABLE
+
+
+# --- tier A -------------------------------------------------------------------------------------
+
+
+def _silent(baseline: Baseline, exact: Exact | None, records: Sequence[RunRecord]) -> str | None:
+    """Why other bits say nothing of the code; None if they do."""
+    before = baseline.exact
+    if exact is not None and exact.arithmetic and before.arithmetic:
+        if exact.arithmetic == before.arithmetic:
+            return None
+        return f"another arithmetic ({exact.words}; the baseline's: {before.words})"
+    here = {key: {platform_of(r)[key] for r in records} for key in baseline.platform}
+    differing = [
+        f"{key} {own} → {' and '.join(sorted(here[key]))}"
+        for key, own in baseline.platform.items()
+        if here[key] - {own}
+    ]
+    return f"another platform ({', '.join(differing)})" if differing else None
+
+
+def _known(before: Exact, now: Exact | None) -> list[tuple[str, int]]:
+    """The exact tier's runs that both have."""
+    return [] if now is None else [key for key in before.traces if key in now.traces]
+
+
+def _declared(before: Exact, now: Exact) -> list[str]:
+    """What is declared otherwise than in the baseline; nothing is where it has no exact tier."""
+    return [
+        *changed_study(before.study, now.study),
+        *changed_claims(before.claims, now.claims),
+        *(f"cells of the exact tier: {words}" for words in changed_settings(before, now)),
+    ]
+
+
+def _lost(before: Exact, now: Exact) -> list[Failure]:
+    """Runs of the exact tier without a result."""
+    return [
+        Failure(cell, seed, "exact tier", why)
+        for (cell, seed), why in now.failed.items()
+        if (cell, seed) in before.traces
+    ]
+
+
+def _new(before: Exact, now: Exact) -> list[str]:
+    """What the baseline does not know yet."""
+    kinds = (
+        ("cells of the exact tier", new_cells(before, now)),
+        ("experiments", sorted({n.partition(": ")[2] for n in now.study if n not in before.study})),
+        ("claims of the study", [name for name in now.claims if name not in before.claims]),
+    )
+    return [f"{what} not in the baseline: {', '.join(names)}" for what, names in kinds if names]
 
 
 def _pair(before: Run, record: RunRecord) -> _Pair:
@@ -241,10 +225,6 @@ def _pair(before: Run, record: RunRecord) -> _Pair:
 
 def _same_bits(one: float, other: float) -> bool:
     return one == other or (math.isnan(one) and math.isnan(other))
-
-
-def _or(value: float, otherwise: float) -> float:
-    return value if math.isfinite(value) else otherwise
 
 
 # --- what can be compared -----------------------------------------------------------------------
@@ -332,30 +312,20 @@ def _notes(
     usable: Mapping[str, RunRecord],
     others: Sequence[RunRecord],
     pairs: Mapping[str, _Pair],
-    states: "_ClaimStates",
+    states: ClaimStates,
     elsewhere: set[str],
+    silent: str | None,
 ) -> list[str]:
     notes = []
-    here = {key: {platform_of(r)[key] for r in usable.values()} for key in baseline.platform}
-    differing = [
-        f"{key} {before} → {' and '.join(sorted(here[key]))}"
-        for key, before in baseline.platform.items()
-        if here[key] - {before}
-    ]
-    different = sum(not pair.identical for pair in pairs.values())
+    different = sum(not pair.same for pair in pairs.values())
     codes = {str(record.provenance.get("code")) for record in usable.values()}
-    if differing:
-        notes.append(f"another platform, bits may differ: {', '.join(differing)}")
-    elif different and codes == {baseline.code}:
+    if silent is None and different and codes == {baseline.code}:
         notes.append(
-            f"{different} runs have other bits with the same code on the same platform:"
+            f"{different} runs have other bits with the same code and arithmetic:"
             " something besides the seed decides them"
         )
     if len(codes) > 1:
         notes.append(f"the runs come from {len(codes)} versions of the code")
-    quiet = sum(pair.identical and pair.before.digest != pair.now.digest for pair in pairs.values())
-    if quiet:
-        notes.append(f"{quiet} runs differ only in their learning curves or measurements")
     found = cells_of({record.address: record.config for record in others})
     if new := [name for name in found if name not in elsewhere]:
         notes.append(f"not in the baseline, not compared: {'; '.join(new[:3])}"
@@ -366,11 +336,11 @@ def _notes(
     return notes
 
 
-# --- tiers A and B ------------------------------------------------------------------------------
+# --- tier B ---------------------------------------------------------------------------------------
 
 
 def _compared(
-    pairs: Sequence[_Pair], states: "_ClaimStates", rules: Rules, same_platform: bool
+    pairs: Sequence[_Pair], states: ClaimStates, rules: Rules, same_platform: bool
 ) -> tuple[list[Comparison], list[ClaimChange]]:
     """All comparisons and claims, judged as one family of tests."""
     cells: dict[str, list[_Pair]] = {}
@@ -486,107 +456,3 @@ def _together(questions: Sequence[_Question], metric: str) -> _Question | None:
     margin = together.rule.margin_all
     together.margin = math.log(margin) if together.ratio else margin
     return together
-
-
-# --- tier C -------------------------------------------------------------------------------------
-
-
-class _Part:
-    """One deciding part of a claim, before and now."""
-
-    def __init__(self, name: str, ratio: bool, before: ClaimPart, now: ClaimPart) -> None:
-        self.name, self.ratio, self.before, self.now = name, ratio, before, now
-        keys = [key for key in before.effects if key in now.effects]
-        both = np.array([(before.effects[k], now.effects[k]) for k in keys], float).reshape(-1, 2)
-        if ratio:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                both = np.log(both)
-        self.values = both[np.isfinite(both).all(axis=1)]
-        self.change: Floats = self.values[:, 1] - self.values[:, 0]
-
-    @property
-    def lost(self) -> bool:
-        """Whether there were numbers, and are none."""
-        return len(self.before.effects) > 0 and len(self.values) == 0
-
-
-class _ClaimStates:
-    """Each claim's verdict and numbers, before and now."""
-
-    complete = True  # whether every run of the baseline is there
-
-    def __init__(self, baseline: Baseline, judgements: Sequence[Judgement]) -> None:
-        now = claim_states(judgements)
-        self.new = sorted(now.keys() - baseline.claims.keys())
-        self.gone = sorted(baseline.claims.keys() - now.keys()) if now else []
-        self.verdicts = {
-            judgement.claim.id: (baseline.claims[judgement.claim.id].verdict, judgement.verdict)
-            for judgement in judgements
-            if judgement.claim.id in baseline.claims
-        }
-        self._of: dict[str, list[_Part]] = {}
-        for judgement in judgements:
-            id_ = judgement.claim.id
-            if id_ in self.verdicts:
-                before = baseline.claims[id_].parts
-                self._of[id_] = [
-                    _Part(name, finding.part.compare == "ratio", before[name], now[id_].parts[name])
-                    for name, finding in judgement.findings.items()
-                    if name in before and name in now[id_].parts
-                ]
-
-    @property
-    def parts(self) -> list[_Part]:
-        """All parts, in the order of ``changes``."""
-        return [part for parts in self._of.values() for part in parts]
-
-    def changes(self, judged: Moves, first: int, alpha: float) -> list[ClaimChange]:
-        """What became of each claim; its parts' tests begin at ``first``."""
-        index = {id(part): first + place for place, part in enumerate(self.parts)}
-        changes = [
-            self._change(id_, [(part, index[id(part)]) for part in parts], judged, alpha)
-            for id_, parts in self._of.items()
-        ]
-        return sorted(changes, key=lambda change: -VERDICTS.index(change.verdict))
-
-    def _change(
-        self, id_: str, parts: Sequence[tuple[_Part, int]], judged: Moves, alpha: float
-    ) -> ClaimChange:
-        before, now = self.verdicts[id_]
-        flipped = before not in (INCONCLUSIVE, now)
-        # the parts that make the difference, else all of them; the one that moved most
-        moved = [item for item in parts if item[0].before.verdict != item[0].now.verdict]
-        by_p = sorted(moved or parts, key=lambda item: _or(float(judged.p[item[1]]), 2.0))
-        part, index = by_p[0] if by_p else (None, None)
-        p_holm = math.nan if index is None else float(judged.p_holm[index])
-        if all((item.change == 0).all() for item, _ in parts) and not flipped:
-            verdict, why = UNCHANGED, "same numbers"
-        elif now == NOT_JUDGED != before:
-            verdict = FLIPPED if self.complete else WITHIN
-            why = f"{before} → not judged" + ("" if self.complete else ": runs are missing")
-        elif flipped and any(item.lost for item, _ in moved):
-            verdict = FLIPPED if self.complete else WITHIN
-            why = "its runs have no such numbers any more" if self.complete else "runs are missing"
-        elif flipped and p_holm <= alpha:
-            verdict, why = FLIPPED, f"{before} → {now}, p = {p_holm:.1g}"
-        elif flipped:
-            verdict, why = WITHIN, f"{before} → {now}, but within noise: p = {p_holm:.1g}"
-        elif before == INCONCLUSIVE != now:
-            verdict, why = IMPROVEMENT, f"{before} → {now}"
-        else:
-            verdict, why = WITHIN, f"still {now}"
-        unknown = Estimate(math.nan, math.nan, math.nan, 0)
-        if part is None or index is None or not len(part.values):
-            name = part.name if part else None
-            return ClaimChange(
-                id_, before, now, name, math.nan, math.nan, unknown, p_holm, verdict, why
-            )
-        shown = [float(each[index]) for each in judged[:3]]
-        effects = [float(value) for value in part.values.mean(axis=0)]
-        if part.ratio:
-            shown, effects = [math.exp(v) for v in shown], [math.exp(v) for v in effects]
-        method = "log t" if part.ratio else "t"
-        change = Estimate(shown[0], shown[1], shown[2], len(part.values), method)
-        return ClaimChange(
-            id_, before, now, part.name, effects[0], effects[1], change, p_holm, verdict, why
-        )

@@ -8,12 +8,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 from study.analysis.intervals import Estimate
-from study.gate.compare import (
+from study.gate.result import (
     ALL,
+    CHANGED,
     FLIPPED,
     IMPROVEMENT,
     INCOMPARABLE,
-    NUMERICS,
     REGRESSION,
     UNCHANGED,
     CheckResult,
@@ -21,10 +21,12 @@ from study.gate.compare import (
     Comparison,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 ROWS = 14  # with head and foot, it all fits on a screen of 24 lines
 NAME = 34, 16  # characters of a cell's name, at most and where there is little room
 LINES = 3  # of each kind of message
+STUDY = 12  # of what is declared otherwise
+NAMES = 5  # of cells, after those that have a line
 HEAD = ("cell", "metric", "baseline", "now", "difference", "interval", "verdict", "why")
 UPDATE = 'python -m study.check --update --reason "…"'
 # What JUnit's readers may refuse: not allowed in XML 1.0.
@@ -90,9 +92,17 @@ def headline(result: CheckResult) -> str:
         parts.insert(0, _count(len(result.flips), "claim") + " flipped")
     if result.failures:
         parts.insert(0, _count(len(result.failures), "run") + " without a result")
-    words = {REGRESSION: "REGRESSION"}.get(result.outcome, result.outcome)
+    if result.changes:
+        parts.append(_count(len(result.changes), "run") + " with other bits")
+    if result.study:
+        parts.append(f"{len(result.study)} declared otherwise")
+    words = {REGRESSION: "REGRESSION", CHANGED: "RESULTS CHANGED"}.get(
+        result.outcome, result.outcome
+    )
     if result.outcome == INCOMPARABLE and result.compared:
         words = "not everything comparable"
+    if not parts and result.exact:
+        parts = ["nothing changed"]
     return f"{words}: {', '.join(parts) or 'nothing was compared'}"
 
 
@@ -101,28 +111,69 @@ def _count(number: int, word: str) -> str:
 
 
 def messages(result: CheckResult) -> Iterator[tuple[str, str]]:
-    """What besides the table matters, most important first: level (as GitHub has it) and text."""
+    """What besides the table matters, most important first: level (as GitHub has it) and text.
+
+    A text of level ``""`` is for readers of the whole output: nothing is wrong.
+    """
     for text in result.incomparable:
         yield "error", text
     for failure in result.failures[:LINES]:
         yield "error", f"no result: {failure.cell}, seed {failure.seed}: {failure.why}"
     if len(result.failures) > LINES:
         yield "error", f"no result: {len(result.failures) - LINES} runs more"
+    yield from (("error", text) for text in _changes(result))
     for text in result.notes:
         yield "warning", text
+    if result.silent:
+        yield "", f"bits are not compared, only means: {result.silent}"
+    yield from (("", text) for text in result.remarks)
+    yield from (("notice", text) for text in result.against)
+    improved = {comparison.cell for comparison in result.having(IMPROVEMENT)}
     if result.outcome == INCOMPARABLE or result.incomparable:
         yield "notice", f"if that is as intended, a new baseline: {UPDATE}"
-    elif improved := result.having(IMPROVEMENT):
-        cells = len({comparison.cell for comparison in improved})
-        yield "notice", f"better in {_count(cells, 'row')}; to keep that: {UPDATE}"
+    elif result.changes or result.study:
+        better = f" (better in {_count(len(improved), 'row')})" if improved else ""
+        yield "notice", f"if that is as intended{better}, accept it: {UPDATE}"
+    elif improved:
+        yield "notice", f"better in {_count(len(improved), 'row')}; to keep that: {UPDATE}"
+
+
+def _changes(result: CheckResult) -> Iterator[str]:
+    """What the exact tier has found: what is declared otherwise, and where bits changed first."""
+    for text in result.study[:STUDY]:
+        yield f"declared otherwise: {text}"
+    if len(result.study) > STUDY:
+        yield f"declared otherwise: {len(result.study) - STUDY} more (all: --json FILE)"
+    if not result.changes:
+        return
+    cells = list(dict.fromkeys(change.cell for change in result.changes))
+    total = _count(result.compared + result.exact, "run")
+    yield f"other bits in {len(result.changes)} of {total}, {_count(len(cells), 'cell')}; first:"
+    shown: set[str] = set()
+    for change in result.changes:  # one of each cell: its other seeds say the same
+        if change.cell not in shown and len(shown) < LINES:
+            shown.add(change.cell)
+            yield f"  {change.cell}, seed {change.seed}: {change.first}; {change.size}"
+    if len(cells) > LINES:
+        more = ", ".join(cells[LINES : LINES + NAMES])
+        left = len(cells) - LINES - NAMES
+        yield f"  and {more}" + (f", and {_count(left, 'cell')} more" if left > 0 else "")
 
 
 def origin(result: CheckResult) -> str:
-    """What it was compared with."""
+    """What it was compared with, and how much of it has the same bits."""
     if result.baseline is None:
         return ""
-    same = f"{result.identical} of {result.compared} runs have the same bits"
-    return f"baseline of {result.baseline.date} ({result.baseline.reason}); {same}"
+    same = [
+        f"{identical} of {total} {what}"
+        for identical, total, what in (
+            (result.identical, result.compared, "runs"),
+            (result.exact_identical, result.exact, "runs of the exact tier"),
+        )
+        if total
+    ]
+    bits = f"; the same bits: {', '.join(same)}" if same else ""
+    return f"baseline of {result.baseline.date} ({result.baseline.reason}){bits}"
 
 
 def as_text(result: CheckResult, width: int = 120) -> str:
@@ -162,7 +213,9 @@ def as_markdown(result: CheckResult) -> str:
     """The same for a job's summary on GitHub."""
     lines = [f"## {_plain(headline(result))}", ""]
     lines += [f"- {_plain(text)}" for text in filter(None, [origin(result)])]
-    lines += [f"- **{level}**: {_plain(text)}" for level, text in messages(result)]
+    lines += [
+        f"- {f'**{level}**: ' if level else ''}{_plain(text)}" for level, text in messages(result)
+    ]
     shown = rows(result)
     if shown:
         lines += ["", f"| {' | '.join(HEAD)} |", "|" + "---|" * len(HEAD)]
@@ -189,8 +242,16 @@ def as_json(result: CheckResult) -> dict[str, Any]:
         } | {"platform": dict(baseline.platform), "data": dict(baseline.data)},
         "compared": result.compared,
         "identical": result.identical,
+        "exact": {
+            "compared": result.exact,
+            "identical": result.exact_identical,
+            "silent": result.silent,
+            "changes": [_plain_json(vars(change)) for change in result.changes],
+            "declared_otherwise": list(result.study),
+        },
         "incomparable": list(result.incomparable),
-        "notes": list(result.notes),
+        "against": list(result.against),
+        "notes": [*result.notes, *result.remarks],
         "failures": [vars(failure) for failure in result.failures],
         "comparisons": [_plain_json(vars(comparison)) for comparison in result.comparisons],
         "claims": [_plain_json(vars(claim)) for claim in result.claims],
@@ -219,6 +280,9 @@ def as_junit(result: CheckResult) -> str:
     for failure in result.failures:
         case = _case(suite, "runs", f"{failure.cell}, seed {failure.seed}", "", failed=False)
         ElementTree.SubElement(case, "error", message=_xml(failure.why))
+    changed = "; ".join(_changes(result))
+    if result.exact or changed:
+        _case(suite, "exact", "the same bits", changed, failed=bool(changed))
     for text in result.incomparable:
         case = _case(suite, "baseline", "comparable", "", failed=False)
         ElementTree.SubElement(case, "error", message=_xml(text))
@@ -253,12 +317,9 @@ def annotations(result: CheckResult) -> Iterator[str]:
         if comparison.verdict == REGRESSION:
             text = f"{row[1]} {row[2]} → {row[3]} ({row[4]}, interval {row[5]}): {row[7]}"
             yield _command("error", f"accuracy gate: {comparison.cell}", text)
-    changed = [c for c in result.of_cells() if c.verdict == NUMERICS and c.cell != ALL]
-    if changed:
-        text = f"{_count(len(changed), 'cell')} on the same platform: {changed[0].cell}, …"
-        yield _command("warning", "accuracy gate: numerics changed", text)
     for level, text in messages(result):
-        yield _command(level, "accuracy gate", text)
+        if level:
+            yield _command(level, "accuracy gate", text.strip())
 
 
 def _command(level: str, title: str, text: str) -> str:

@@ -12,13 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import ConfigError, StoreError
+from study.records.migration import READABLE, WITHOUT_CHECKSUM, migrated_plan
 from study.records.store import ADDRESS, RunStore, changed_at, write_atomically
 
-SCHEMA = 4
-# Before chapters there was one. Before schema 3 a plan did not say what of the study it left out,
-# and nothing can be judged by it.
-LECTURE = ("lecture",)
-READABLE = (3, SCHEMA)
+SCHEMA = 4  # older ones: study.records.migration
 # Longer names would not leave room for the temporary file's, on any file system.
 NAME_BYTES = 120
 
@@ -51,7 +48,7 @@ class StudyPlan:
     data: str
     preset: str
     selection: list[str] = field(default_factory=list)
-    chapters: list[str] = field(default_factory=lambda: list(LECTURE))
+    chapters: list[str] = field(default_factory=lambda: ["lecture"])
     folders: list[str] = field(default_factory=list)
     experiments: dict[str, list[str]] = field(default_factory=dict)
     left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -154,14 +151,13 @@ def read_plan(store: RunStore, name: str | None = None) -> StudyPlan:
     if not isinstance(content, dict):
         raise StoreError(f"{path}: not the plan of a study; run the study again")
     schema, checksum = content.pop("schema", None), content.pop("checksum", None)
-    if schema not in READABLE:
+    if schema not in (*READABLE, SCHEMA):
         raise StoreError(f"{path}: written by another version; run the study again")
-    sum_of = _checksum(content)
-    if schema < SCHEMA:
-        content = {"chapters": list(LECTURE), "folders": []} | content
+    sound = schema in WITHOUT_CHECKSUM or checksum == _checksum(content)
+    content = migrated_plan(content, schema)
     if set(content) != wanted or content["name"] != path.stem or not _sound(content):
         raise StoreError(f"{path}: not the plan of a study; run the study again")
-    if checksum != sum_of:
+    if not sound:
         raise StoreError(f"{path}: damaged, it does not match its checksum; run the study again")
     return StudyPlan(**content)
 

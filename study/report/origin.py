@@ -52,7 +52,7 @@ def used_seeds(results: Results, registry: Registry, text: Text) -> str:
     used = registry.used(seeds)
     if not used:
         return text.page["seeds_unused"].format(seeds=_ranges(seeds))
-    reports = "; ".join(f"{each.first}–{each.last}: {each.used[text.language]}" for each in used)
+    reports = "; ".join(f"{each.first}–{each.last}: {text.said(each.used)}" for each in used)
     return text.page["seeds_used"].format(seeds=_ranges(seeds), reports=reports)
 
 

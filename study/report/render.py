@@ -74,8 +74,9 @@ def render_study(
 ) -> Rendered:
     """Write the report of ``plan`` into ``<folder>/<plan.name>``.
 
-    There is a page for each chapter and language (``page_names``); beside them are the verdicts,
-    the runs and the tables for programs (``files``). The same records give the same bytes.
+    There is a page for each chapter of which a run is stored and each language (``page_names``);
+    beside them are the verdicts, the runs and the tables for programs (``files``). The same records
+    give the same bytes.
 
     Args:
         records: the stored runs by address; what is missing is said in the report.
@@ -92,11 +93,13 @@ def render_study(
     results = Results(plan, records)
     if console is not None and korean_font() is None:
         console.print(NO_KOREAN_FONT, markup=False)
-    if not results.records:
+    # of the others there is nothing to show yet
+    begun = [each for each in chapters if results.of_experiments(each.experiments).records]
+    if not begun:
         raise StoreError(f"{plan.name}: no run is stored, there is nothing to report")
-    pages = page_names([chapter.name for chapter in chapters], language)
+    pages = page_names([chapter.name for chapter in begun], language)
     reports = make_reports(
-        results, chapters, [language, *other_languages(language)],
+        results, begun, [language, *other_languages(language)],
         console=console, workers=workers, judgements=judgements,
     )  # fmt: skip
     target = Path(folder) / plan.name
@@ -110,8 +113,10 @@ def render_study(
             path = target / name
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, text)
-        # the page of this language from when another one was asked for
-        (target / f"index.{language}.html").unlink(missing_ok=True)
+        # the pages of this language from when another one was asked for
+        for page in pages:
+            stem = page.file.partition(".")[0]
+            (target / f"{stem}.{language}.html").unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(f"{target}: cannot be written ({error.strerror})") from None
     broken = [

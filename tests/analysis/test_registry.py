@@ -152,6 +152,15 @@ def test_a_claim_that_was_changed_is_declared_anew(tmp_path):
     assert load_registry(path).claims["C1"].declared == DAY
 
 
+def test_every_claim_of_the_study_is_declared_as_it_is():
+    """A claim whose direction, cells or metric are changed is another claim, and says so."""
+    folders = chapters.chapter_folders()
+    every = chapters.load_chapters(list(chapters.find_chapters(folders)), folders)
+    claims = [claim for chapter in every for claim in chapter.claims]
+    assert [claim.id for claim in outdated(claims, load_registry())] == []
+    assert len(claims) == len(load_registry().claims)
+
+
 CLAIM = """
 title: {en: Mine}
 experiments:

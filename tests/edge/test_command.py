@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from starter import PATIENCE, path_with, wait_until
+from starter import PATIENCE, own_chapter, path_with, wait_until
 from starting import Command
 
 import study
@@ -28,22 +28,20 @@ SWEEP = ("-m", "experiment=width", "seed=0", *TINY)
 LONG = ("-m", "experiment=width", "data=gaussian", "hidden=[1000]", "num_epochs=100000",
         "workers=2", "evaluation.points=1")  # fmt: skip
 
-# A user's own claim.
+# A claim of a chapter of one's own, about an experiment of the lecture.
 MINE = """
-id: wider
-section: "1.2.1"
-figure: 1.2.1-b
-beyond: true
-statement: {en: Wider is better, ko: 넓을수록 좋다}
-parts:
-  test:
-    label: {en: test accuracy, ko: 시험 정확도}
-    experiment: width
-    metric: test_accuracy
-    where: {init: he}
-    treatment: {width: 100}
-    control: {width: 10}
-    direction: greater
+uses: [lecture]
+claims:
+  wider:
+    statement: {en: Wider is better, ko: 넓을수록 좋다}
+    parts:
+      test:
+        experiment: width
+        metric: test_accuracy
+        where: {init: he}
+        treatment: {width: 100}
+        control: {width: 10}
+        direction: greater
 """
 
 on_unix = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -227,7 +225,7 @@ BAD_SWEEP = {
 
 # Experiments of somebody's own, and what is wrong with them.
 BAD_EXPERIMENTS = {
-    "fixed: {hidden: [4]\naxes: {seed: [0]}": r"mine\.yaml, line 3: expected YAML, ",
+    "fixed: {hidden: [4]\naxes: {seed: [0]}": r"mine\.yaml: expected a YAML file .*line 5",
     'axes: {seed: "${seeds:${study.sedes}}"}': r"\$\{study\.sedes\}: .* mean study\.seeds\?",
     'axes: {seed: "${seeds:abc}"}': "experiment mine, axis seed: expected a list of .*, got 'abc'",
     'axes: {lr: "${logspac:1,2,3}"}': r"\$\{logspac:…\}: .*; did you mean logspace\?",
@@ -270,11 +268,9 @@ def test_a_study_that_cannot_work_is_refused(command: Command, case: str) -> Non
 def test_an_experiment_that_cannot_work_is_refused(
     command: Command, tmp_path: Path, text: str
 ) -> None:
-    folder = tmp_path / "mine" / "experiment"
-    folder.mkdir(parents=True)
-    text_of_file = f"# @package hydra.sweeper.grids.mine\n{text}\n"
-    (folder / "mine.yaml").write_text(text_of_file, encoding="utf-8")
-    words = ["-m", "--config-dir", str(folder.parent), "experiment=mine", "data=gaussian"]
+    indented = text.replace("\n", "\n    ")
+    own_chapter(tmp_path / "mine", f"experiments:\n  mine:\n    {indented}\n")
+    words = ["-m", "--config-dir", str(tmp_path / "mine"), "experiment=mine", "data=gaussian"]
     refused(command, words, BAD_EXPERIMENTS[text])
 
 
@@ -473,12 +469,10 @@ def test_a_claim_runs_just_the_cells_that_it_compares(command: Command) -> None:
     assert lines[said + 1] == "  Seeds: 2; no verdict is given with fewer than 6."
 
 
-def test_a_claim_of_ones_own_is_a_file(command: Command, tmp_path: Path) -> None:
-    claims = tmp_path / "mine" / "claims"
-    claims.mkdir(parents=True)
-    (claims / "wider.yaml").write_text(MINE, encoding="utf-8")
+def test_a_claim_of_ones_own_is_in_a_chapter_of_ones_own(command: Command, tmp_path: Path) -> None:
+    own_chapter(tmp_path / "mine", MINE)
     words = ("study=quick", "num_steps=2", "evaluation.points=1", "report.name=mine")
-    done = command("-m", "--config-dir", str(claims.parent), "claim=wider", *words)
+    done = command("-m", "--config-dir", str(tmp_path / "mine"), "claim=wider", *words)
     assert done.returncode == 0, done.stderr
     configs = [record.run_config for record in command.records().values()]
     assert sorted((c.hidden[0], c.seed) for c in configs) == [(10, 0), (10, 1), (100, 0), (100, 1)]
@@ -493,7 +487,7 @@ def test_a_claim_of_ones_own_is_a_file(command: Command, tmp_path: Path) -> None
         (("where: {init: he}", "where: {init: he, lr: 0.2}"),
          r"parts\.test\.where\.lr: expected what a cell of the experiment width has, got 0\.2"),
         (("metric: test_accuracy",
-          "metric: {name: layer, column: weight_norm, moment: init, layer: 99}\n    smallest: 1"),
+          "metric: {name: layer, column: weight_norm, layer: 99}\n        smallest: 1"),
          r"parts\.test\.metric\.layer: .* at most 2, got 99"),
         (("experiment: width", "experiment: widht"), r"'widht' .* did you mean width\?"),
         (("where: {init: he}", "where: {init: he, num_epochs: 30}"), None),  # study=full has it
@@ -502,11 +496,9 @@ def test_a_claim_of_ones_own_is_a_file(command: Command, tmp_path: Path) -> None
 def test_a_claim_about_what_there_is_not_is_refused_before_any_run(
     command: Command, tmp_path: Path, words: tuple[str, str], message: str | None
 ) -> None:
-    claims = tmp_path / "mine" / "claims"
-    claims.mkdir(parents=True)
     assert words[0] in MINE
-    (claims / "wider.yaml").write_text(MINE.replace(*words), encoding="utf-8")
-    done = command("-m", "--config-dir", str(claims.parent), *SWEEP[1:])
+    own_chapter(tmp_path / "mine", MINE.replace(*words))
+    done = command("-m", "--config-dir", str(tmp_path / "mine"), "chapter=mine", *SWEEP[1:])
     if message is None:
         assert done.returncode == 0, done.stderr
         return
@@ -626,7 +618,8 @@ def test_help_shows_the_study_and_its_experiments(command: Command) -> None:
     done = command.afresh("--help")
     assert done.returncode == 0
     assert done.stdout.startswith("One run:    python -m study ")
-    assert "experiment: activation_widths, activations" in done.stdout
+    assert "\nchapter: gate, lecture\n" in done.stdout
+    assert "\nexperiment: gate, activation_widths, activations" in done.stdout
     assert re.search("^claim: B1, .*, X7, open$", done.stdout, re.MULTILINE)
     assert "claims:" not in done.stdout  # no group of which one could be chosen
     assert "num_epochs: 20" in done.stdout
@@ -636,3 +629,16 @@ def test_help_shows_the_study_and_its_experiments(command: Command) -> None:
 def test_the_version_is_that_of_the_study(command: Command) -> None:
     done = command.afresh("--version")
     assert (done.returncode, done.stdout) == (0, f"study {study.__version__}\n")
+
+
+def test_help_names_what_is_in_a_folder_of_ones_own(command: Command) -> None:
+    own_chapter(command.folder / "conf", MINE + "experiments: {apart: {axes: {seed: [0]}}}\n")
+    done = command("--config-dir", "conf", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "\nchapter: gate, lecture, mine\n" in done.stdout
+    assert re.search(r"^experiment: gate, .*, apart$", done.stdout, re.MULTILINE)
+    assert re.search(r"^claim: .*, wider, open$", done.stdout, re.MULTILINE)
+    own_chapter(command.folder / "conf", "experiment: {}")
+    broken = command("--config-dir", "conf", "--help")
+    assert (broken.returncode, broken.stderr) == (0, "")  # to look up how it is done
+    assert "== Keys with their values" in broken.stdout

@@ -55,8 +55,8 @@ def reports(command: Command) -> dict[str, bytes]:
 
 
 def words(claims: str, *more: str) -> list[str]:
-    return ["-m", "--config-dir", claims, "chapter=mine", "experiment=width", "hidden=[10],[100]", *TINY,
-            "report.name=x", *more]  # fmt: skip
+    return ["-m", "--config-dir", claims, "chapter=mine", "experiment=width", "hidden=[10],[100]",
+            *TINY, "report.name=x", *more]  # fmt: skip
 
 
 # -- which runs a look adds

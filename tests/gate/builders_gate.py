@@ -8,6 +8,8 @@ import numpy as np
 
 from study.analysis.declarations import Claim, Part
 from study.gate.baseline import Baseline, make_baseline
+from study.gate.declared import declaration
+from study.gate.exact import Exact, gather
 from study.gate.rules import MetricRule, Rules
 from study.records.config import RunConfig
 from study.records.provenance import provenance
@@ -121,3 +123,17 @@ def claim(smallest: float = 0.5, **part: Any) -> Claim:
     }
     parts = {"only": Part(**(usual | part))}
     return Claim("high", "1.2.4", "gate", False, {"en": "x", "ko": "x"}, parts, "gate")
+
+
+def exact(runs: list[RunRecord] | None = None, arithmetic: str = "a" * 16) -> Exact:
+    """The exact tier's part of such runs, which are one experiment of a study as well."""
+    given = records(seeds=2) if runs is None else runs
+    names: dict[str, list[str]] = {}
+    for run in given:
+        name = f"{run.config['init']['name']} {run.config['dropout']:g}"
+        names.setdefault(name, []).append(run.address)
+    by_address = {run.address: run for run in given}
+    configs = {address: run.config for address, run in by_address.items()}
+    cells, traces, failures = gather(names, configs, by_address)
+    study = {"quick: grid": declaration(run.run_config for run in given)}
+    return Exact(arithmetic, "NumPy", cells, traces, study, {"D1": "d" * 16}, failures)

@@ -15,6 +15,7 @@ from builders_gate import (
     claim,
     config,
     diverged,
+    exact,
     failed,
     record,
     records,
@@ -23,15 +24,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.errors import StudyError
-from study.gate.baseline import (
-    BaselineError,
-    cell_names,
-    from_text,
-    make_baseline,
-    read_baseline,
-    to_text,
-    write_baseline,
-)
+from study.gate.baseline import BaselineError, make_baseline
+from study.gate.baseline_text import from_text, read_baseline, to_text, write_baseline
+from study.gate.names import cell_names
 
 WITH_CLAIM = replace(RULES, claims=(claim(),))
 
@@ -65,8 +60,9 @@ def test_a_changed_result_is_one_changed_line() -> None:
 def test_runs_are_sorted_and_the_head_says_why_when_and_where() -> None:
     content = json.loads(to_text(baseline()))
     assert list(content) == [
-        "schema", "reason", "date", "code", "commit", "platform", "data", "settings", "cells",
-        "columns", "runs", "claims",
+        "schema", "reason", "date", "code", "commit", "history", "platform", "data", "settings",
+        "cells", "columns", "runs", "claims", "arithmetic", "exact_settings", "exact_cells",
+        "exact_columns", "exact_runs", "study_settings", "study", "study_claims",
     ]  # fmt: skip
     assert content["runs"] == sorted(content["runs"], key=lambda run: run[:2])
     assert (content["reason"], content["date"]) == ("tests", "2026-01-01")
@@ -150,7 +146,7 @@ def test_the_seed_is_no_part_of_a_name() -> None:
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(BaselineError, match="make one with --update"):
+    with pytest.raises(BaselineError, match="make a new one with --update"):
         read_baseline(tmp_path / "none.json")
 
 
@@ -161,11 +157,47 @@ def test_a_folder_or_other_bytes_are_no_baseline(tmp_path: Path) -> None:
             read_baseline(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"no JSON \(line 1\)"),
+        ("[" * 10**5, "no JSON"),
+        ("[]", "a field schema is missing"),
+        ('{"schema": 2}', "'reason' is missing"),
+        ('{"schema": 2, "reason": 3}', "'date' is missing|reason is no text"),
+        (
+            "{\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> x\n}",
+            "has merge conflicts: take the file of one",
+        ),
+    ],
+)
+def test_messages_are_for_people(text: str, message: str) -> None:
+    with pytest.raises(BaselineError, match=message) as caught:
+        from_text(text)
+    for word in ("Error", "object", "NoneType", "subscript", "Traceback"):
+        assert word not in str(caught.value)
+
+
+@pytest.mark.parametrize(("value", "text"), [(5.0, "5"), (-0.1, "-0.1")])
+def test_an_accuracy_of_500_percent_is_refused(value: float, text: str) -> None:
+    runs = records()
+    runs[0].final["test_accuracy"] = value
+    with pytest.raises(BaselineError, match=rf"test_accuracy = {text}, not in \[0, 1\]"):
+        from_text(to_text(baseline(runs=runs)))
+
+
+def test_an_update_keeps_the_reasons_before() -> None:
+    first = baseline()
+    second = make_baseline(records(), RULES, reason="two", date="2026-01-02", before=first)
+    third = make_baseline(records(), RULES, reason="three", date="2026-01-03", before=second)
+    assert from_text(to_text(third)).history == [("2026-01-02", "two"), ("2026-01-01", "tests")]
+
+
 def test_another_schema_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "b.json"
     write_baseline(baseline(), path)
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 7'))
-    with pytest.raises(BaselineError, match=r"schema 7, this version reads 1.*--update"):
+    path.write_text(path.read_text().replace('"schema": 2', '"schema": 7'))
+    with pytest.raises(BaselineError, match=r"schema 7, this version reads 2.*--update"):
         read_baseline(path)
 
 
@@ -191,7 +223,7 @@ def test_what_was_edited_by_hand_and_wrong_is_refused(before: str, after: str) -
         from_text(text.replace(before, after, 1))
 
 
-TEXT = to_text(baseline(WITH_CLAIM, records(seeds=6)))
+TEXT = to_text(replace(baseline(WITH_CLAIM, records(seeds=6)), exact=exact()))
 
 
 @given(st.data())

@@ -2,16 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from builders_gate import diverged, failed, record
+from builders_gate import diverged, exact, failed, record
 
 from study import check as command
-from study.edge.gate import gate_cells
+from study.edge.gate import ExactCells, gate_cells
 from study.records.config import RunConfig
 from study.records.record import RunRecord
 from study.records.store import RunStore
@@ -39,6 +41,10 @@ def folder(tmp_path: Path, cells: dict[str, RunConfig], monkeypatch: pytest.Monk
         store.write(record(config))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command, "gate_cells", lambda: cells)
+    # the exact tier has tests of its own: here it finds what it found before
+    monkeypatch.setattr(command, "exact_cells", lambda: ExactCells({}, {}))
+    monkeypatch.setattr(command, "exact_state", lambda *_: exact())
+    monkeypatch.setattr(command, "run_gate", lambda *_, **__: None)
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
@@ -149,6 +155,11 @@ def test_runs_of_other_code_are_named(folder: Path, capsys: pytest.CaptureFixtur
         ["--reason", "because"],
         ["--store", "x"],
         ["--workers", "2"],
+        ["--exact"],
+        ["--json", "a", "--junit", "./a"],
+        ["--summary", "baselines/gate.json"],
+        ["--bisect", "sometimes"],
+        ["--bisect", "--update", "--reason", "x"],
     ],
 )
 def test_4_for_wrong_usage(
@@ -169,7 +180,106 @@ def test_4_for_a_file_that_cannot_be_written(
     assert "cannot be written" in capsys.readouterr().err
 
 
+def test_4_where_the_folder_of_runs_is_a_file(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("README.md").write_text("x")
+    with pytest.raises(SystemExit, match=r"^4$"):
+        command.main(["--runs", "README.md"])
+    assert "--runs: expected a folder, README.md is a file" in capsys.readouterr().err
+
+
+def better(run: RunRecord) -> RunRecord:
+    run.final["test_accuracy"] += 0.05
+    return run
+
+
+def test_5_where_results_changed_even_for_the_better(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    update()
+    change(folder, better)
+    assert run() == 5
+    out = capsys.readouterr().out
+    assert "other bits in 60 of 60 runs" in out
+    assert "accept it: python -m study.check --update --reason" in out
+    assert update() == 0
+    assert run() == 0
+
+
+def test_5_where_an_experiment_was_changed(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update()
+    before = exact()
+    name, declared = next(iter(before.study.items()))
+    other = replace(declared, digest="0" * 16, values=dict(declared.values) | {"lr": [0.5]})
+    monkeypatch.setattr(
+        command, "exact_state", lambda *_: replace(before, study={name: other}, claims={"D1": "e"})
+    )
+    assert command.main(["--exact"]) == 5
+    out = capsys.readouterr().out
+    assert "declared otherwise: grid: lr 0.01 → 0.5" in out
+    assert "declared otherwise: claim D1: another rule" in out
+
+
+def test_the_exact_tier_alone_passes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    update()
+    capsys.readouterr()
+    assert command.main(["--exact"]) == 0
+    out = capsys.readouterr().out
+    assert "the same bits: 6 of 6 runs of the exact tier" in out
+    assert out.endswith("pass: nothing changed\n")
+
+
+# -- git bisect
+
+
+def test_bisect_takes_a_regression_for_bad_and_what_cannot_be_judged_for_neither(
+    folder: Path,
+) -> None:
+    assert run("--bisect") == 125  # no baseline
+    update()
+    assert run("--bisect") == 0
+    change(folder, better)
+    assert (run("--bisect"), run("--bisect", "change")) == (0, 1)
+    change(folder, worse)
+    change(folder, worse)
+    assert (run("--bisect"), run("--bisect", "change")) == (1, 1)
+    change(folder, failed, 60)
+    assert run("--bisect") == 125
+
+
+@pytest.mark.parametrize(("words", "code"), [([], 6), (["--bisect"], 125)])
+def test_a_module_that_cannot_be_imported_is_no_regression(
+    words: list[str], code: int, tmp_path: Path
+) -> None:
+    """Python itself would end with 1."""
+    broken = tmp_path / "rich"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise RuntimeError('broken')")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, "-m", "study.check", *words],
+        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.returncode == code
+    assert "RuntimeError: broken" in done.stderr
+
+
 # -- the baseline
+
+
+def test_an_update_does_not_write_over_a_merge_conflict(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    update()
+    path = Path("baselines/gate.json")
+    conflict = "<<<<<<< HEAD\n" + path.read_text()
+    path.write_text(conflict)
+    assert update() == 4
+    assert "has merge conflicts" in capsys.readouterr().err
+    assert path.read_text() == conflict
 
 
 def test_it_is_not_updated_when_a_run_failed(
@@ -231,9 +341,9 @@ def test_help_names_the_exit_codes() -> None:
         [sys.executable, "-m", "study.check", "--help"], capture_output=True, text=True
     )
     assert done.returncode == 0
-    assert "0 pass, 1 regression, 2 runs failed, 3 nothing comparable" in " ".join(
-        done.stdout.split()
-    )
+    words = " ".join(done.stdout.split())
+    for code in ("0 pass, 1 regression, 2 runs failed, 3 nothing comparable", "5 results changed"):
+        assert code in words
 
 
 @pytest.mark.timeout(600)
@@ -247,3 +357,7 @@ def test_this_code_passes_its_own_gate() -> None:
         cwd=root, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    exact = re.search(r"(\d+) of (\d+) runs of the exact tier", done.stdout)
+    assert exact is not None, done.stdout
+    # elsewhere it says that bits are not compared
+    assert exact[1] == exact[2] or "bits are not compared, only means" in done.stdout

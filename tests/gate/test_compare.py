@@ -21,7 +21,8 @@ from builders_gate import (
     records,
 )
 
-from study.gate.compare import ALL, CheckResult, check
+from study.gate.compare import check
+from study.gate.result import ALL, CheckResult
 from study.gate.rules import MetricRule, Rules
 from study.records.record import RunRecord
 
@@ -43,34 +44,38 @@ def test_the_same_runs_are_unchanged() -> None:
     assert list(result.notes) == []
 
 
-def test_one_bit_is_numerics_changed_and_passes() -> None:
+def test_one_bit_changes_the_results_and_is_no_regression() -> None:
     runs = records()
     value = runs[0].final["test_accuracy"]
     runs[0].final["test_accuracy"] = math.nextafter(value, 1)
     result = check(baseline(), runs, RULES)
-    assert result.outcome == "pass"
+    assert (result.outcome, result.exit_code) == ("results changed", 5)
     assert verdicts(result)["he relu"] == "numerics changed"
     assert verdicts(result)["xavier relu"] == "unchanged"
     assert result.identical == 3 * SEEDS - 1
+    (change,) = result.changes
+    assert (change.cell, change.seed) == ("he relu", 0)
     (note,) = result.notes
     assert "something besides the seed decides" in note
 
 
-def test_on_another_platform_other_bits_are_no_warning_but_the_platform_is_named() -> None:
+def test_on_another_platform_bits_say_nothing_and_the_platform_is_named() -> None:
     before = baseline()
     before = replace(before, platform={**before.platform, "blas_kernel": "Other"})
     result = check(before, changed(moved(1e-9)), RULES)
-    assert result.outcome == "pass"
+    assert (result.outcome, list(result.changes), list(result.notes)) == ("pass", [], [])
     assert verdicts(result)["he relu"] == "within noise"
-    assert "blas_kernel Other → " in result.notes[0]
+    assert "blas_kernel Other → " in (result.silent or "")
 
 
-def test_runs_that_differ_in_their_curves_only_are_mentioned() -> None:
+def test_runs_that_differ_in_their_curves_only_have_other_bits() -> None:
     runs = records()
     runs[0].history["batch_loss"][1] = 2.5
     result = check(baseline(), runs, RULES)
-    assert (result.outcome, result.identical) == ("pass", 3 * SEEDS)
-    assert "1 runs differ only in their learning curves" in result.notes[0]
+    assert (result.outcome, result.identical) == ("results changed", 3 * SEEDS - 1)
+    (change,) = result.changes
+    assert change.first == "in the learning curve or what is measured"
+    assert change.size == "final metrics the same"
 
 
 # -- B
@@ -91,17 +96,17 @@ def test_a_clear_drop_of_one_cell_is_a_regression(drop: float) -> None:
     assert verdicts(result)["xavier relu"] == "unchanged"
 
 
-def test_a_drop_within_the_margin_passes_however_certain_it_is() -> None:
+def test_a_drop_within_the_margin_is_no_regression_however_certain_it_is() -> None:
     result = check(baseline(), changed(moved(-0.009)), RULES)
-    assert result.outcome == "pass"
+    assert result.outcome == "results changed"
     worst = result.comparisons[0]
     assert worst.change.high < 0
     assert worst.why == "within 1 point"
 
 
-def test_a_large_drop_that_is_noise_passes() -> None:
+def test_a_large_drop_that_is_noise_is_no_regression() -> None:
     result = check(baseline(), changed(moved(-0.03, noise=0.05)), RULES)
-    assert result.outcome == "pass"
+    assert result.outcome == "results changed"
     worst = result.comparisons[0]
     assert worst.change.mean < -0.01
     assert worst.change.low < 0 < worst.change.high
@@ -114,12 +119,12 @@ def test_lower_is_better_for_losses_and_their_ratio_counts() -> None:
     assert worse.comparisons[0].metric == "train_loss"
     assert worse.comparisons[0].change.mean == pytest.approx(1.2)
     assert worse.comparisons[0].change.method == "log t"
-    assert check(baseline(), changed(moved(times=1 / 1.2)), RULES).outcome == "pass"
+    assert check(baseline(), changed(moved(times=1 / 1.2)), RULES).exit_code == 5
 
 
-def test_an_improvement_is_reported_and_never_red() -> None:
+def test_an_improvement_is_a_change_too() -> None:
     result = check(baseline(), changed(moved(0.1, noise=0.002)), RULES)
-    assert result.outcome == "pass"
+    assert result.outcome == "results changed"
     assert verdicts(result)["he relu"] == "improvement"
 
 
@@ -138,7 +143,7 @@ def test_a_small_drop_of_all_cells_shows_in_their_mean() -> None:
 
 
 def test_a_metric_may_be_left_out() -> None:
-    assert check(baseline(), changed(moved(times=2)), QUIET).outcome == "pass"
+    assert check(baseline(), changed(moved(times=2)), QUIET).outcome == "results changed"
 
 
 def test_intervals_leave_zero_out_just_where_the_corrected_test_rejects() -> None:
@@ -198,7 +203,7 @@ def test_noise_alone_does_not_flip_a_claim() -> None:
     result = check(before, nearly, rules)
     (found,) = result.claims
     assert found.now == "inconclusive"
-    assert (found.verdict, result.outcome) == ("within noise", "pass")
+    assert (found.verdict, result.outcome) == ("within noise", "results changed")
     assert "within noise" in found.why
 
 
@@ -223,7 +228,7 @@ def test_a_claim_that_is_decided_now_is_an_improvement() -> None:
     assert wide.claims["high"].verdict == "inconclusive"
     result = check(wide, changed(moved(0.3)), rules)
     assert result.claims[0].verdict == "improvement"
-    assert result.outcome == "pass"
+    assert result.outcome == "results changed"
 
 
 def test_claims_that_come_and_go_are_named() -> None:

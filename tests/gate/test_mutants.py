@@ -33,20 +33,42 @@ MUTANTS = {mutant.name: mutant for mutant in benchmark.load_mutants()}
 
 
 def test_there_are_as_many_as_the_gate_is_judged_by() -> None:
-    assert len(MUTANTS) >= 30
+    assert len(MUTANTS) >= 100
+    kinds = {mutant.file.split("/")[1] for mutant in MUTANTS.values()}
+    assert kinds >= {"network", "edge", "records", "analysis", "report", "experiment", "claims"}
     assert len(MUTANTS) == len(benchmark.load_mutants()), "two of the same name"
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_each_changes_the_code_and_leaves_it_valid(name: str) -> None:
     mutant = MUTANTS[name]
-    source = (ROOT / mutant.file).read_text(encoding="utf-8")
-    compile(mutant.applied(source), mutant.file, "exec")
+    mutated = mutant.applied((ROOT / mutant.file).read_text(encoding="utf-8"))
+    if mutant.file.endswith(".py"):
+        compile(mutated, mutant.file, "exec")
+    assert all((ROOT / path).exists() for path in mutant.tests)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_each_is_in_the_table_of_the_docs(name: str) -> None:
     assert f"| {name} |" in (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
+
+
+def test_what_is_measured_is_kept_until_the_mutant_is_another_one(tmp_path: Path) -> None:
+    one, two = (benchmark.Mutant(name, "study/run.py", {"a": "b"}) for name in ("one", "two"))
+    path = tmp_path / "results.json"
+    benchmark.save_results([one, two], {"one": {"exact": None, "tests": "test_x"}}, path)
+    assert benchmark.load_results([one, two], path) == {"one": {"exact": None, "tests": "test_x"}}
+    other = benchmark.Mutant("one", "study/run.py", {"a": "c"})
+    assert benchmark.load_results([other, two], path) == {}
+
+
+def test_the_table_tells_what_was_not_caught_from_what_was_not_measured() -> None:
+    names = [benchmark.Mutant(name, "study/run.py", {}) for name in ("one", "two")]
+    head, *_, one, two = benchmark.table(names, {"one": {"exact": None, "tests": "test_x"}})
+    assert one == "| one | – | ? | ? | test_x |"
+    assert two == "| two | ? | ? | ? | ? |"
+    assert "the exact tier 0 of 1 measured (0 %)" in head
+    assert head.endswith("by any of them 1.")
 
 
 def test_a_mutant_whose_text_is_gone_is_named() -> None:

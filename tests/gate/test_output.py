@@ -7,8 +7,9 @@ from xml.etree import ElementTree
 import pytest
 from builders_gate import RULES, baseline, changed, claim, failed, moved, records
 
-from study.gate.compare import CheckResult, check
+from study.gate.compare import check
 from study.gate.output import ROWS, annotations, as_json, as_junit, as_markdown, as_text
+from study.gate.result import CheckResult
 
 RULES_C = replace(RULES, claims=(claim(),))
 
@@ -33,7 +34,7 @@ def green() -> CheckResult:
 
 def test_nothing_changed_is_two_lines() -> None:
     first, second = as_text(green()).splitlines()
-    assert first == "baseline of 2026-01-01 (tests); 24 of 24 runs have the same bits"
+    assert first == "baseline of 2026-01-01 (tests); the same bits: 24 of 24 runs"
     assert second == "pass: 3 unchanged"
 
 
@@ -50,7 +51,7 @@ def test_the_table_has_the_worst_first_and_the_verdict_last() -> None:
     assert "beyond 1 point" in lines[3]
     assert lines[-1].startswith("REGRESSION: 1 run without a result, 1 claim flipped, 1 regression")
     assert any(line.startswith("no result: xavier relu, seed 1: <b>%s") for line in lines)
-    assert any("to keep that: python -m study.check --update" in line for line in lines)
+    assert any("accept it: python -m study.check --update" in line for line in lines)
 
 
 def test_it_fits_a_screen_however_many_cells_there_are() -> None:
@@ -126,8 +127,8 @@ def test_junit_has_a_case_for_each_cell_claim_and_failure() -> None:
     error = cases["xavier relu, seed 1"].find("error")
     assert error is not None
     assert "<b>%s" in error.get("message", "")
-    # the cell, the mean of all cells, the claim; and the run
-    assert (suite.get("failures"), suite.get("errors")) == ("3", "1")
+    # the cell, the mean of all cells, the claim, the bits; and the run
+    assert (suite.get("failures"), suite.get("errors")) == ("4", "1")
     assert suite.get("tests") == str(len(cases))
     green_suite = ElementTree.fromstring(as_junit(green()))
     assert (green_suite.get("failures"), green_suite.get("errors")) == ("0", "0")
@@ -146,13 +147,22 @@ def test_annotations_are_escaped_commands() -> None:
         line.startswith("::error title=accuracy gate%3A he relu::test acc") for line in lines
     )
     assert any("<b>%25s" in line for line in lines)
-    assert any(line.startswith("::notice title=accuracy gate::better in") for line in lines)
+    notice = "::notice title=accuracy gate::if that is as intended (better in 1 row), accept it"
+    assert any(line.startswith(notice) for line in lines)
     assert list(annotations(green())) == []
 
 
-def test_changed_numerics_are_a_warning() -> None:
-    lines = list(annotations(check(baseline(), changed(moved(1e-6)), RULES)))
-    assert lines[0].startswith("::warning title=accuracy gate%3A numerics changed::1 cell")
+def test_other_bits_are_an_error_and_another_platform_is_no_annotation_at_all() -> None:
+    runs = changed(moved(1e-6))
+    lines = list(annotations(check(baseline(), runs, RULES)))
+    assert any(
+        line.startswith("::error title=accuracy gate::other bits in 8 of 24") for line in lines
+    )
+    before = baseline()
+    elsewhere = replace(before, platform={**before.platform, "blas_kernel": "Other"})
+    result = check(elsewhere, runs, RULES)
+    assert list(annotations(result)) == []
+    assert "bits are not compared, only means: another platform" in as_text(result)
 
 
 @pytest.mark.parametrize("form", [as_text, as_markdown, as_junit])

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from study.check import BASELINE
-from study.gate.baseline import read_baseline
+from study.gate.baseline_text import read_baseline
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -37,6 +37,18 @@ def test_it_tests_gates_and_uploads_the_report() -> None:
     assert any(step.get("with", {}).get("name") == "report" for step in steps())
 
 
+def test_a_change_of_the_gate_itself_is_said_and_steps_are_timed_by_a_schedule() -> None:
+    content = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    gate = content["jobs"]["gate"]["steps"]
+    assert gate[0]["with"]["fetch-depth"] == 0
+    (check,) = [step for step in gate if "study.check" in step.get("run", "")]
+    assert '--against "$REF"' in check["run"]
+    assert check["env"]["REF"].startswith("origin/")
+    speed = content["jobs"]["speed"]
+    assert speed["if"] == "github.event_name == 'schedule'"
+    assert any("benchmarks/step.py --check" in step.get("run", "") for step in speed["steps"])
+
+
 def test_what_is_red_is_uploaded_and_stays_red() -> None:
     for step in steps():
         assert "continue-on-error" not in step
@@ -52,6 +64,15 @@ def test_the_baseline_in_the_repository_can_be_read() -> None:
     for run in baseline.runs.values():
         seeds[run.cell] += 1
     assert min(seeds.values()) == max(seeds.values()) >= 6
+    assert len(baseline.exact.arithmetic) == 16
+    assert len(baseline.exact.traces) >= len(baseline.exact.cells) >= 40
+    assert {trace.status for trace in baseline.exact.traces.values()} == {"completed", "diverged"}
+    assert {name.partition(": ")[0] for name in baseline.exact.study} >= {
+        "quick",
+        "default",
+        "full",
+    }
+    assert baseline.history
 
 
 def test_the_baseline_covers_what_the_gate_promises() -> None:

@@ -40,6 +40,14 @@ def test_another_seed_gives_other_streams():
         assert draws(one) != draws(other)
 
 
+@pytest.mark.parametrize("name", STREAMS)
+def test_no_two_seeds_share_a_stream(name):
+    """Also those that agree in their last digits or in their low bits."""
+    seeds = [*range(130), 1000, 2**31, 2**32, 2**32 + 1, 2**64, 10**30]
+    first = {seed: getattr(RngStreams.from_seed(seed), name).integers(2**62) for seed in seeds}
+    assert len(set(first.values())) == len(seeds)
+
+
 def test_streams_of_one_seed_are_uncorrelated():
     samples = np.array([draws(rng) for rng in generators(RngStreams.from_seed(0))])
     correlation = np.corrcoef(samples)[np.triu_indices(len(samples), k=1)]

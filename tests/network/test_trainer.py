@@ -111,6 +111,16 @@ class TestFit:
         assert last.train_loss < first.train_loss / 5
         assert last.test_accuracy > first.test_accuracy
 
+    def test_training_goes_on_however_small_the_loss_is(self, make_trainer, make_batch):
+        trainer = make_trainer(train=make_batch(250, classes=3), classes=3, lr=0.5)
+        history = trainer.fit([600, 900], train_sample=trainer.train, test_sample=trainer.train)
+        before, after = history.points
+        assert before.batch_loss < 0.05
+        assert before.train_loss < 0.01
+        assert (after.step, after.samples_seen) == (900, 900 // 3 * 250)
+        assert after.train_loss < before.train_loss
+        assert history.status == "completed"
+
     def test_points_say_where_on_the_way_they_are(self, make_trainer):
         trainer = make_trainer()  # 250 samples: steps of 100, 100, 50
         history = trainer.fit([0, 1, 3, 5], train_sample=trainer.train, test_sample=trainer.train)

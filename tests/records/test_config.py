@@ -382,6 +382,17 @@ def test_every_other_field_changes_the_address() -> None:
     assert len(set(addresses)) == len(addresses)
 
 
+@pytest.mark.parametrize("key", ["lr", "weight_decay", "momentum", "dropout", "init.scale"])
+@pytest.mark.parametrize("value", [0.5, 0.0123456, 1e-7, 1 / 3])
+def test_numbers_that_differ_in_the_last_bit_have_two_addresses(key: str, value: float) -> None:
+    group, _, option = key.partition(".")
+    close = (value, math.nextafter(value, 1), value * 1.0004, value + 4e-9)
+    addresses = {
+        config(**{group: HE | {option: number} if option else number}).address for number in close
+    }
+    assert len(addresses) == len(close)
+
+
 def test_the_address_does_not_depend_on_order() -> None:
     values = config().to_dict()
     turned = {key: values[key] for key in reversed(values)}

@@ -9,7 +9,7 @@ import pytest
 from builders_records import config
 
 from study.errors import ConfigError, StoreError
-from study.records.plan import SCHEMA, StudyPlan, check_name, plan_path, read_plan
+from study.records.plan import SCHEMA, StudyPlan, _checksum, check_name, plan_path, read_plan
 from study.records.store import RunStore
 
 ADDRESSES = [config(seed=seed).address for seed in range(3)]
@@ -103,6 +103,9 @@ CONTENT: dict[str, Any] = {"schema": SCHEMA} | vars(plan())
         CONTENT | {"command": 3},
         CONTENT | {"selection": "seed"},
         CONTENT | {"selection": [1]},
+        CONTENT | {"chapters": "lecture"},
+        CONTENT | {"chapters": [1]},
+        CONTENT | {"folders": {}},
         CONTENT | {"experiments": []},
         CONTENT | {"experiments": {"a": "b"}},
         CONTENT | {"experiments": {"a": ["../../etc/passwd"]}},
@@ -125,3 +128,37 @@ def test_a_damaged_plan_is_refused_by_name(store: RunStore, raw: bytes) -> None:
     path.write_bytes(raw)
     with pytest.raises(StoreError, match=r"mine\.json: cannot be read"):
         read_plan(store)
+
+
+def of_schema_3(path: Path, **changes: Any) -> None:
+    """The file as a study wrote it before there were chapters."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    kept = {k: v for k, v in content.items() if k not in ("chapters", "folders", "checksum")}
+    kept |= changes
+    checksum = _checksum({key: value for key, value in kept.items() if key != "schema"})
+    head = {"schema": 3, "checksum": checksum}
+    path.write_text(json.dumps(head | {k: v for k, v in kept.items() if k != "schema"}), "utf-8")
+
+
+def test_a_plan_from_before_chapters_is_one_of_the_lecture(store: RunStore) -> None:
+    of_schema_3(plan().write(store))
+    found = read_plan(store, "mine")
+    assert found == plan()
+    assert (found.chapters, found.folders) == (["lecture"], [])
+
+
+def test_a_damaged_plan_from_before_chapters_is_refused(store: RunStore) -> None:
+    path = plan().write(store)
+    of_schema_3(path)
+    path.write_text(path.read_text(encoding="utf-8").replace("quick", "quack"), encoding="utf-8")
+    with pytest.raises(StoreError, match="damaged, it does not match its checksum"):
+        read_plan(store, "mine")
+    of_schema_3(plan().write(store), chapters="lecture")
+    with pytest.raises(StoreError, match="not the plan of a study"):
+        read_plan(store, "mine")
+
+
+def test_chapters_and_folders_survive_the_file(store: RunStore) -> None:
+    own = plan(chapters=["mine", "lecture"], folders=["conf", "/elsewhere"])
+    own.write(store)
+    assert read_plan(store, "mine") == own

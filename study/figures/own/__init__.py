@@ -11,16 +11,15 @@ if TYPE_CHECKING:
     from study.figures.spec import FigureSpec
 
 _MODULES = {
-    "minibatch": ("1.1-a", "1.1-b", "1.1-c"),
-    "symmetry": ("1.2.1-a", "1.2.1-b"),
-    "activations": (
-        "1.2.2-a", "1.2.2-b", "1.2.2-c", "1.2.3-a", "1.2.3-b", "1.2.4-a", "1.2.4-b", "1.2.4-c",
-    ),
-    "initial_values": ("1.2.4-d", "1.2.4-e", "1.2.4-f"),
-    "batchnorm": ("1.3-a", "1.3.1-a", "1.3.1-b", "1.3.1-c", "1.3.1-d", "1.3.1-e"),
-    "weight_decay": ("1.4-a", "1.4.1-a", "1.4.1-b", "1.4.1-c"),
-    "dropout": ("1.4.2-a", "1.4.2-b", "1.4.2-c", "1.4.2-d", "1.4.2-e"),
-    "grid": ("G-c", "G-d", "G-e"),
+    "losses": ("loss_by_size", "minibatch_noise",),
+    "weight_matrices": ("weight_matrices",),
+    "gradients": ("gradients",),
+    "placement": ("placement",),
+    "scales": ("scales",),
+    "trained_weights": ("trained_weights",),
+    "dropout_mask": ("dropout_mask",),
+    "correlations": ("correlations",),
+    "grid": ("interactions", "curves_of_cells", "ranking",),
 }  # fmt: skip
 
 

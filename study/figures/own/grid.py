@@ -183,8 +183,8 @@ def _of(results: Results, experiments: Sequence[str]) -> Grid:
 FIGURES = tuple(
     FigureSpec(name, (), *functions, by=CELL, of=_of)
     for name, functions in {
-        "G-c": (draw_interactions, table_interactions, facts_interactions),
-        "G-d": (draw_curves, table_curves, facts_curves),
-        "G-e": (draw_ranking, table_ranking, facts_ranking),
+        "interactions": (draw_interactions, table_interactions, facts_interactions),
+        "curves_of_cells": (draw_curves, table_curves, facts_curves),
+        "ranking": (draw_ranking, table_ranking, facts_ranking),
     }.items()
 )

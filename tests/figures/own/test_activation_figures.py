@@ -4,7 +4,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from study.figures import style
-from study.figures.own import activations
+from study.figures.own import gradients
 
 
 @pytest.fixture(autouse=True)
@@ -13,7 +13,7 @@ def _house_style():
         yield
 
 
-FIGURES = {spec.id: spec for spec in activations.FIGURES}
+FIGURES = {spec.id: spec for spec in gradients.FIGURES}
 
 
 def run(init, activation, *, seed=0, gradients=(1e-4, 1e-2), saturated=0.5, counts=None, above=0,
@@ -89,15 +89,6 @@ def test_the_zeros_of_relu_are_drawn_apart_and_do_not_hide_the_rest():
     assert numbers_above(axes)["= 0"] == "50 %"
 
 
-def test_bars_are_shares_of_all_values_of_all_seeds():
-    runs = (
-        run("xavier", "sigmoid", saturated=0.0, counts=np.array([100] + [0] * 9)),
-        run("xavier", "sigmoid", saturated=0.0, counts=np.array([0] * 9 + [100]), seed=1),
-    )
-    (pooled, _) = activations.histograms(make.results("activations", *runs), "sigmoid")["xavier"]
-    assert pooled.shares == pytest.approx([0.5] + [0] * 8 + [0.5])
-
-
 def test_the_table_has_a_row_for_each_layer_with_estimates_over_seeds():
     runs = [
         run("he", "relu", seed=seed, gradients=(norm, 0.01), above=100)
@@ -120,7 +111,7 @@ def test_gradients_have_a_panel_for_each_activation_and_a_line_for_each_scheme()
         run("he", "relu", gradients=(1.0, 1.0)),
     )
     results = make.results("activations", *runs)
-    figure = activations.draw_gradients(results, make.translated)
+    figure = gradients.draw_gradients(results, make.translated)
     sigmoid, relu, weights, relu_weights = figure.axes[:4]
     assert [axes.get_title() for axes in (sigmoid, relu)] == ["«sigmoid»", "«relu»"]
     small, he = sigmoid.lines
@@ -128,9 +119,9 @@ def test_gradients_have_a_panel_for_each_activation_and_a_line_for_each_scheme()
     assert he.get_ydata() == pytest.approx([0.5, 1.0])
     assert weights.lines[1].get_ydata() == pytest.approx([0.1, 0.4])
     assert (len(relu.lines), len(relu_weights.lines)) == (1, 1)
-    table = activations.table_gradients(results)
+    table = gradients.table_gradients(results)
     table = table.set_index(["gradient", "activation", "init", "width"])
-    activation, weight = activations.GRADIENTS
+    activation, weight = gradients.GRADIENTS
     small = table.loc[(activation, "sigmoid", "normal 0.01", 100)]
     assert small["first / last"].mean == pytest.approx(1e-6)
     assert table.loc[(activation, "relu", "he", 100), "layer 2"].mean == 1
@@ -151,7 +142,7 @@ def widths(seeds=(0, 1)):
 
 
 def test_what_is_left_of_both_gradients_is_drawn_against_the_width():
-    figure = activations.draw_gradients(widths(seeds=(0,)), make.translated)
+    figure = gradients.draw_gradients(widths(seeds=(0,)), make.translated)
     activation, weight = figure.axes[-2:]
     assert (activation.get_title(), weight.get_title()) == (
         "«activation gradient norm»", "«weight gradient norm»",
@@ -165,9 +156,9 @@ def test_what_is_left_of_both_gradients_is_drawn_against_the_width():
 
 
 def test_the_lectures_networks_are_drawn_above_whatever_other_widths_there_are():
-    figure = activations.draw_gradients(widths(seeds=(0,)), make.translated)
+    figure = gradients.draw_gradients(widths(seeds=(0,)), make.translated)
     assert [line.get_ydata()[0] for line in figure.axes[0].lines] == pytest.approx([1, 3])
-    table = activations.table_gradients(widths())
+    table = gradients.table_gradients(widths())
     chosen = table[
         (table["init"] == "normal 1") & (table["gradient"] == "activation gradient norm")
     ]
@@ -188,13 +179,7 @@ def test_how_the_ratio_grows_with_the_width_is_fitted_by_seed():
     assert FIGURES["1.2.2-c"].facts(widths())["wide_exponent"].n == 2
 
 
-def test_numbers_of_any_size_are_short():
-    assert [activations._short(value) for value in (0.4589, 0.0, 2e-5, 13616.0, 299.02)] == [
-        "0.46", "0", "2·10⁻⁵", "1·10⁴", "299",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("spec", activations.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", gradients.FIGURES, ids=lambda spec: spec.id)
 def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
     results = make.results("activations")
     assert "«no runs»" in make.texts(spec.draw(results, make.translated))
@@ -235,7 +220,7 @@ def test_facts_of_the_gradients_are_what_is_left_in_the_first_layer():
     assert "by × 1.00·10⁻⁶ with std 0.01, by – with std 1" in sentence
 
 
-@pytest.mark.parametrize("spec", activations.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", gradients.FIGURES, ids=lambda spec: spec.id)
 def test_sentences_fill_with_one_seed_and_with_no_run_at_all(spec):
     runs = [
         run(init, activation)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from study.figures import style
-from study.figures.own import batchnorm
+from study.figures.own import placement, scales
 
 SLOW = (0.1, 0.12, 0.2, 0.3, 0.4)
 FAST = (0.1, 0.4, 0.6, 0.85, 0.95)
@@ -47,7 +47,7 @@ def study():
 
 def test_the_layer_is_drawn_between_the_two_distributions_of_each_layer(study):
     with style.house_style():
-        figure = batchnorm.draw_placement(study, str)
+        figure = placement.draw_placement(study, str)
     grid = np.array(figure.axes).reshape(2, 5)
     for row in grid:
         words = [" ".join(text.get_text() for text in axes.texts) for axes in row[[0, 2, 4]]]
@@ -63,12 +63,12 @@ def test_the_layer_is_drawn_between_the_two_distributions_of_each_layer(study):
 def test_only_runs_with_the_layer_are_in_its_picture():
     study = make.results("batchnorm", [run(batchnorm=False)])
     with style.house_style():
-        figure = batchnorm.draw_placement(study, str)
+        figure = placement.draw_placement(study, str)
     assert figure.axes[0].texts[0].get_text() == "no finished run"
 
 
 def test_moments_of_each_layer_with_and_without(study):
-    table = batchnorm.table_placement(study)
+    table = placement.table_placement(study)
     assert list(table["layer"]) == [1, 2]
     assert table.loc[0, "mean before"].mean == pytest.approx(0.51)
     assert table.loc[0, "mean before"].n == 3
@@ -77,43 +77,8 @@ def test_moments_of_each_layer_with_and_without(study):
     assert table.loc[1, "largest unit mean after"].mean == pytest.approx(0.01)
 
 
-def test_both_curves_and_their_names_are_drawn(study):
-    with style.house_style():
-        axes = batchnorm.draw_speed(study, str).axes[0]
-    lines = {line.get_label(): line for line in axes.lines}
-    np.testing.assert_allclose(lines["on"].get_ydata(), np.array(FAST) + 0.01)
-    np.testing.assert_allclose(lines["off"].get_ydata(), np.array(SLOW) + 0.01)
-    assert lines["on"].get_linestyle() != lines["off"].get_linestyle()
-    texts = [text.get_text() for text in axes.texts]
-    assert "with batch norm\n96%" in texts
-    assert "50%: epoch 2" in texts  # 0.6 at epoch 2
-    assert not any("✕" in text for text in texts)
-
-
-def test_epochs_to_a_level_count_only_runs_that_reach_it_and_say_how_many(study):
-    table = batchnorm.table_speed(study).set_index(["measure", "at"])
-    at = table.loc["epochs to training accuracy"]
-    assert at.loc[0.5, "with batch norm"].mean == 2
-    assert at.loc[0.9, "reached with"] == "3/3"
-    assert at.loc[0.8, "reached without"] == "0/3"
-    assert np.isnan(at.loc[0.8, "without batch norm"].mean)
-    accuracy = table.loc["training accuracy at epoch"]
-    assert list(accuracy.index) == [0, 1, 2, 3, 4]
-    assert accuracy.loc[3, "with batch norm"].mean == pytest.approx(0.86)
-    assert accuracy.loc[3, "without batch norm"].n == 3
-
-
-def test_one_seed_gives_curves_without_bands():
-    study = make.results("batchnorm", [run(batchnorm=side) for side in (False, True)])
-    with style.house_style():
-        axes = batchnorm.draw_speed(study, str).axes[0]
-    assert not axes.collections
-    table = batchnorm.table_speed(study)
-    assert table.loc[0, "with batch norm"].n == 1
-
-
 @pytest.fixture
-def scales():
+def of_scales():
     runs = []
     for std in (1.0, 0.1, 0.01):
         for seed in (0, 1):
@@ -124,9 +89,9 @@ def scales():
     return make.results("batchnorm_scales", runs)
 
 
-def test_each_scale_has_a_panel_and_diverged_runs_are_marked_and_drawn_at_chance(scales):
+def test_each_scale_has_a_panel_and_diverged_runs_are_marked_and_drawn_at_chance(of_scales):
     with style.house_style():
-        figure = batchnorm.draw_scales(scales, str)
+        figure = scales.draw_scales(of_scales, str)
     panels = [axes for axes in figure.axes if axes.axison][:-1]
     assert [axes.get_title("left") for axes in panels] == ["1", "0.1", "0.01"]
     assert [[text.get_text() for text in axes.texts] for axes in panels] == [["✕ 2/2"], [], []]
@@ -134,17 +99,17 @@ def test_each_scale_has_a_panel_and_diverged_runs_are_marked_and_drawn_at_chance
     np.testing.assert_allclose(off.get_ydata()[1:], 0.1)
 
 
-def test_what_batch_norm_adds_is_written_over_each_panel_in_the_colour_of_the_better(scales):
+def test_what_batch_norm_adds_is_written_over_each_panel_in_the_colour_of_the_better(of_scales):
     with style.house_style():
-        figure = batchnorm.draw_scales(scales, str)
+        figure = scales.draw_scales(of_scales, str)
     gains = [axes._right_title for axes in figure.axes if axes.axison][:-1]
     assert [gain.get_text() for gain in gains] == ["+85", "0", "0"]
     assert [gain.get_color() for gain in gains] == [style.colour("on"), style.INK, style.INK]
 
 
-def test_the_panel_above_shows_the_end_of_all_scales_and_where_all_runs_diverged(scales):
+def test_the_panel_above_shows_the_end_of_all_scales_and_where_all_runs_diverged(of_scales):
     with style.house_style():
-        axes = batchnorm.draw_scales(scales, str).axes[-1]
+        axes = scales.draw_scales(of_scales, str).axes[-1]
     assert axes.get_xscale() == "log"
     lines = {line.get_label(): line for line in axes.lines}
     np.testing.assert_allclose(lines["on"].get_ydata(), 0.95)
@@ -154,8 +119,8 @@ def test_the_panel_above_shows_the_end_of_all_scales_and_where_all_runs_diverged
     assert axes.get_title("left") == "after the last epoch (✕ all runs diverged)"
 
 
-def test_the_difference_of_final_accuracies_is_paired_and_counts_diverged_runs(scales):
-    table = batchnorm.table_scales(scales)
+def test_the_difference_of_final_accuracies_is_paired_and_counts_diverged_runs(of_scales):
+    table = scales.table_scales(of_scales)
     assert list(table["scale"]) == [1.0, 0.1, 0.01]
     assert table.loc[0, "without batch norm"].mean == pytest.approx(0.1)
     assert table.loc[0, "difference"].mean == pytest.approx(0.85)
@@ -187,7 +152,7 @@ SIDES_RUN = ({"batchnorm": False}, {"batchnorm": True}, {"batchnorm": True, "bat
 
 def test_the_textbooks_eps_is_a_line_of_its_own_and_in_no_mean_of_the_other(both_eps):
     with style.house_style():
-        figure = batchnorm.draw_scales(both_eps, str)
+        figure = scales.draw_scales(both_eps, str)
     above, panels = figure.axes[-1], [axes for axes in figure.axes if axes.axison][:-1]
     lines = {line.get_label(): line for line in above.lines}
     np.testing.assert_allclose(lines["on"].get_ydata(), [0.195, 0.895, 0.895])
@@ -200,9 +165,9 @@ def test_the_textbooks_eps_is_a_line_of_its_own_and_in_no_mean_of_the_other(both
 
 
 def test_both_values_of_eps_have_columns_and_ranges_of_their_own(both_eps):
-    spec = next(spec for spec in batchnorm.FIGURES if spec.id == "1.3.1-b")
+    spec = next(spec for spec in placement.FIGURES if spec.id == "1.3.1-b")
     assert spec.merged(both_eps) is None
-    row = batchnorm.table_scales(both_eps).iloc[-1]
+    row = scales.table_scales(both_eps).iloc[-1]
     assert row["with batch norm"].mean == pytest.approx(0.195)
     assert row["with batch norm, ε = 10⁻⁶"].mean == pytest.approx(0.595)
     assert row["difference"].mean == pytest.approx(0.1)
@@ -224,13 +189,13 @@ def test_another_eps_stands_for_with_where_the_usual_one_was_not_run():
         for eps, end in ((1e-3, 0.5), (1e-6, 0.9))
     ]
     study = make.results("batchnorm_scales", runs)
-    table = batchnorm.table_scales(study)
+    table = scales.table_scales(study)
     assert table.loc[0, "with batch norm"].mean == 0.9  # closer to 10⁻⁵ than 10⁻³
     assert table.loc[0, "with batch norm, ε = 10⁻⁶"].n == 0
 
 
 def facts_of(figure_id, study):
-    return next(spec for spec in batchnorm.FIGURES if spec.id == figure_id).facts(study)
+    return next(spec for spec in placement.FIGURES if spec.id == figure_id).facts(study)
 
 
 def test_the_layer_furthest_from_its_aim_is_named():
@@ -318,7 +283,7 @@ def test_one_scale_has_no_scatter(runs):
     assert "standard deviation 0.1" in make.sentences("1.3.1-b", facts)["en measured"]
 
 
-@pytest.mark.parametrize("spec", batchnorm.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", placement.FIGURES, ids=lambda spec: spec.id)
 @pytest.mark.parametrize(
     "runs",
     [
@@ -337,7 +302,7 @@ def test_whatever_is_missing_or_diverged_there_is_a_sentence(spec, runs):
     assert "nan" not in " ".join(words.values())
 
 
-@pytest.mark.parametrize("spec", batchnorm.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", placement.FIGURES, ids=lambda spec: spec.id)
 def test_nothing_but_failed_and_missing_runs_is_no_error(spec):
     runs = [make.failed(batchnorm=side) for side in (False, True)]
     study = make.results(spec.experiments[0], runs, missing=2)
@@ -348,10 +313,10 @@ def test_nothing_but_failed_and_missing_runs_is_no_error(spec):
     assert spec.table(study).empty
 
 
-@pytest.mark.parametrize("spec", batchnorm.FIGURES, ids=lambda spec: spec.id)
-def test_every_word_is_translated(spec, study, scales, rates, trained):
+@pytest.mark.parametrize("spec", placement.FIGURES, ids=lambda spec: spec.id)
+def test_every_word_is_translated(spec, study, of_scales, rates, trained):
     named = {"batchnorm": study, "batchnorm_rates": rates, "batchnorm_trained": trained}
-    results = named.get(spec.experiments[0], scales)
+    results = named.get(spec.experiments[0], of_scales)
     with style.house_style():
         figure = spec.draw(results, lambda text: "한" * len(text))
     words = [text.get_text() for a in figure.axes for text in (*a.texts, a.title, a.xaxis.label)]
@@ -376,54 +341,6 @@ def grid(gap=0.3, seeds=(0, 1, 2), **config):
         )
         for side in (False, True) for dropout in (0.0, 0.2) for seed in seeds
     ]  # fmt: skip
-
-
-def test_gaps_are_compared_where_both_have_learned_as_much():
-    gaps = batchnorm.equal_gaps(make.results("grid", grid()))
-    assert len(gaps) == 6
-    assert gaps["level"].tolist() == pytest.approx([0.8] * 6)
-    assert gaps["difference"].tolist() == pytest.approx([0.2] * 6)  # not that of the ends, 0.0
-
-
-def test_cells_that_do_not_learn_without_batch_norm_are_left_out():
-    runs = grid() + grid(init=make.normal(1.0))
-    assert set(batchnorm.equal_gaps(make.results("grid", runs))["init"]) == {"he"}
-
-
-@pytest.mark.parametrize(
-    ("gap", "difference", "larger", "smaller"), [(0.3, 0.2, 2, 0), (0.05, -0.05, 0, 2)]
-)
-def test_planted_gap_is_found_and_its_sign_too(gap, difference, larger, smaller):
-    facts = batchnorm.facts_equal_gaps(make.results("grid", grid(gap)))
-    assert facts["difference"].mean == pytest.approx(difference)
-    assert (facts["cells"], facts["larger"], facts["smaller"]) == (2, larger, smaller)
-
-
-def test_points_lie_above_the_line_where_batch_norm_over_fits_more():
-    with style.house_style():
-        figure = batchnorm.draw_equal_gaps(make.results("grid", grid()), str)
-    (axes,) = figure.axes
-    points = [line.get_xydata()[0] for line in axes.lines if line.get_marker() == "o"]
-    assert points == [pytest.approx([11, 31])] * 2
-    assert len(figure.legends[0].get_texts()) == 1  # both cells are He with ReLU
-
-
-@pytest.mark.parametrize("records", [[], grid()[:6]], ids=["nothing", "one side"])
-def test_without_pairs_there_is_no_gap_to_compare(records):
-    results = make.results("grid", records)
-    assert batchnorm.facts_equal_gaps(results) == {"case": "missing"}
-    assert batchnorm.table_equal_gaps(results).empty
-    with style.house_style():
-        figure = batchnorm.draw_equal_gaps(results, str)
-    assert figure.axes[0].texts[0].get_text() == "no pairs to compare"
-
-
-def test_sentences_of_the_equal_gaps_can_be_filled():
-    assert make.cases("1.3.1-c") == {"measured", "missing"}
-    facts = batchnorm.facts_equal_gaps(make.results("grid", grid()))
-    said = make.sentences("1.3.1-c", facts)
-    assert "a difference of +20.0" in said["en measured"]
-    assert "larger in 2 and clearly smaller in 0" in said["en alt"]
 
 
 # --- 1.3.1-d ------------------------------------------------------------------------------------
@@ -453,36 +370,6 @@ def rates():
             *rate_cell(0.1, 0.01, MIDDLE, FAST), *rate_cell(0.1, 1.0, SLOW, SLOW),
         ],
     )  # fmt: skip
-
-
-def test_scales_are_rows_and_rates_are_columns_with_diverged_runs_marked(rates):
-    with style.house_style():
-        figure = batchnorm.draw_rates(rates, str)
-    above_left, above_right, below_left, _ = figure.axes
-    assert [axes.get_title() for axes in (above_left, above_right)] == ["0.01", "1"]
-    assert [axes.get_ylabel() for axes in (above_left, below_left)] == ["std 0.3", "std 0.1"]
-    assert [text.get_text() for text in above_right.texts] == ["✕ 2/2"]
-    lines = {line.get_label(): line for line in below_left.lines}
-    np.testing.assert_allclose(lines["off"].get_ydata(), MIDDLE)
-    dots = [line.get_xdata()[0] for line in below_left.lines if line.get_marker() == "o"]
-    assert dots == [4, 3]
-
-
-def test_the_faster_side_is_told_for_each_scale_and_rate(rates):
-    table = batchnorm.table_rates(rates).set_index(["scale", "learning rate"])
-    assert list(table["faster"]) == [
-        "without batch norm", "with batch norm", "with batch norm", "neither",
-    ]  # fmt: skip
-    row = table.loc[(0.1, 0.01)]
-    assert (row["epochs to 80 % without"].mean, row["epochs to 80 % with"].mean) == (4, 3)
-    lost = table.loc[(0.3, 1.0)]
-    assert (lost["reached without"], lost["diverged without"]) == ("0/2", "2/2")
-    assert lost["final accuracy without"].mean == pytest.approx(0.1)
-
-
-def test_a_side_is_faster_only_where_it_is_with_every_seed():
-    runs = [*rate_cell(0.1, 0.01, MIDDLE, FAST, (0,)), *rate_cell(0.1, 0.01, FAST, MIDDLE, (1,))]
-    assert list(batchnorm.by_rate(make.results("batchnorm_rates", runs))["faster"]) == ["neither"]
 
 
 def test_where_batch_norm_is_faster_is_said_by_rate(rates):
@@ -517,32 +404,6 @@ def trained():
             for lr, fall in ((0.01, 0.1), (0.1, 0.05)) for side in (False, True) for seed in (0, 1)
         ],
     )  # fmt: skip
-
-
-def test_accuracies_and_gap_of_both_sides_stand_beside_each_other_at_each_rate(trained):
-    with style.house_style():
-        figure = batchnorm.draw_trained(trained, str)
-    assert [axes.get_title() for axes in figure.axes] == [
-        "training accuracy", "test accuracy", "gap",
-    ]  # fmt: skip
-    test = figure.axes[1]
-    assert [text.get_text() for text in test.texts] == ["80.5", "80.5", "70.5", "75.5"]
-    assert [tick.get_text() for tick in test.get_xticklabels()] == ["0.01", "0.1"]
-
-
-def test_what_batch_norm_changes_of_trained_networks_is_paired_at_each_rate(trained):
-    table = batchnorm.table_trained(trained).set_index(["learning rate", "measure"])
-    assert len(table) == 8
-    assert table.loc[(0.1, "test accuracy"), "difference"].mean == pytest.approx(-0.05)
-    assert table.loc[(0.01, "gap"), "difference"].mean == pytest.approx(0.1)
-    assert table.loc[(0.01, "gap at equal training accuracy"), "difference"].n == 2
-    facts = facts_of("1.3.1-e", trained)
-    assert (facts["case"], facts["low_rate"], facts["high_rate"]) == ("measured", "0.01", "0.1")
-    assert facts["low_equal_change"].mean == pytest.approx(0.1)
-    words = make.sentences("1.3.1-e", facts)["en measured"]
-    assert (
-        "the test accuracy by −10.0 ± 0.0 points at 0.01 and by −5.0 ± 0.0 points at 0.1" in words
-    )
 
 
 def test_one_rate_of_trained_networks_has_a_sentence_of_its_own():

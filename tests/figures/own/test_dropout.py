@@ -2,9 +2,8 @@ import builders_remedies as make
 import numpy as np
 import pytest
 
-from study.analysis.intervals import Estimate
 from study.figures import style
-from study.figures.own import dropout
+from study.figures.own import correlations, dropout_mask
 
 MASKS = [
     np.array([1, 0, 1, 1, 1, 1, 1, 0, 0, 1], np.uint8),
@@ -49,7 +48,7 @@ def study():
 
 def test_dropped_units_are_crossed_out_and_lose_their_connections(voting):
     with style.house_style():
-        full, thinned = dropout.draw_mask(voting, str).axes
+        full, thinned = dropout_mask.draw_mask(voting, str).axes
     crosses = [
         [len(line.get_xdata()) for line in axes.lines if line.get_marker() == "x"]
         for axes in (full, thinned)
@@ -65,61 +64,22 @@ def test_dropped_units_are_crossed_out_and_lose_their_connections(voting):
 
 def test_the_picture_says_which_part_of_the_network_it_shows(voting):
     with style.house_style():
-        figure = dropout.draw_mask(voting, str)
+        figure = dropout_mask.draw_mask(voting, str)
     assert "first 8 of 10 units in 3 of 4 hidden layers" in figure.get_supxlabel()
     counts = [t.get_text() for t in figure.axes[1].texts if "kept" in t.get_text()]
     assert counts == ["7\nkept", "9\nkept", "8\nkept"]
 
 
 def test_the_table_counts_the_whole_mask(voting):
-    table = dropout.table_mask(voting).set_index("layer")
+    table = dropout_mask.table_mask(voting).set_index("layer")
     assert table.loc["1", ["units", "kept", "dropped"]].tolist() == [10, 7, 3]
     assert table.loc["all", ["units", "kept", "dropped"]].tolist() == [40, 25, 15]
     assert table.loc["4", "share dropped"] == pytest.approx(0.9)
 
 
-def test_the_vote_is_drawn_against_one_and_against_the_full_network(voting):
-    with style.house_style():
-        axes = dropout.draw_votes(voting, str).axes[0]
-    drawn = {line.get_label(): line for line in axes.lines}
-    np.testing.assert_allclose(drawn["vote"].get_xdata(), [1, 2, 3, 4])
-    np.testing.assert_allclose(drawn["vote"].get_ydata(), [0.51, 0.61, 0.71, 0.76])
-    np.testing.assert_allclose(drawn["thinned"].get_ydata(), 0.56)
-    np.testing.assert_allclose(drawn["scaled"].get_ydata(), 0.81)
-    assert len({line.get_linestyle() for line in drawn.values()}) == 3
-    assert axes.get_xscale() == "log"
-
-
-def test_gains_of_the_vote_are_paired_by_run(voting):
-    table = dropout.table_votes(voting).set_index("K")
-    assert table.index.tolist() == [1, 2, 4]
-    gain, against = table.loc[4, "vote − one thinned"], table.loc[4, "vote − scaled full"]
-    assert gain.mean == pytest.approx(0.2)
-    assert gain.half_width == pytest.approx(0, abs=1e-9)  # the seeds' own level cancels
-    assert against.mean == pytest.approx(-0.05)
-    assert table.loc[4, "vote"].half_width > 0.01
-
-
-def test_the_gain_is_drawn_and_ticks_are_whole_per_cent(voting):
-    with style.house_style():
-        figure = dropout.draw_votes(voting, str)
-        figure.draw_without_rendering()
-    axes = figure.axes[0]
-    assert "+20.0\npoints" in [text.get_text() for text in axes.texts]
-    np.testing.assert_allclose(axes.get_yticks() * 100, np.round(axes.get_yticks() * 100))
-
-
-def test_one_run_votes_without_bands():
-    study = make.results("voting", [voter()])
-    with style.house_style():
-        axes = dropout.draw_votes(study, str).axes[0]
-    assert not axes.collections
-    assert isinstance(dropout.table_votes(study).loc[0, "vote"], Estimate)
-
-
 def test_correlations_are_drawn_by_layer_with_and_without(study):
     with style.house_style():
-        figure = dropout.draw_correlations(study, str)
+        figure = correlations.draw_correlations(study, str)
     panels = [axes for axes in figure.axes if axes.axison]
     assert [axes.get_title("left") for axes in panels] == ["layer 1", "layer 2"]
     for axes in panels:
@@ -132,7 +92,7 @@ def test_correlations_are_drawn_by_layer_with_and_without(study):
 
 
 def test_correlation_and_effective_units_by_layer(study):
-    table = dropout.table_correlations(study).set_index("layer")
+    table = correlations.table_correlations(study).set_index("layer")
     assert table.index.tolist() == [1, 2]
     assert table.loc[2, "mean |r| without dropout"].mean == pytest.approx(0.6)
     assert table.loc[2, "mean |r| with dropout"].mean == pytest.approx(0.2)
@@ -165,91 +125,17 @@ def all_kinds():
     return make.results("dropout_kinds", [*LONGER, *FASTER, *TEXTBOOK, *INVERTED])
 
 
-def test_each_kind_of_dropout_has_a_panel_with_its_own_runs_without_dropout(all_kinds):
-    with style.house_style():
-        figure = dropout.draw_dropout(all_kinds, str)
-    assert [axes.get_title("left") for axes in figure.axes] == [
-        "inverted dropout: learning rate 0.01, 4 epochs",
-        "the textbook's dropout: learning rate 0.01, 4 epochs",
-        "inverted dropout: learning rate 0.1, 4 epochs",
-        "inverted dropout: learning rate 0.01, 40 epochs",
-    ]
-    words = [{text.get_text() for text in axes.texts} for axes in figure.axes]
-    assert {"p = 0: 76%", "test 70%"} <= words[0]
-    assert {"p = 0: 76%", "test 50%"} <= words[1]
-    assert {"p = 0: 80%", "test 90%"} <= words[2]
-    assert {"p = 0: 78%", "test 86%"} <= words[3]
-
-
-def test_no_kind_is_averaged_with_another(all_kinds):
-    spec = next(spec for spec in dropout.FIGURES if spec.id == "1.4.2-b")
-    assert spec.merged(all_kinds) is None
-    table = dropout.table_dropout(all_kinds)
-    ends = table[table["epoch"] == "end, all test images"]
-    setting = ends[["kind", "learning rate", "epochs", "p"]]
-    assert list(setting.itertuples(index=False, name=None)) == [
-        (name, lr, epochs, p)
-        for name, lr, epochs in (
-            ("inverted dropout", 0.01, 4), ("the textbook's dropout", 0.01, 4),
-            ("inverted dropout", 0.1, 4), ("inverted dropout", 0.01, 40),
-        )
-        for p in (0.2, 0.0)
-    ]  # fmt: skip
-    means = [estimate.mean for estimate in ends["test accuracy"]]
-    assert means == pytest.approx([0.705, 0.755, 0.505, 0.755, 0.905, 0.805, 0.855, 0.785])
-    assert {estimate.n for estimate in ends["test accuracy"]} == {2}
-
-
-def test_each_kind_is_compared_with_its_own_network_without_dropout(all_kinds):
-    facts = facts_of("1.4.2-b", all_kinds)
-    changes = [facts[f"{name}_test_change"].mean for name in dropout.NAMED]
-    assert changes == pytest.approx([-0.05, -0.25, 0.1, 0.07])
-    assert facts["textbook_train_change"].mean == pytest.approx(-0.35)
-    assert (facts["inverted_lr"], facts["faster_lr"], facts["longer_epochs"]) == (0.01, 0.1, 40)
-    assert facts["faster_reason"] == "smaller, as the test improved"
-    words = make.sentences("1.4.2-b", facts)["en measured"]
-    assert "by −25.0 ± 0.0 points with the textbook's (training −35.0 ± 0.0 points" in words
-
-
-def test_one_kind_alone_is_drawn_and_the_others_are_missing():
-    study = make.results("dropout_kinds", INVERTED)
-    with style.house_style():
-        assert len(dropout.draw_dropout(study, str).axes) == 1
-    facts = facts_of("1.4.2-b", study)
-    assert facts["inverted_test_change"].mean == pytest.approx(-0.05)
-    assert (facts["textbook_test"].n, facts["textbook_reason"]) == (0, "missing")
-    assert "by – with the textbook's" in make.sentences("1.4.2-b", facts)["en measured"]
-
-
-def test_a_study_counted_in_updates_has_kinds_too():
-    """As `-m num_steps=…`: then no run has a number of epochs."""
-    study = make.results(
-        "dropout_kinds", [*kind(0.7, 0.75, num_epochs=None, num_steps=40), *kind(0.9, 0.8, lr=0.1)]
-    )
-    with style.house_style():
-        figure = dropout.draw_dropout(study, str)
-    assert len(figure.axes) == 2
-    facts = facts_of("1.4.2-b", study)
-    assert facts["faster_test_change"].n + facts["inverted_test_change"].n > 0
-    assert facts["case"] == "measured"
-
-
-def test_doses_are_those_of_their_own_experiment(study):
-    assert dropout.DROPOUT.dose(study) == 0.2
-    assert dropout.table_doses(study)["p"].tolist() == [0, 0.1, 0.2]
-
-
 def test_a_rate_whose_runs_all_diverged_does_not_break_the_correlations():
     runs = [run(0.0), make.diverged(dropout=0.2)]
     study = make.results("dropout", runs)
     with style.house_style():
-        figure = dropout.draw_correlations(study, str)
+        figure = correlations.draw_correlations(study, str)
     assert [text.get_text() for text in figure.legends[0].texts] == ["without dropout (p = 0)"]
-    assert dropout.table_correlations(study).loc[0, "mean |r| with dropout"].n == 0
+    assert correlations.table_correlations(study).loc[0, "mean |r| with dropout"].n == 0
 
 
 def facts_of(figure_id, study):
-    return next(spec for spec in dropout.FIGURES if spec.id == figure_id).facts(study)
+    return next(spec for spec in dropout_mask.FIGURES if spec.id == figure_id).facts(study)
 
 
 def test_the_mask_is_counted_and_so_are_those_of_all_runs(voting):
@@ -317,7 +203,7 @@ def test_the_dose_that_is_told_is_that_of_dropout(study):
     assert facts["strongest"] == "0.2"
 
 
-@pytest.mark.parametrize("spec", dropout.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", dropout_mask.FIGURES, ids=lambda spec: spec.id)
 @pytest.mark.parametrize(
     "runs",
     [
@@ -334,7 +220,7 @@ def test_whatever_is_missing_or_diverged_there_is_a_sentence(spec, runs):
     assert all(make.sentences(spec.id, facts).values())
 
 
-@pytest.mark.parametrize("spec", dropout.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", dropout_mask.FIGURES, ids=lambda spec: spec.id)
 def test_nothing_but_failed_and_missing_runs_is_no_error(spec):
     study = make.results(spec.experiments[0], [make.failed(dropout=0.2)], missing=2)
     with style.house_style():
@@ -343,7 +229,7 @@ def test_nothing_but_failed_and_missing_runs_is_no_error(spec):
     assert spec.table(study).empty
 
 
-@pytest.mark.parametrize("spec", dropout.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", dropout_mask.FIGURES, ids=lambda spec: spec.id)
 def test_every_word_is_translated(spec, study, voting, all_kinds):
     named = {"voting": voting, "dropout_kinds": all_kinds}
     results = named.get(spec.experiments[0], study)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from study.figures import style
-from study.figures.own import minibatch
+from study.figures.own import losses
 
 
 @pytest.fixture(autouse=True)
@@ -12,7 +12,7 @@ def _house_style():
         yield
 
 
-A, B, C = minibatch.FIGURES
+A, B, C = losses.FIGURES
 
 
 def noise_run(seed=0, *, scale=1.0):
@@ -48,7 +48,7 @@ def work_run(batch_size, accuracies, *, seed=0, status="completed"):
 
 def test_the_summed_loss_grows_with_n_and_the_mean_does_not():
     results = make.results("minibatch_noise", noise_run())
-    figure = minibatch.draw_loss_by_size(results, make.translated)
+    figure = losses.draw_loss_by_size(results, make.translated)
     total, mean = (axes.lines[0] for axes in figure.axes)
     assert list(total.get_xdata()) == [10, 1000]
     assert list(total.get_ydata()) == [20, 2000]
@@ -56,7 +56,7 @@ def test_the_summed_loss_grows_with_n_and_the_mean_does_not():
 
 
 def test_the_table_of_losses_holds_sum_mean_and_sd_of_the_draws():
-    table = minibatch.table_loss_by_size(make.results("minibatch_noise", noise_run(), noise_run(1)))
+    table = losses.table_loss_by_size(make.results("minibatch_noise", noise_run(), noise_run(1)))
     row = table[(table["moment"] == "end") & (table["N"] == 10)].iloc[0]
     assert (row["sum"].mean, row["mean"].mean, row["mean"].n) == (20, 2, 2)
     assert row["sd of the mean"].mean == pytest.approx(np.std([1.5, 2.5] * 10, ddof=1))
@@ -65,12 +65,12 @@ def test_the_table_of_losses_holds_sum_mean_and_sd_of_the_draws():
 
 
 def test_draws_that_differ_by_rounding_only_have_no_sd():
-    assert minibatch._sd(np.array([0.1 + 0.2, 0.3, 0.3])) == 0
-    assert minibatch._sd(np.array([0.3, 0.4])) > 0.05
+    assert losses._sd(np.array([0.1 + 0.2, 0.3, 0.3])) == 0
+    assert losses._sd(np.array([0.3, 0.4])) > 0.05
 
 
 def test_the_noise_table_compares_with_the_finite_population_theory():
-    table = minibatch.table_minibatch_noise(make.results("minibatch_noise", noise_run()))
+    table = losses.table_minibatch_noise(make.results("minibatch_noise", noise_run()))
     row = table[(table["moment"] == "init") & (table["B"] == 100)].iloc[0]
     assert row["bias"].mean == pytest.approx(0, abs=1e-12)
     assert row["bias"].n == 500
@@ -81,7 +81,7 @@ def test_the_noise_table_compares_with_the_finite_population_theory():
 
 
 def test_the_noise_figure_has_a_panel_for_each_batch_size_and_counts_what_lies_outside():
-    figure = minibatch.draw_minibatch_noise(
+    figure = losses.draw_minibatch_noise(
         make.results("minibatch_noise", noise_run(scale=3.0)), make.translated
     )
     titles = [axes.get_title() for axes in figure.axes]
@@ -92,48 +92,7 @@ def test_the_noise_figure_has_a_panel_for_each_batch_size_and_counts_what_lies_o
     assert list(figure.axes[4].lines[0].get_ydata()) == pytest.approx([0.1, 0.5, 0.9])
 
 
-def test_work_until_the_target_is_that_of_the_first_evaluation_there():
-    runs = (
-        work_run(10, [0.1, 0.5, 0.95, 0.97]),
-        work_run(10, [0.1, 0.5, 0.7, 0.92], seed=1),
-        work_run(100, [0.1, 0.2, 0.3, 0.4]),
-    )
-    table = minibatch.table_work(make.results("minibatch", *runs)).set_index("B")
-    assert table.loc["10", "reached"] == "2/2"
-    assert table.loc["10", "updates"].mean == 2.5
-    assert table.loc["10", "samples seen"].mean == 25
-    assert table.loc["10", "seconds"].mean == 1.25
-    assert table.loc["100", "updates"] == table.loc["100", "seconds"] == "never"
-    assert table.loc["100", "reached"] == "0/1"
-
-
-def test_curves_leave_out_step_0_and_mark_where_the_target_is_reached():
-    results = make.results("minibatch", work_run(10, [0.1, 0.5, 0.95]), work_run(100, [0.1] * 3))
-    figure = minibatch.draw_work(results, make.translated)
-    line, marker = figure.axes[0].lines[:2]
-    assert list(line.get_xdata()) == [10, 20]
-    assert line.get_ydata() == pytest.approx([1, 2 / 3])
-    assert marker.get_marker() == "o"
-    assert list(marker.get_xdata()) == [20]
-    assert list(figure.axes[1].lines[0].get_xdata()) == [0.5, 1]
-    assert sum(each.get_marker() == "o" for each in figure.axes[0].lines) == 1
-
-
-def test_a_diverged_run_is_counted_and_failed_runs_are_not():
-    runs = (
-        work_run(10, [0.1, 0.95]),
-        work_run(10, [0.1, 0.95], seed=1, status="failed"),
-        work_run("full", [0.1, 0.2], status="diverged"),
-    )
-    results = make.results("minibatch", *runs)
-    table = minibatch.table_work(results).set_index("B")
-    assert table.loc["10", "reached"] == "1/1"
-    assert table.loc["full", "diverged"] == 1
-    (legend,) = minibatch.draw_work(results, make.translated).legends
-    assert "✕ 1 «diverged»" in legend.get_title().get_text()
-
-
-@pytest.mark.parametrize("spec", minibatch.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", losses.FIGURES, ids=lambda spec: spec.id)
 def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
     results = make.results(spec.experiments[0])
     assert "«no runs»" in make.texts(spec.draw(results, make.translated))
@@ -210,7 +169,7 @@ def test_diverged_runs_never_get_there_and_count_at_chance():
     assert facts["full_accuracy"].mean == 0.1
 
 
-@pytest.mark.parametrize("spec", minibatch.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", losses.FIGURES, ids=lambda spec: spec.id)
 def test_sentences_fill_with_one_seed_and_with_no_run_at_all(spec):
     one = noise_run() if spec.experiments == ("minibatch_noise",) else work_run(100, FAST)
     assert "±" not in "".join(make.sentences(spec, make.results(spec.experiments[0], one)).values())

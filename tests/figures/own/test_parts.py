@@ -4,7 +4,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from study.analysis.intervals import Estimate
-from study.figures import style
 from study.figures.own import parts
 
 
@@ -66,23 +65,6 @@ def test_a_small_share_never_looks_like_none(share, text):
     assert parts.small_share(share) == text
 
 
-def test_points_are_written_with_their_interval_if_there_is_one():
-    assert parts.points_text(Estimate(0.181, 0.171, 0.191, 6), str) == "18.1 ± 1.0 points"
-    assert parts.points_text(Estimate(0.181, np.nan, np.nan, 1), str) == "18.1 points"
-
-
-@pytest.mark.parametrize("heights", [[0.0, 0.01, 0.02], [0.97, 0.98, 1.0], [0.2, 0.5, 0.9]])
-def test_labels_keep_their_distance_and_stay_inside(heights):
-    moved = parts.spread(heights, 0.1)
-    assert np.diff(moved).min() >= 0.1 - 1e-12
-    assert moved[0] >= 0
-    assert moved[-1] <= 1
-
-
-def test_labels_that_are_far_apart_stay_where_they_are():
-    assert parts.spread([0.2, 0.5, 0.9], 0.1) == [0.2, 0.5, 0.9]
-
-
 def test_the_closest_positive_value_is_found():
     assert parts.closest([0.0, 0.01, 0.3], 0.1) == 0.01
     assert parts.closest([0.0], 0.1) is None
@@ -98,22 +80,6 @@ def test_diverged_runs_are_noted_and_others_are_not():
     assert [text.get_text() for text in axes.texts] == ["✕ 1/2 diverged", "✕ 1/2"]
 
 
-def test_axes_by_epoch_end_with_the_last_epoch_and_note_each_diverged_run_once():
-    curves = parts.accuracy_curves(make.results("e", [make.record(), make.diverged(seed=1)]), "e")
-    with style.house_style():
-        _, axes = parts.epoch_axes(curves, str, "accuracy")
-    assert axes.get_xlim() == (0, 4)
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "accuracy")
-    assert [text.get_text() for text in axes.texts] == ["✕ 1/2 diverged"]
-
-
-def test_axes_without_runs_say_so():
-    curves = parts.accuracy_curves(make.results("e", [make.failed()]), "e")
-    figure, axes = parts.epoch_axes(curves, str, "accuracy")
-    assert axes is None
-    assert figure.axes[0].texts[0].get_text() == "no finished run"
-
-
 @pytest.mark.parametrize(
     ("low", "high", "direction"),
     [
@@ -126,12 +92,3 @@ def test_axes_without_runs_say_so():
 )
 def test_a_difference_has_a_direction_where_its_interval_excludes_zero(low, high, direction):
     assert parts.direction(Estimate(0.2, low, high, 2)) == direction
-
-
-def test_what_is_absent_is_told_from_what_diverged():
-    runs = make.results("e", [make.record(), make.diverged(seed=1)]).runs("e")
-    lost, finished = runs[runs["status"] == "diverged"], runs[runs["status"] == "completed"]
-    assert parts.absent(runs, finished) is None
-    assert parts.absent(finished, lost) is None  # the other side may diverge: it counts at chance
-    assert parts.absent(lost, finished) == "diverged"
-    assert parts.absent(finished, runs.iloc[:0]) == "missing"

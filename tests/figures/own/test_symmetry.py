@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from study.figures import style
-from study.figures.own import symmetry
+from study.figures.own import weight_matrices
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ STRIPES = np.repeat([[0.0], [1.0], [0.0], [1.0], [0.0], [1.0]], 4, axis=1)
 
 def test_a_column_for_each_scheme_in_the_order_of_the_lecture():
     results = make.results("symmetry", run("he", distinct=4), run("constant 0.01"))
-    figure = symmetry.draw_weights(results, make.translated)
+    figure = weight_matrices.draw_weights(results, make.translated)
     assert len(figure.axes) == 4
     words = make.texts(figure)
     assert words.index("«constant 0.01»") < words.index("«he»")
@@ -43,7 +43,7 @@ def test_a_column_for_each_scheme_in_the_order_of_the_lecture():
 
 def test_heat_maps_show_deviations_from_the_mean_centred_at_zero():
     results = make.results("symmetry", run("constant 0.01", first=STRIPES))
-    axes = symmetry.draw_weights(results, make.translated).axes[0]
+    axes = weight_matrices.draw_weights(results, make.translated).axes[0]
     (mesh,) = axes.collections
     shown = mesh.get_array().reshape(6, 4)
     np.testing.assert_allclose(shown, STRIPES - 0.5)
@@ -53,20 +53,22 @@ def test_heat_maps_show_deviations_from_the_mean_centred_at_zero():
 
 def test_a_matrix_of_equal_weights_says_so():
     results = make.results("symmetry", run("constant 0.01", first=np.full((6, 4), 0.01)))
-    axes = symmetry.draw_weights(results, make.translated).axes[0]
+    axes = weight_matrices.draw_weights(results, make.translated).axes[0]
     assert axes.get_xlabel() == "«all» 0.01"
     assert not axes.collections[0].get_array().any()
 
 
 def test_the_lowest_seed_is_drawn_whatever_the_order_of_the_runs():
     runs = (run("he", seed=3, first=np.full((6, 4), 3.0)), run("he", seed=1, first=STRIPES))
-    shown = symmetry.first_run(make.results("symmetry", *runs))
+    shown = weight_matrices.first_run(make.results("symmetry", *runs))
     np.testing.assert_array_equal(shown["he"]["matrices"][0], STRIPES)
 
 
 def test_the_table_averages_distinct_units_and_ranks_over_seeds():
     runs = (run("he", distinct=4), run("he", seed=1, distinct=2), run("constant 0"))
-    table = symmetry.table_weights(make.results("symmetry", *runs)).set_index(["init", "layer"])
+    table = weight_matrices.table_weights(make.results("symmetry", *runs)).set_index(
+        ["init", "layer"]
+    )
     row = table.loc[("he", 1)]
     assert (row["distinct units"].mean, row["distinct units"].n) == (3, 2)
     assert row["rank of W"].mean == 3
@@ -83,34 +85,14 @@ def width_run(init, width, accuracy, seed=0, status="completed"):
     return make.record(init=init, hidden=[width], seed=seed, final=final, status=status)
 
 
-def test_accuracy_by_width_counts_a_diverged_run_at_chance():
-    runs = (
-        width_run("he", 10, 0.5),
-        width_run("he", 10, 0.7, seed=1),
-        width_run("he", 1000, 0.9),
-        width_run("he", 1000, np.nan, seed=1, status="diverged"),
-        width_run("he", 1000, np.nan, seed=2, status="failed"),
-    )
-    results = make.results("width", *runs)
-    table = symmetry.table_width(results).set_index("width")
-    assert table.loc[10, "test accuracy"].mean == pytest.approx(0.6)
-    assert table.loc[1000, "test accuracy"].mean == pytest.approx(0.5)
-    assert (table.loc[1000, "test accuracy"].n, table.loc[1000, "diverged"]) == (2, 1)
-    figure = symmetry.draw_width(results, make.translated)
-    line = figure.axes[0].lines[0]
-    assert list(line.get_xdata()) == [10, 1000]
-    assert line.get_ydata() == pytest.approx([0.6, 0.5])
-    assert "✕ 1/2 «diverged»" in make.texts(figure)
-
-
-@pytest.mark.parametrize("spec", symmetry.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", weight_matrices.FIGURES, ids=lambda spec: spec.id)
 def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
     results = make.results(spec.experiments[0])
     assert "«no runs»" in make.texts(spec.draw(results, make.translated))
     assert spec.table(results).empty
 
 
-WEIGHTS, WIDTH = symmetry.FIGURES
+WEIGHTS, WIDTH = weight_matrices.FIGURES
 
 
 def test_facts_of_the_weights_are_distinct_units_by_scheme():
@@ -149,7 +131,7 @@ def test_widths_that_all_diverged_are_at_chance_and_one_width_has_no_gain():
     assert "With 10 neurons" in make.sentences(WIDTH, results)["en measured"]
 
 
-@pytest.mark.parametrize("spec", symmetry.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", weight_matrices.FIGURES, ids=lambda spec: spec.id)
 def test_sentences_fill_with_one_seed_and_with_no_run_at_all(spec):
     one = run("he") if spec is WEIGHTS else width_run("he", 10, 0.5)
     assert "±" not in "".join(make.sentences(spec, make.results(spec.experiments[0], one)).values())

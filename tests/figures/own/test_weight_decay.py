@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from study.figures import style
-from study.figures.own import weight_decay
+from study.figures.own import trained_weights
 
 
 def layers(scale):
@@ -43,34 +43,9 @@ def study():
     return make.results("weight_decay", runs)
 
 
-def test_the_unregularised_figure_shows_runs_without_decay_only(study):
-    assert weight_decay.table_unregularised(study)["train accuracy"].iloc[-1].mean == 1.0
-    assert weight_decay.table_unregularised(study)["train accuracy"].iloc[-1].n == 2
-
-
-def test_the_decay_figure_shows_the_lectures_decay_and_compares(study):
-    assert weight_decay.table_decay(study)["train accuracy"].iloc[-1].mean == pytest.approx(0.8)
-    with style.house_style():
-        axes = weight_decay.draw_decay(study, str).axes[0]
-    ends = sorted(line.get_ydata()[-1] for line in axes.lines if len(line.get_ydata()) == 5)
-    np.testing.assert_allclose(ends, [0.75, 0.75, 0.8, 1.0])
-
-
-def test_without_the_lectures_decay_the_closest_is_taken():
-    study = make.results("weight_decay", [run(0.0), run(0.001, seed=1), run(0.05, seed=2)])
-    assert weight_decay.WEIGHT_DECAY.dose(study) == 0.05
-
-
-def test_the_norm_of_all_weights_is_the_root_of_the_summed_squares(study):
-    table = weight_decay.table_doses(study).set_index("λ")
-    assert table.loc[0.0, "‖W‖"].mean == pytest.approx(25)  # √(20² + 15²)
-    assert table.loc[0.1, "‖W‖"].mean == pytest.approx(12.5)
-    assert table.loc[0.1, "‖W‖"].n == 2
-
-
 def test_weights_are_drawn_as_shares_with_those_outside_counted(study):
     with style.house_style():
-        figure = weight_decay.draw_weights(study, str)
+        figure = trained_weights.draw_weights(study, str)
     off, _, on, _ = (patch.get_data().values for patch in figure.axes[0].patches)
     np.testing.assert_allclose(off, [0.2, 0.2, 0.2, 0.2, 0.18])
     np.testing.assert_allclose(on, [0, 0.1, 0.8, 0.1, 0])
@@ -81,7 +56,7 @@ def test_weights_are_drawn_as_shares_with_those_outside_counted(study):
 
 
 def test_all_layers_together_are_weighted_by_their_size(study):
-    table = weight_decay.table_weights(study).set_index(["λ", "layer"])
+    table = trained_weights.table_weights(study).set_index(["λ", "layer"])
     assert set(table.index) == {(decay, layer) for decay in (0, 0.1) for layer in ("1", "2", "all")}
     row = table.loc[(0.0, "all")]
     assert row["mean square"].mean == pytest.approx(625 / 500)
@@ -90,26 +65,8 @@ def test_all_layers_together_are_weighted_by_their_size(study):
     assert table.loc[(0.1, "1"), "mean square"].mean == pytest.approx(0.25)
 
 
-def test_a_diverged_run_has_no_weights_but_its_accuracy_counts():
-    runs = [run(0.0), run(0.1), make.diverged(weight_decay=0.1, seed=1)]
-    study = make.results("weight_decay", runs)
-    table = weight_decay.table_doses(study).set_index("λ")
-    assert table.loc[0.1, "‖W‖"].n == 1
-    assert table.loc[0.1, "train accuracy"].mean == pytest.approx((0.95 + 0.1) / 2)
-    assert table.loc[0.1, "diverged"] == "1/2"
-
-
-def test_runs_without_decay_alone_are_enough_for_what_they_show():
-    study = make.results("weight_decay", [run(0.0)])
-    with style.house_style():
-        for spec in weight_decay.FIGURES:
-            spec.draw(study, str)
-    assert len(weight_decay.table_unregularised(study)) == 6
-    assert weight_decay.table_decay(study).empty
-
-
 def facts_of(figure_id, study):
-    return next(spec for spec in weight_decay.FIGURES if spec.id == figure_id).facts(study)
+    return next(spec for spec in trained_weights.FIGURES if spec.id == figure_id).facts(study)
 
 
 def test_the_unregularised_sentence_has_the_final_numbers(study):
@@ -153,7 +110,7 @@ def test_one_seed_says_nothing_of_the_spread():
     make.sentences("1.4.1-c", facts)
 
 
-@pytest.mark.parametrize("spec", weight_decay.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", trained_weights.FIGURES, ids=lambda spec: spec.id)
 @pytest.mark.parametrize(
     "runs",
     [
@@ -170,7 +127,7 @@ def test_whatever_is_missing_or_diverged_there_is_a_sentence(spec, runs):
     assert all(make.sentences(spec.id, facts).values())
 
 
-@pytest.mark.parametrize("spec", weight_decay.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", trained_weights.FIGURES, ids=lambda spec: spec.id)
 def test_nothing_but_failed_and_missing_runs_is_no_error(spec):
     study = make.results("weight_decay", [make.failed(weight_decay=0.1)], missing=2)
     with style.house_style():
@@ -179,7 +136,7 @@ def test_nothing_but_failed_and_missing_runs_is_no_error(spec):
     assert spec.table(study).empty
 
 
-@pytest.mark.parametrize("spec", weight_decay.FIGURES, ids=lambda spec: spec.id)
+@pytest.mark.parametrize("spec", trained_weights.FIGURES, ids=lambda spec: spec.id)
 def test_every_word_is_translated(spec, study):
     with style.house_style():
         figure = spec.draw(study, lambda text: "한" * len(text))

@@ -1,6 +1,5 @@
-"""Figures of section 1.1: what a part of the data says about the whole, and what that saves."""
+"""What a part of the data says about the whole: losses of N samples, and of mini-batches."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -10,22 +9,16 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.analysis.frames import Results, count_diverged
-from study.analysis.intervals import Estimate, log_t_interval, t_interval
+from study.analysis.frames import Results
+from study.analysis.intervals import log_t_interval, t_interval
 from study.figures import style
 from study.figures.own import parts
 from study.figures.spec import FigureSpec
 from study.figures.style import Translate
 
 MOMENTS = {"init": "before training", "end": "after training"}
-BATCH_SIZES = ("1", "10", "100", "1000", "full")
-TARGET = 0.9  # training accuracy that figure 1.1-c waits for
 DEVIATION_RANGE = (-1.5, 1.5)  # of the histograms of figure 1.1-b, in nats
-WORK = ["step", "samples_seen", "seconds"]
 TYPICAL = 100  # the batch size that the sentences speak of
-
-
-# 1.1-a: the loss of N samples, summed and averaged
 
 
 def loss_by_size(results: Results) -> pd.DataFrame:
@@ -129,9 +122,6 @@ def _column(table: pd.DataFrame, *name: object) -> pd.Series:
     """A column of a pivot table; NaNs where no run has it."""
     column: pd.Series = table.reindex(columns=[name]).iloc[:, 0]
     return column
-
-
-# 1.1-b: the mini-batch loss around the loss of all samples
 
 
 def deviations(results: Results) -> pd.DataFrame:
@@ -289,129 +279,6 @@ def _change_of_a_tenfold_batch(rows: pd.DataFrame) -> float:
     return float(10 ** np.polyfit(size, uncorrected, 1)[0])
 
 
-# 1.1-c: the same work in small and in large steps
-
-
-def draw_work(results: Results, tr: Translate) -> Figure:
-    """Training loss against samples seen and against seconds, by batch size."""
-    points = results.points("minibatch")
-    figure, grid = style.new_figure(1, 2, height=3.9, width=style.PHONE, sharey=True)
-    points = points[points["status"] == "completed"]
-    diverged = (results.runs("minibatch")["status"] == "diverged").sum()
-    if points.empty:
-        return _nothing(figure, tr)
-    sizes = style.in_order(list(points["batch_size"]), BATCH_SIZES)
-    for size in sizes:
-        rows = points[points["batch_size"] == size]
-        # Seeds are evaluated at the same steps, but not at the same second.
-        rows = rows.assign(seconds=rows.groupby("step")["seconds"].transform("mean"))
-        rows = rows[rows["step"] > 0]  # no place on a logarithmic axis; drawn as a line below
-        for axes, x in zip(grid[0], ("samples_seen", "seconds"), strict=True):
-            style.curve(axes, rows, x, "train_loss", name=size, label=tr(size), log=True)
-            reached = rows.groupby("step").agg(
-                {x: "mean", "train_loss": _geometric_mean, "train_accuracy": "mean"}
-            )
-            reached = reached[reached["train_accuracy"] >= TARGET]
-            if len(reached):
-                axes.plot(reached[x].iloc[0], reached["train_loss"].iloc[0], marker="o",
-                          markersize=8, color=style.colour(size), linestyle="none",
-                          markeredgecolor=mpl.rcParams["text.color"])  # fmt: skip
-    start = points.loc[points["step"] == 0, "train_loss"].mean()
-    for axes, title in zip(grid[0], ("samples seen", "seconds of training"), strict=True):
-        axes.axhline(start, color=mpl.rcParams["text.color"], linewidth=0.8, linestyle=":")
-        axes.set(xlabel=tr(title))
-        style.logarithmic(axes)
-        style.fit_lines(axes)
-    grid[0, 0].set_ylabel(tr("training loss"))
-    note = f"●  {tr('training accuracy')} {TARGET:.0%}"
-    if diverged:
-        note += f"   ✕ {diverged} {tr('diverged')}"
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(sizes),
-                  title=f"{tr('batch size')}      {note}")  # fmt: skip
-    return figure
-
-
-def _geometric_mean(values: pd.Series) -> float:
-    return float(np.exp(np.log(values).mean()))
-
-
-def until_target(results: Results) -> pd.DataFrame:
-    """One row for each run: ``step``, ``samples_seen`` and ``seconds`` of its first evaluation at
-    ``TARGET`` or above, NaN for a run that does not get there, or diverges before."""
-    runs = results.runs("minibatch")
-    runs = runs[runs["status"] != "failed"]
-    points = results.points("minibatch")
-    there = points[points["train_accuracy"] >= TARGET].sort_values("step")
-    first = there.groupby("address", sort=False)[WORK].first()
-    return runs.merge(first, how="left", left_on="address", right_index=True)
-
-
-def table_work(results: Results) -> pd.DataFrame:
-    """Updates, samples and seconds until ``TARGET``, at the first evaluation that is there.
-
-    Estimates are over the runs that get there, ``reached`` says how many of how many, and where
-    there is none a cell says *never*.
-    """
-    runs = until_target(results)
-    rows = []
-    for size in style.in_order(list(runs["batch_size"]), BATCH_SIZES):
-        own = runs[runs["batch_size"] == size]
-        reached = own[own["step"].notna()]
-        row: dict[str, Any] = {"B": size, "reached": f"{len(reached)}/{len(own)}"}
-        for column, name in zip(WORK, ("updates", "samples seen", "seconds"), strict=True):
-            row[name] = t_interval(reached[column]) if len(reached) else "never"
-        row["training accuracy"] = _final(own["train_accuracy"])
-        row["diverged"] = int((own["status"] == "diverged").sum())
-        rows.append(row)
-    columns = ["B", "reached", "updates", "samples seen", "seconds", "training accuracy",
-               "diverged"]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
-
-
-def facts_work(results: Results) -> dict[str, Any]:
-    """Work of mini-batches of ``TYPICAL`` samples and of full batches until ``TARGET``."""
-    runs, points = until_target(results), results.points("minibatch")
-    points = points[points["status"] == "completed"]
-    last = points.sort_values("step").groupby("address").last()
-    facts: dict[str, Any] = {
-        "target": round(100 * TARGET),
-        "size": TYPICAL,
-        "start": t_interval(points[points["step"] == 0].groupby("seed")["train_loss"].mean()),
-    }
-    facts |= {
-        f"loss_{size}": log_t_interval(last.loc[last["batch_size"] == size, "train_loss"])
-        for size in BATCH_SIZES[1:]
-    }
-    reached = {}
-    for name, size in (("mini", str(TYPICAL)), ("full", "full")):
-        own = runs[runs["batch_size"] == size].set_index("seed")
-        reached[name] = own[own["step"].notna()]
-        facts |= {
-            f"{name}_reached": len(reached[name]),
-            f"{name}_runs": len(own),
-            f"{name}_samples": t_interval(reached[name]["samples_seen"]),
-            f"{name}_accuracy": t_interval(count_diverged(own)["train_accuracy"]),
-        }
-    for fact, column in (("samples_ratio", "samples_seen"), ("seconds_ratio", "seconds")):
-        facts[fact] = log_t_interval(reached["full"][column] / reached["mini"][column])
-    return facts | {"case": _who_gets_there(facts)}
-
-
-def _who_gets_there(facts: Mapping[str, Any]) -> str:
-    if not facts["mini_runs"] or not facts["full_runs"]:
-        return "missing"
-    mini, full = facts["mini_reached"] > 0, facts["full_reached"] > 0
-    if mini == full:
-        return "both" if mini else "neither"
-    return "mini_only" if mini else "full_only"
-
-
-def _final(values: pd.Series) -> Estimate | str:
-    estimate = t_interval(values)
-    return estimate if estimate.n else "never"
-
-
 def _nothing(figure: Figure, tr: Translate) -> Figure:
     axes = figure.axes[0]
     for other in figure.axes[1:]:
@@ -422,11 +289,17 @@ def _nothing(figure: Figure, tr: Translate) -> Figure:
 
 FIGURES = (
     FigureSpec(
-        "1.1-a", ("minibatch_noise",), draw_loss_by_size, table_loss_by_size, facts_loss_by_size
+        "loss_by_size",
+        ("minibatch_noise",),
+        draw_loss_by_size,
+        table_loss_by_size,
+        facts_loss_by_size,
     ),
     FigureSpec(
-        "1.1-b", ("minibatch_noise",), draw_minibatch_noise, table_minibatch_noise,
+        "minibatch_noise",
+        ("minibatch_noise",),
+        draw_minibatch_noise,
+        table_minibatch_noise,
         facts_minibatch_noise,
     ),
-    FigureSpec("1.1-c", ("minibatch",), draw_work, table_work, facts_work, ("batch_size",)),
-)  # fmt: skip
+)

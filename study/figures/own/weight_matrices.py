@@ -1,4 +1,4 @@
-"""Figures of section 1.2.1: what becomes of a network whose weights all start the same."""
+"""Weight matrices after training, where all weights started at the same value and where not."""
 
 import math
 from typing import Any
@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from study.analysis.frames import Results, count_diverged
-from study.analysis.intervals import paired_difference, t_interval
+from study.analysis.frames import Results
+from study.analysis.intervals import t_interval
 from study.figures import style
 from study.figures.spec import FigureSpec
 from study.figures.style import Translate
@@ -20,9 +20,6 @@ INITS = ("constant 0", "constant 0.01", "xavier", "he")
 # in the names of facts
 NAMES = {"constant 0": "zero", "constant 0.01": "constant", "xavier": "xavier", "he": "he"}
 PALETTE = "RdBu_r"  # diverging, and colour-blind safe
-
-
-# 1.2.1-a: the weight matrices after training
 
 
 def first_run(results: Results) -> dict[str, dict[str, Any]]:
@@ -132,81 +129,13 @@ def facts_weights(results: Results) -> dict[str, Any]:
     return facts
 
 
-# 1.2.1-b: are 1000 identical units worth more than 10?
-
-
-def draw_width(results: Results, tr: Translate) -> Figure:
-    """Test accuracy against the number of hidden units, a line for each scheme."""
-    runs = count_diverged(results.runs("width"))
-    figure, grid = style.new_figure(height=3.4)
-    axes = grid[0, 0]
-    if runs.empty:
-        style.empty(axes, tr("no runs"))
-        return figure
-    for init, group in runs.groupby("init", sort=False):
-        style.curve(axes, group, "width", "test_accuracy", name=str(init), label=tr(str(init)),
-                    marker="o", markersize=6)  # fmt: skip
-        for width, cell in group.groupby("width"):
-            mean = cell["test_accuracy"].mean()
-            axes.annotate(f"{mean:.0%}", (float(str(width)), mean), xytext=(0, 8), ha="center",
-                          textcoords="offset points", color=style.colour(init))  # fmt: skip
-            diverged = (cell["status"] == "diverged").sum()
-            if diverged:
-                words = f"✕ {diverged}/{len(cell)} {tr('diverged')}"
-                axes.annotate(words, (float(str(width)), mean), xytext=(0, 20), ha="center",
-                              textcoords="offset points", color=style.colour(init))  # fmt: skip
-    chance = runs["chance"].iloc[0]
-    axes.axhline(chance, color="0.5", linewidth=0.8, linestyle=":")
-    widths = sorted(runs["width"].unique())
-    axes.set(xscale="log", xlabel=tr("units in the hidden layer"), ylabel=tr("test accuracy"))
-    axes.set_xlim(widths[0] / 1.4, widths[-1] * 1.4)
-    axes.set_xticks(widths, [str(width) for width in widths])
-    axes.minorticks_off()
-    style.percent(axes)
-    axes.annotate(tr("chance"), (0.25, chance), xycoords=("axes fraction", "data"), va="top",
-                  xytext=(0, -3), textcoords="offset points", fontsize=9.5)  # fmt: skip
-    axes.legend(loc="center right")
-    return figure
-
-
-def table_width(results: Results) -> pd.DataFrame:
-    """Width, scheme, test accuracy over the seeds (diverged runs at chance)."""
-    runs = count_diverged(results.runs("width"))
-    rows = [
-        {
-            "width": width,
-            "init": init,
-            "test accuracy": t_interval(group["test_accuracy"]),
-            "diverged": int((group["status"] == "diverged").sum()),
-        }
-        for (init, width), group in runs.groupby(["init", "width"], sort=False)
-    ]
-    return pd.DataFrame(rows, columns=["width", "init", "test accuracy", "diverged"])
-
-
-def facts_width(results: Results) -> dict[str, Any]:
-    """Test accuracy of the narrowest and the widest layer, and what the width changes, by seed."""
-    runs = count_diverged(results.runs("width"))
-    if runs.empty:
-        return {"case": "nothing"}
-    low, high = int(runs["width"].min()), int(runs["width"].max())
-    facts: dict[str, Any] = {
-        "case": "measured" if high > low else "one_width",
-        "low": low,
-        "high": high,
-        "chance": float(runs["chance"].iloc[0]),
-    }
-    for init in ("constant 0.01", "he"):
-        own, name = runs[runs["init"] == init], NAMES[init]
-        facts |= {
-            f"{name}_low": t_interval(own.loc[own["width"] == low, "test_accuracy"]),
-            f"{name}_high": t_interval(own.loc[own["width"] == high, "test_accuracy"]),
-            f"{name}_gain": paired_difference(own, "test_accuracy", "width", high, low),
-        }
-    return facts
-
-
 FIGURES = (
-    FigureSpec("1.2.1-a", ("symmetry",), draw_weights, table_weights, facts_weights, ("init",)),
-    FigureSpec("1.2.1-b", ("width",), draw_width, table_width, facts_width, ("init", "width")),
+    FigureSpec(
+        "weight_matrices",
+        ("symmetry",),
+        draw_weights,
+        table_weights,
+        facts_weights,
+        ("init",),
+    ),
 )

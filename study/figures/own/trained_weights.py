@@ -1,4 +1,4 @@
-"""Sections 1.4 and 1.4.1: over-fitting, and what weight decay does to it and to the weights."""
+"""How trained weights are distributed, with and without decay."""
 
 from typing import Any
 
@@ -9,80 +9,12 @@ from matplotlib.figure import Figure
 from study.analysis.frames import Results
 from study.analysis.intervals import log_t_interval, pairs, t_interval
 from study.figures import style
-from study.figures.own import overfitting, parts
+from study.figures.own import parts
 from study.figures.spec import FigureSpec
 from study.figures.style import Translate
 
-WEIGHT_DECAY = overfitting.Remedy(
-    "weight_decay", "weight_decay", name="weight decay", symbol="λ", lecture=0.1, log=True
-)
-EXPERIMENT = WEIGHT_DECAY.experiment
+EXPERIMENT, COLUMN, LECTURE = "weight_decay", "weight_decay", 0.1
 WEIGHTS = ["weight_norm", "weight_mean_square", "weight_kurtosis", "weight_max"]
-
-
-# --- 1.4-a and 1.4.1-a: learning curves ---------------------------------------------------------
-
-
-def draw_unregularised(results: Results, tr: Translate) -> Figure:
-    """Train and test accuracy by epoch without any remedy."""
-    return overfitting.draw_gap(results, WEIGHT_DECAY, 0.0, tr)
-
-
-def table_unregularised(results: Results) -> pd.DataFrame:
-    """The numbers of figure 1.4-a."""
-    return overfitting.table_gap(results, WEIGHT_DECAY, 0.0)
-
-
-def facts_unregularised(results: Results) -> dict[str, Any]:
-    """What figure 1.4-a says."""
-    return overfitting.facts_gap(results, WEIGHT_DECAY, 0.0)
-
-
-def draw_decay(results: Results, tr: Translate) -> Figure:
-    """The same with weight decay, the curves without it as thin lines."""
-    return overfitting.draw_gap(results, WEIGHT_DECAY, WEIGHT_DECAY.dose(results), tr)
-
-
-def table_decay(results: Results) -> pd.DataFrame:
-    """The numbers of figure 1.4.1-a."""
-    return overfitting.table_gap(results, WEIGHT_DECAY, WEIGHT_DECAY.dose(results))
-
-
-def facts_decay(results: Results) -> dict[str, Any]:
-    """What figure 1.4.1-a says."""
-    return overfitting.facts_gap(results, WEIGHT_DECAY, WEIGHT_DECAY.dose(results))
-
-
-# --- 1.4.1-b: dose and response -----------------------------------------------------------------
-
-
-def draw_doses(results: Results, tr: Translate) -> Figure:
-    """Accuracies and gap against λ."""
-    return overfitting.draw_doses(results, WEIGHT_DECAY, tr)
-
-
-def table_doses(results: Results) -> pd.DataFrame:
-    """λ, accuracies, gap, and ‖W‖ of all weight matrices together."""
-    table = overfitting.table_doses(results, WEIGHT_DECAY)
-    norms = weight_norms(results)
-    table["‖W‖"] = [t_interval(norms[norms["weight_decay"] == dose]["norm"]) for dose in table["λ"]]
-    return table
-
-
-def facts_doses(results: Results) -> dict[str, Any]:
-    """What figure 1.4.1-b says."""
-    return overfitting.facts_doses(results, WEIGHT_DECAY)
-
-
-def weight_norms(results: Results) -> pd.DataFrame:
-    """Norm of all weights of each run after training: the root of the layers' summed squares."""
-    layers = parts.trained_layers(results, EXPERIMENT)
-    squares = layers.assign(norm=layers["weight_norm"].astype(float) ** 2)
-    sums = squares.groupby(["weight_decay", "seed", "address"])["norm"].sum()
-    return sums.pow(0.5).reset_index()
-
-
-# --- 1.4.1-c: the weights themselves ------------------------------------------------------------
 
 
 def draw_weights(results: Results, tr: Translate) -> Figure:
@@ -91,7 +23,7 @@ def draw_weights(results: Results, tr: Translate) -> Figure:
     axes = grid[0, 0]
     table = table_weights(results)
     handles, texts = [], []
-    for decay, name in ((0.0, "off"), (WEIGHT_DECAY.dose(results), "on")):
+    for decay, name in ((0.0, "off"), (parts.dose(results, EXPERIMENT, COLUMN, LECTURE), "on")):
         pooled = parts.pool(
             [
                 result
@@ -119,7 +51,7 @@ def draw_weights(results: Results, tr: Translate) -> Figure:
 
 def _description(pooled: parts.Pooled, table: pd.DataFrame, decay: float, tr: Translate) -> str:
     """The numbers of one distribution: mean square and kurtosis, and what lies outside."""
-    lines = [f"λ = {overfitting.dose_text(decay)}"]
+    lines = [f"λ = {parts.dose_text(decay)}"]
     own = table[(table["λ"] == decay) & (table["layer"] == "all")]
     for square, kurtosis in own[["mean square", "kurtosis"]].itertuples(index=False):
         lines += [f"{tr('mean square')} {square.mean:.2g}", f"{tr('kurtosis')} {kurtosis.mean:.2f}"]
@@ -132,12 +64,12 @@ def table_weights(results: Results) -> pd.DataFrame:
     layers = parts.trained_layers(results, EXPERIMENT)
     whole = whole_networks(results)
     rows = []
-    for decay in (0.0, WEIGHT_DECAY.dose(results)):
-        own = overfitting.pick(layers, "weight_decay", decay)
+    for decay in (0.0, parts.dose(results, EXPERIMENT, COLUMN, LECTURE)):
+        own = parts.pick(layers, "weight_decay", decay)
         for layer, group in own.groupby("layer"):
             rows.append([decay, str(layer), *(t_interval(group[name]) for name in WEIGHTS[1:])])
         if len(own):
-            runs = overfitting.pick(whole, "weight_decay", decay)
+            runs = parts.pick(whole, "weight_decay", decay)
             rows.append([decay, "all", *(t_interval(runs[name]) for name in WEIGHTS[1:])])
     return pd.DataFrame(rows, columns=columns)
 
@@ -161,7 +93,7 @@ def facts_weights(results: Results) -> dict[str, Any]:
 
     ``case``: whether the kurtosis is clearly ``lower``, ``higher``, or neither (``unclear``).
     """
-    decay = WEIGHT_DECAY.dose(results)
+    decay = parts.dose(results, EXPERIMENT, COLUMN, LECTURE)
     whole = whole_networks(results)
     if decay is None:
         return {"case": "missing"}
@@ -172,7 +104,7 @@ def facts_weights(results: Results) -> dict[str, Any]:
     difference = t_interval(kurtosis["difference"])
     return {
         "case": parts.direction(difference),
-        "dose": overfitting.dose_text(decay),
+        "dose": parts.dose_text(decay),
         "square_without": t_interval(squares["control"]),
         "square": t_interval(squares["treatment"]),
         "ratio": log_t_interval(squares["treatment"] / squares["control"]),
@@ -198,16 +130,11 @@ def _all_layers(layers: pd.DataFrame) -> pd.Series:
 
 FIGURES = (
     FigureSpec(
-        "1.4-a",
+        "trained_weights",
         (EXPERIMENT,),
-        draw_unregularised,
-        table_unregularised,
-        facts_unregularised,
+        draw_weights,
+        table_weights,
+        facts_weights,
         ("weight_decay",),
-    ),
-    FigureSpec("1.4.1-a", (EXPERIMENT,), draw_decay, table_decay, facts_decay, ("weight_decay",)),
-    FigureSpec("1.4.1-b", (EXPERIMENT,), draw_doses, table_doses, facts_doses, ("weight_decay",)),
-    FigureSpec(
-        "1.4.1-c", (EXPERIMENT,), draw_weights, table_weights, facts_weights, ("weight_decay",)
     ),
 )

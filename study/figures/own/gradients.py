@@ -1,21 +1,16 @@
-"""Figures of sections 1.2.2 to 1.2.4: activations and gradients of untrained networks."""
+"""What is left of the gradient, layer by layer, and what the width does to it."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.analysis.frames import Results
 from study.analysis.intervals import Estimate, log_t_interval, t_interval
-from study.analysis.typography import typeset
 from study.figures import style
-from study.figures.own.parts import Pooled, closest, pool, small_share
+from study.figures.own.parts import closest
 from study.figures.spec import FigureSpec
 from study.figures.style import Translate
 
@@ -32,7 +27,6 @@ GRADIENTS = {
     "weight gradient norm": "weight_gradient_norm",
 }
 VANISHED = 0.1  # of the last layer's gradient: less than that is a vanishing one in the claims
-LIMITS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}  # where the function is flat
 
 
 def probed(results: Results, experiment: str = "activations") -> pd.DataFrame:
@@ -42,189 +36,11 @@ def probed(results: Results, experiment: str = "activations") -> pd.DataFrame:
     return chosen
 
 
-def histograms(results: Results, activation: str) -> dict[str, list[Pooled | None]]:
-    """Histograms of all seeds together, by scheme, a list with one for each layer."""
-    found: dict[str, list[list[dict[str, Any]]]] = {}
-    for config, result in results.measured("activations", "histograms", "init"):
-        if config["activation"] == activation:
-            found.setdefault(config["init"], []).append(result["activation"])
-    return {
-        init: [pool(of_layer) for of_layer in zip(*runs, strict=True)]
-        for init, runs in found.items()
-    }
-
-
-def draw_histograms(
-    results: Results, tr: Translate, *, activation: str, inits: Sequence[str]
-) -> Figure:
-    """A panel for each layer, a row for each scheme; what the bars cannot show stands above them.
-
-    The share of zeros of ReLU is drawn apart, hatched, and may go beyond the axis, which is made
-    for the other values.
-    """
-    layers = probed(results)
-    layers = layers[layers["activation"] == activation]
-    pooled = histograms(results, activation)
-    shown = [init for init in inits if init in pooled]
-    depth = max((len(pooled[init]) for init in shown), default=1)
-    rows = max(len(shown), 1)
-    figure, grid = style.new_figure(
-        rows, depth, height=0.7 + 2.1 * rows, width=style.PHONE, sharex=True, sharey="row"
-    )
-    if not shown:
-        for axes in grid[0, 1:]:
-            axes.remove()
-        style.empty(grid[0, 0], tr("no runs"))
-        return figure
-    for index, (row, init) in enumerate(zip(grid, shown, strict=True)):
-        own = layers[layers["init"] == init].groupby("layer")
-        sds, saturated = own["activation_sd"].mean(), own["saturated_share"].mean()
-        tallest = 0.0
-        notes: dict[str, list[str]] = {
-            tr("layer"): [],
-            tr("sd"): [],
-            tr("saturated"): [],
-            "= 0": [],
-        }
-        for number, (axes, histogram) in enumerate(zip(row, pooled[init], strict=True), start=1):
-            flat = float(saturated[number])
-            zeros = flat if activation == "relu" else 0.0
-            notes[tr("layer")].append(str(number) if index == 0 else "")
-            notes[tr("sd")].append(_short(float(sds[number])))
-            notes[tr("saturated")].append(small_share(flat) if activation in LIMITS else "")
-            notes["= 0"].append(small_share(zeros) if activation not in LIMITS else "")
-            if histogram is not None:
-                tallest = max(tallest, _draw_bars(axes, histogram, zeros, init, activation))
-                above = notes.setdefault(f"> {histogram.edges[-1]:g}", [""] * (number - 1))
-                above.append(small_share(histogram.outside))
-        _write_above(row, notes)
-        row[0].set_ylim(0, 1.06 * tallest)
-        row[0].yaxis.set_major_formatter(_percent_ticks)
-        row[0].yaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
-        row[0].set_ylabel(tr(init), fontsize=10.5, color=style.colour(init))
-    figure.supxlabel(f"{tr('activations')} ({tr(activation)})", fontsize=10)
-    figure.supylabel(tr("share of values"), fontsize=10)
-    return figure
-
-
-def _write_above(row: Sequence[Axes], notes: Mapping[str, Sequence[str]]) -> None:
-    """Write the numbers of each panel above it, line by line, and their names on the left.
-
-    A line whose numbers are all empty, or all zero, is left out.
-    """
-    said = {name: each for name, each in notes.items() if set(each) - {"", "0 %"}}
-    for axes, numbers in zip(row, zip(*said.values(), strict=True), strict=True):
-        axes.set_title("\n".join(numbers), fontsize=9.5)
-    row[0].annotate("\n".join(said), (0, 1), xycoords="axes fraction", ha="right", va="baseline",
-                    xytext=(-5, mpl.rcParams["axes.titlepad"]), textcoords="offset points",
-                    fontsize=9.5)  # fmt: skip
-
-
-def _draw_bars(axes: Axes, histogram: Pooled, zeros: float, init: str, activation: str) -> float:
-    """Draw the shares and return the height that the axis needs."""
-    shares, edges = histogram.shares.copy(), histogram.edges
-    colour = style.colour(init)
-    for limit in LIMITS.get(activation, ()):
-        axes.axvspan(limit - 0.05, limit + 0.05, color="0.5", alpha=0.18, linewidth=0)
-    shares[0] = max(shares[0] - zeros, 0.0) if zeros else shares[0]
-    bars = pd.DataFrame({"x": edges[:-1] + np.diff(edges) / 2, "share": shares})
-    sns.histplot(bars, x="x", weights="share", bins=edges.tolist(), ax=axes, color=colour,
-                 alpha=0.75, element="step", linewidth=0.8)  # fmt: skip
-    if zeros:
-        axes.bar(edges[0], zeros, width=edges[1] - edges[0], bottom=shares[0], align="edge",
-                 facecolor="none", edgecolor=colour, hatch="////", linewidth=0.6)  # fmt: skip
-    axes.set(xlim=(edges[0], edges[-1]), xlabel="", ylabel="")
-    middle = (edges[0] + edges[-1]) / 2
-    axes.set_xticks([edges[0], middle, edges[-1]],
-                    [typeset(f"{tick:g}") for tick in (edges[0], middle, edges[-1])])  # fmt: skip
-    return float(shares.max())
-
-
-@mpl.ticker.FuncFormatter
-def _percent_ticks(share: float, _: int | None = None) -> str:
-    return f"{100 * share:.3g}%"
-
-
-def _short(value: float) -> str:
-    """Two digits, or one and a power of ten: ``0.46``, ``9·10⁻⁷``."""
-    if value != 0 and not 1e-3 <= abs(value) < 1e4:
-        return typeset(f"{value:.0e}")
-    return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
-
-
-def table_histograms(results: Results, *, activation: str, inits: Sequence[str]) -> pd.DataFrame:
-    """Mean, sd, saturated share, values outside, effective units, gradient norm, over the seeds."""
-    layers = probed(results)
-    layers = layers[layers["activation"] == activation]
-    outside: dict[tuple[str, int], list[float]] = {}
-    for config, result in results.measured("activations", "histograms", "init"):
-        if config["activation"] == activation:
-            for number, histogram in enumerate(result["activation"], start=1):
-                own = pool([histogram])
-                if own is not None:
-                    outside.setdefault((config["init"], number), []).append(own.outside)
-    rows = []
-    for init in [init for init in inits if (layers["init"] == init).any()]:
-        for layer, group in layers[layers["init"] == init].groupby("layer"):
-            beyond = outside.get((init, int(str(layer))), [])
-            rows.append(
-                {
-                    "init": init,
-                    "layer": layer,
-                    "mean": t_interval(group["activation_mean"]),
-                    "sd": t_interval(group["activation_sd"]),
-                    "skew": t_interval(group["activation_skew"]),
-                    "saturated share": t_interval(group["saturated_share"]),
-                    "share outside the range": t_interval(beyond),
-                    "effective units": t_interval(group["effective_units"]),
-                    "gradient norm": log_t_interval(group["gradient_norm"]),
-                }
-            )
-    columns = ["init", "layer", "mean", "sd", "skew", "saturated share",
-               "share outside the range", "effective units", "gradient norm"]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
-
-
-def facts_histograms(results: Results, *, activation: str, inits: Sequence[str]) -> dict[str, Any]:
-    """Numbers of the first and the last layer, as in the table, and what becomes of the sd."""
-    table = table_histograms(results, activation=activation, inits=inits)
-    if table.empty:
-        return {"case": "nothing"}
-    layers = probed(results)
-    layers = layers[layers["activation"] == activation]
-    first, last = int(table["layer"].min()), int(table["layer"].max())
-    facts: dict[str, Any] = {"case": "measured", "last": last}
-    for init in inits:
-        name, own = NAMES[init], table[table["init"] == init].set_index("layer")
-        for fact, column in (
-            ("mean", "mean"), ("sd", "sd"), ("skew", "skew"), ("flat", "saturated share"),
-            ("effective", "effective units"),
-        ):  # fmt: skip
-            for end, layer in (("first", first), ("last", last)):
-                facts[f"{name}_{fact}_{end}"] = own[column].get(layer, t_interval([]))
-        chosen = layers[layers["init"] == init]
-        facts[f"{name}_sd_change"] = relative(chosen, "activation_sd", last, first)
-    return facts
-
-
 def relative(layers: pd.DataFrame, column: str, layer: int, to: int) -> Estimate:
     """``column`` in one layer as a multiple of what it is in another, over the seeds."""
     values = layers.pivot_table(index="seed", columns="layer", values=column)
     values = values.reindex(columns=sorted({layer, to}))
     return log_t_interval(values[layer] / values[to])
-
-
-def _histogram_figure(
-    figure_id: str, activation: str, *inits: str, compared: Sequence[str] = ()
-) -> FigureSpec:
-    """``compared``: schemes of figures before it, which its sentence is about, too."""
-    chosen: dict[str, Any] = {"activation": activation, "inits": inits}
-    facts = partial(facts_histograms, activation=activation, inits=(*inits, *compared))
-    return FigureSpec(figure_id, EXPERIMENT, partial(draw_histograms, **chosen),
-                      partial(table_histograms, **chosen), facts, BY)  # fmt: skip
-
-
-# 1.2.2-c: what is left of the gradient, and what the width does to it
 
 
 def by_width(results: Results) -> pd.DataFrame:
@@ -405,19 +221,12 @@ def _facts_widths(table: pd.DataFrame) -> dict[str, Any]:
 
 
 FIGURES = (
-    _histogram_figure("1.2.2-a", "sigmoid", "normal 1"),
-    _histogram_figure("1.2.2-b", "sigmoid", "normal 0.01"),
     FigureSpec(
-        "1.2.2-c",
+        "gradients",
         (*EXPERIMENT, WIDTHS),
         draw_gradients,
         table_gradients,
         facts_gradients,
         (*BY, "hidden", "width"),
     ),
-    _histogram_figure("1.2.3-a", "sigmoid", "xavier", compared=("normal 1", "normal 0.01")),
-    _histogram_figure("1.2.3-b", "tanh", "normal 1", "normal 0.01", "xavier"),
-    _histogram_figure("1.2.4-a", "relu", "normal 0.01"),
-    _histogram_figure("1.2.4-b", "relu", "xavier"),
-    _histogram_figure("1.2.4-c", "relu", "he"),
 )
