@@ -80,11 +80,6 @@ def test_the_table_averages_distinct_units_and_ranks_over_seeds():
     assert output["rank of W"].mean == 1
 
 
-def width_run(init, width, accuracy, seed=0, status="completed"):
-    final = {"test_accuracy": accuracy} if status == "completed" else {}
-    return make.record(init=init, hidden=[width], seed=seed, final=final, status=status)
-
-
 @pytest.mark.parametrize("spec", weight_matrices.FIGURES, ids=lambda spec: spec.id)
 def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
     results = make.results(spec.experiments[0])
@@ -92,7 +87,7 @@ def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
     assert spec.table(results).empty
 
 
-WEIGHTS, WIDTH = weight_matrices.FIGURES
+(WEIGHTS,) = weight_matrices.FIGURES
 
 
 def test_facts_of_the_weights_are_distinct_units_by_scheme():
@@ -104,35 +99,8 @@ def test_facts_of_the_weights_are_distinct_units_by_scheme():
     assert "– and – with Xavier" in make.sentences(WEIGHTS, results)["en measured"]
 
 
-def test_facts_of_the_width_are_paired_by_seed():
-    runs = [
-        width_run(init, width, accuracy + 0.1 * seed, seed=seed)
-        for init, width, accuracy in (
-            ("constant 0.01", 10, 0.2), ("constant 0.01", 1000, 0.2),
-            ("he", 10, 0.5), ("he", 1000, 0.8),
-        )
-        for seed in range(2)
-    ]  # fmt: skip
-    results = make.results("width", *runs, width_run("he", 1000, 0.9, seed=5))
-    facts = WIDTH.facts(results)
-    assert (facts["low"], facts["high"]) == (10, 1000)
-    assert (facts["he_gain"].mean, facts["he_gain"].n) == (pytest.approx(0.3), 2)
-    assert facts["constant_gain"].mean == pytest.approx(0)
-    assert "by +30.0 ± 0.0 points with He" in make.sentences(WIDTH, results)["en measured"]
-
-
-def test_widths_that_all_diverged_are_at_chance_and_one_width_has_no_gain():
-    runs = [width_run("he", width, np.nan, status="diverged") for width in (10, 1000)]
-    results = make.results("width", *runs)
-    assert WIDTH.facts(results)["he_gain"].mean == 0
-    make.sentences(WIDTH, results)
-    results = make.results("width", runs[0])
-    assert WIDTH.facts(results)["case"] == "one_width"
-    assert "With 10 neurons" in make.sentences(WIDTH, results)["en measured"]
-
-
 @pytest.mark.parametrize("spec", weight_matrices.FIGURES, ids=lambda spec: spec.id)
 def test_sentences_fill_with_one_seed_and_with_no_run_at_all(spec):
-    one = run("he") if spec is WEIGHTS else width_run("he", 10, 0.5)
+    one = run("he")
     assert "±" not in "".join(make.sentences(spec, make.results(spec.experiments[0], one)).values())
     make.sentences(spec, make.results(spec.experiments[0]))
