@@ -354,7 +354,10 @@ def test_the_name_of_a_cell_leaves_out_what_is_off(results):
 def sentences(figure, results, language):
     """The alternative text and the sentence of a figure."""
     text, facts = load_text(language), making.make(figure, Measured(results)).facts
-    return [text.fill(template(figure, facts, which, text), facts) for which in (ALT, SAID)]
+    return [
+        text.fill(template(figure, facts, which, text.page, language), facts)
+        for which in (ALT, SAID)
+    ]
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
