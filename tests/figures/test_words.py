@@ -83,3 +83,13 @@ def test_what_is_made_goes_to_another_process():
     other = pickle.loads(pickle.dumps(made))  # noqa: S301
     assert other.facts["gain"].effect == made.facts["gain"].effect
     assert pickle.loads(pickle.dumps(own)) == own  # noqa: S301
+
+
+def test_one_alternative_text_does_for_every_case_of_the_sentence():
+    cases = "cases: {better: {gain: positive}, worse: {gain: negative}},"
+    text = "{" + PLOT + ", " + GAIN + ", " + cases
+    text += "alt: {en: 'Rates.'}, measured: {better: {en: 'He.'}, worse: {en: 'Xavier.'},"
+    text += " measured: {en: 'Neither.'}}}"
+    for schemes, sentence in ((("xavier", "he"), "He."), (("he", "xavier"), "Xavier.")):
+        assert said(text, runs(*schemes)) == sentence
+        assert said(text, runs(*schemes), ALT) == "Rates."
