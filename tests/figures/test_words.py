@@ -86,7 +86,7 @@ def test_what_is_made_goes_to_another_process():
 
 
 def test_one_alternative_text_does_for_every_case_of_the_sentence():
-    cases = "cases: {better: {gain: positive}, worse: {gain: negative}},"
+    cases = "cases: {better: {gain: higher}, worse: {gain: lower}},"
     text = "{" + PLOT + ", " + GAIN + ", " + cases
     text += "alt: {en: 'Rates.'}, measured: {better: {en: 'He.'}, worse: {en: 'Xavier.'},"
     text += " measured: {en: 'Neither.'}}}"

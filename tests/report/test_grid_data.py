@@ -93,7 +93,7 @@ def test_a_sixth_factor_is_a_choice_of_the_explorer():
     data = data_of(make.six_factors([0]))
     assert [factor["id"] for factor in data["factors"]][-1] == "momentum"
     assert [level["words"] for level in data["factors"][-1]["levels"]] == [
-        ["momentum=0.0"], ["momentum=0.9"],
+        ["momentum=0"], ["momentum=0.9"],
     ]  # fmt: skip
     assert len(data["cells"]) == 240
     assert {len(cell["at"]) for cell in data["cells"]} == {6}
