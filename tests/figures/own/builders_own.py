@@ -1,7 +1,7 @@
 """Records and sentences of the lecture's figures that are drawn by hand; numbers are known."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,11 +95,6 @@ def histogram(
     """A probe's histogram."""
     edges = np.linspace(low, high, len(counts) + 1)
     return {"counts": np.array(counts), "edges": edges, "below": below, "above": above}
-
-
-def seeds(build: Callable[..., RunRecord], n: int, **config: Any) -> list[RunRecord]:
-    """``n`` runs that differ in their seed."""
-    return [build(seed=seed, **config) for seed in range(n)]
 
 
 def sentences(name: str, facts: Mapping[str, Any]) -> dict[str, str]:

@@ -8,9 +8,6 @@ from builders_runs import texts
 from study.figures import style
 from study.figures.own import placement
 
-SLOW = (0.1, 0.12, 0.2, 0.3, 0.4)
-FAST = (0.1, 0.4, 0.6, 0.85, 0.95)
-
 
 def layer(number, *, before=(0.5, 4.0), after=(0.0, 1.0)):
     return {
@@ -31,7 +28,6 @@ def run(*, batchnorm, seed=0, offset=0.0, **options):
     return make.record(
         seed=seed,
         batchnorm=batchnorm,
-        train=[value + offset for value in (FAST if batchnorm else SLOW)],
         layers=[layer(1, before=(0.5 + offset, 4.0)), layer(2), {"layer": 3, "hidden": False}],
         measurements={"histograms": histograms()},
         **options,
