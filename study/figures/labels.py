@@ -50,6 +50,12 @@ def english(column: str) -> str:
     return NAMES.get(column, spaced(column))
 
 
+def named(column: str, tr: Translate) -> str:
+    """What a column or a metric is called: by the figures, or by the page."""
+    words = english(column)
+    return tr(words) if column in NAMES or tr(words) != words else spaced(tr(column))
+
+
 def spaced(name: str) -> str:
     """A name of the code as words."""
     return name.replace("_", " ")
@@ -104,9 +110,8 @@ def in_words(where: Place, tr: Translate) -> str:
         elif isinstance(value, str) and column in GROUPS:
             words.append(tr(value))  # a name that says what it is
         elif value is not None and value == value:
-            name = tr(english(column))
             text = tr(value) if isinstance(value, str) else number(float(value))
-            words.append(f"{name if name != english(column) else tr(column)} {text}")
+            words.append(f"{named(column, tr)} {text}")
     return ", ".join(words)
 
 
@@ -142,10 +147,7 @@ class Labels:
 
     def name(self, column: str) -> str:
         """The name of a column: that of the figures, or of the page."""
-        words = english(column)
-        if column in NAMES or self.tr(words) != words:
-            return self.tr(words)
-        return spaced(self.tr(column))
+        return named(column, self.tr)
 
     def measure(self, measure: Measure) -> str:
         """The name of a measure."""

@@ -87,6 +87,8 @@ def _settings(figure: Figure, measured: Measured) -> list[dict[str, Any]]:
     ]
     shared = [c for c in CELL if all(c in own for own in single) and COLUMNS[c].of is None]
     differ = [c for c in shared if len({str(own[c]) for own in single}) > 1]
+    # what a setting brings with it (``batchnorm_eps``) differs as the setting does
+    differ = [c for c in differ if not any(c.startswith(f"{other}_") for other in differ)]
     return [{c: own[c] for c in differ} for own in single]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from study.analysis.declarations import read_selection
 from study.analysis.reading import Node, is_number
 from study.figures.plot import METRIC, Plot
-from study.figures.rows import POINTS
+from study.figures.rows import POINTS, RUNS, TO_THE_END
 from study.network.trainer import Point
 from study.records.record import METRICS, VALIDATION
 
@@ -32,6 +32,7 @@ def choice(node: Node, plot: Plot) -> Options:
     """``best``: of the number shown; ``{best: valid_accuracy}``: by another one, of the runs."""
     if node.value is None:
         return {"by": None}
+    node.check("rows: runs, whose numbers it is chosen by", plot.rows == RUNS)
     return {"by": node.choice((*METRICS, *VALIDATION))}
 
 
@@ -54,7 +55,10 @@ def of_numbers(node: Node, plot: Plot) -> Options:
     name, at = plot.y[0].name, node
     if isinstance(node.value, dict):
         node.keys(("at", "of"))
-        name, at = node.get("of").choice(CURVE), node.get("at")
+        # curves of diverged runs go on to the end, but only in what they have at chance
+        whole = [each for each in CURVE if each in TO_THE_END]
+        name = node.get("of").choice(whole if name in TO_THE_END else CURVE)
+        at = node.get("at")
     listed = at.value if isinstance(at.value, list) else [at.value]
     at.check("a number or a list of numbers", bool(listed) and all(map(is_number, listed)))
     return {"at": sorted(map(float, listed)), "of": name}
@@ -68,7 +72,10 @@ def number(node: Node, plot: Plot) -> Options:
 
 def cells(node: Node, plot: Plot) -> Options:
     """``{beside: {weight_decay: 0}}``: the same lines of other cells, thin and grey."""
-    return {"where": read_selection(node, extremes=True)}
+    where = read_selection(node, extremes=True)
+    taken = sorted({column for cell in where for column in cell} & set(plot.keys))
+    node.check("columns that are not x, colour or panel", not taken)
+    return {"where": where}
 
 
 def between(node: Node, plot: Plot) -> Options:

@@ -21,21 +21,12 @@ from study.report.text import load_text
 FIVE = ("init", "activation", "batchnorm", "dropout", "weight_decay")
 CELLS = "{title: {en: t}, kind: cells, experiment: grid, y: test_accuracy}"
 EFFECTS = "{title: {en: t}, kind: effects, experiment: grid, y: test_accuracy}"
-BASE = {"constant 0.01": 0.2, "normal 0.01": 0.4, "normal 1": 0.3, "xavier": 0.5, "he": 0.6}
 
 
 @pytest.fixture(autouse=True)
 def _house_style():
     with style.house_style():
         yield
-
-
-def accuracy(cell, seed):
-    """Batch norm adds 0.2, but nothing to constant; dropout costs 0.05, normal 1 0.1."""
-    init, activation, batchnorm, dropout, _ = cell
-    value = BASE[init] + 0.03 * (activation == "relu") + 0.01 * seed
-    value += 0.2 * (batchnorm and init != "constant 0.01")
-    return value - (0.1 if init == "normal 1" else 0.05) * (dropout > 0)
 
 
 def declared(text, factors=FIVE, **further):
@@ -58,38 +49,17 @@ def said(figure, results, language="en"):
 
 @pytest.fixture(scope="module")
 def results():
-    return make.results(make.full_grid(accuracy))
+    return make.results(make.full_grid(make.planted))
 
 
 @pytest.fixture(scope="module")
 def partial():
-    """One seed; the run of one cell diverged, that of one failed, that of one is missing."""
-    changed = {
-        ("normal 1", "relu", False, 0.0, 0.0): "diverged",
-        ("he", "tanh", False, 0.0, 0.0): "failed",
-    }
-    missing = ("xavier", "sigmoid", True, 0.2, 0.001)
-    return make.results(
-        [
-            make.record(cell, test=accuracy(cell, 0), status=changed.get(cell, "completed"))
-            for cell in make.CELLS
-            if cell != missing
-        ],
-        missing=1,
-    )
+    return make.partial_grid()
 
 
 @pytest.fixture(scope="module")
 def six():
-    """With momentum, which adds 0.02 to every cell."""
-    return make.results(
-        make.record(
-            cell, seed, test=accuracy(cell, seed) + 0.02 * (momentum > 0), momentum=momentum
-        )
-        for cell in make.CELLS
-        for momentum in (0.0, 0.9)
-        for seed in (0, 1)
-    )
+    return make.six_factors()
 
 
 def crossed(accuracy=lambda seed, **_: 0.5 + 0.01 * seed, **axes):
@@ -115,7 +85,7 @@ def test_a_panel_for_each_setting_and_whole_per_cents(results):
     for row, init in enumerate(make.INITS):
         for column, activation in enumerate(make.ACTIVATIONS):
             cell = (init, activation, True, 0.0, 0.0)
-            assert values[row, column] == pytest.approx(accuracy(cell, 0.5))
+            assert values[row, column] == pytest.approx(make.planted(cell, 0.5))
     assert not any("✕" in text for text in make.texts(panels[0].figure))
 
 
@@ -126,7 +96,7 @@ def test_columns_can_be_chosen_and_the_rest_makes_panels(results):
     values = values_of(panels[1], 3, 2)  # constant, no decay, with dropout
     cells = [[("constant 0.01", a, b, 0.2, 0.0) for b in (False, True)] for a in make.ACTIVATIONS]
     assert values.tolist() == [
-        [pytest.approx(accuracy(cell, 0.5)) for cell in row] for row in cells
+        [pytest.approx(make.planted(cell, 0.5)) for cell in row] for row in cells
     ]
 
 
@@ -259,7 +229,7 @@ def test_cells_say_what_is_highest_and_how_many_are_above_a_level(results, parti
         "init=he, activation=relu, batchnorm=true, dropout=0, weight_decay=0"
     )
     assert facts["lowest"].mean == pytest.approx(0.155)
-    above = [cell for cell in make.CELLS if accuracy(cell, 0.5) > 0.5]
+    above = [cell for cell in make.CELLS if make.planted(cell, 0.5) > 0.5]
     assert facts["above"] == len(above)
     assert facts["above_on"] == sum(cell[2] for cell in above)
     assert facts["above_off"] == sum(not cell[2] for cell in above)
@@ -364,7 +334,7 @@ def test_a_sentence_that_names_what_does_not_vary_gives_way_to_the_automatic_one
     words = {"en": "Batch norm changes {batchnorm_high:points}."}
     figure = declared(EFFECTS, measured=words)
     assert said(figure, results)[1] == "Batch norm changes +16.0 ± 0.0 points."
-    without = [each for each in make.full_grid(accuracy) if not each.config["batchnorm"]]
+    without = [each for each in make.full_grid(make.planted) if not each.config["batchnorm"]]
     assert said(figure, make.results(without))[1].startswith("The largest effect on test accuracy")
 
 

@@ -45,7 +45,8 @@ def test_a_language_that_is_not_given_falls_back_to_english_and_is_known_to_lack
 def test_a_number_that_is_not_there_is_never_told(language):
     sentence = said(OWN, runs("he"), language=language)
     assert "–" not in sentence
-    assert "init=he, lr=0.1" not in sentence.replace("lr=0.1", "")
+    assert "gain" not in sentence
+    assert sentence == said("{" + PLOT + "}", runs("he"), language=language)  # the automatic one
     assert "51.0" in sentence
 
 
@@ -82,3 +83,13 @@ def test_what_is_made_goes_to_another_process():
     other = pickle.loads(pickle.dumps(made))  # noqa: S301
     assert other.facts["gain"].effect == made.facts["gain"].effect
     assert pickle.loads(pickle.dumps(own)) == own  # noqa: S301
+
+
+def test_one_alternative_text_does_for_every_case_of_the_sentence():
+    cases = "cases: {better: {gain: higher}, worse: {gain: lower}},"
+    text = "{" + PLOT + ", " + GAIN + ", " + cases
+    text += "alt: {en: 'Rates.'}, measured: {better: {en: 'He.'}, worse: {en: 'Xavier.'},"
+    text += " measured: {en: 'Neither.'}}}"
+    for schemes, sentence in ((("xavier", "he"), "He."), (("he", "xavier"), "Xavier.")):
+        assert said(text, runs(*schemes)) == sentence
+        assert said(text, runs(*schemes), ALT) == "Rates."

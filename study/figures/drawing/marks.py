@@ -14,7 +14,7 @@ from study.analysis.intervals import Estimate
 from study.figures import marks as declared
 from study.figures import rows, style
 from study.figures.drawing.axes import Floats, values_of
-from study.figures.labels import Labels, english, number
+from study.figures.labels import Labels, number
 from study.figures.looks import Look
 from study.figures.plot import METRIC, Mark, Plot, Summary
 
@@ -212,14 +212,10 @@ def _columns(panel: Panel) -> int:
 
 def _beside_name(panel: Panel) -> str:
     """What the cells beside are: ``λ = 0: ``."""
-    mark = panel.summary.plot.mark("beside")
-    assert mark is not None
-    (first, *_) = mark.options["where"]
     named = [
         f"{panel.words.column(panel.summary.plot, column, column)} = "
-        f"{panel.words.level(panel.summary.plot, column, values[0])}"
-        for column, values in first.items()
-        if values[0] is not None  # what has no value follows from the others
+        f"{panel.words.level(panel.summary.plot, column, value)}"
+        for column, value in panel.summary.data["beside_at"].items()
     ]
     return f"{', '.join(named)}: "
 
@@ -407,7 +403,8 @@ def _level(panel: Panel, mark: Mark) -> None:
         mine = found[rows.equal(found, plot.colour, level)]
         for _, row in mine[(mine["reached"] == mine["of"]) & (mine["of"] > 0)].iterrows():
             when = row["estimate"].mean
-            at = (when, _height(when, x, means, plot))
+            place = max(when, x[0])  # the start has none where x is logarithmic
+            at = (place, _height(place, x, means, plot))
             panel.axes.plot(*at, "o", color=look.colour, markersize=5)
             if not panel.several and mark.options["of"] == plot.y[0].name:
                 name = f"{100 * row['level']:.0f} %" if share else number(row["level"])
@@ -442,14 +439,17 @@ def notes(summary: Summary, words: Labels, columns: int) -> list[str]:
     chosen = plot.mark("best")
     if chosen is not None and plot.mark("values") is None:
         by = chosen.options["by"]
-        name = "best" if by is None else f"best by {english(by)}"
-        said.append(f"○  {words.tr(name)}")
+        name = words.tr("best")
+        if by is not None:
+            name = words.tr("best by {metric}").format(metric=words.name(by))
+        said.append(f"○  {name}")
     if plot.mark("each") is not None:
         said.append(words.tr("dots: single runs"))
     level = plot.mark("level")
     if level is not None and level.options["of"] != plot.y[0].name:
-        name = words.tr(english(level.options["of"]))
-        at = ", ".join(f"{100 * each:.0f} %" for each in level.options["at"])
+        name, of = words.name(level.options["of"]), level.options["of"]
+        share = not of.endswith("loss")
+        at = ", ".join(f"{100 * a:.0f} %" if share else number(a) for a in level.options["at"])
         said.append(f"●  {name} {at}")
     lost = summary.data["counts"]["diverged"].sum()
     if columns > 2 and lost and plot.mark("diverged") is not None:

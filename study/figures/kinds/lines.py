@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.declarations import Selection
 from study.analysis.findings import Measured
 from study.analysis.intervals import Estimate, t_interval
 from study.analysis.probe_rows import PROBES
@@ -85,6 +86,7 @@ def summarise(plot: Plot, measured: Measured) -> Summary:
         found_aside = _in_step(aside, rows.select(aside, measured, shown))
         data["beside"] = estimates(aside, found_aside, shown)
         data["beside_final"] = _final(aside, measured, shown)
+        data["beside_at"] = _differs(other.options["where"], shown)
     if len(runs):
         data["chance"] = marks.chance_of(plot.y[0].name, float(runs["chance"].iloc[0]))
     return Summary(
@@ -94,6 +96,16 @@ def summarise(plot: Plot, measured: Measured) -> Summary:
         _facts(plot, cells, data, runs),
         data,
     )
+
+
+def _differs(where: Selection, shown: pd.DataFrame) -> dict[str, Any]:
+    """The values of the cells beside in the columns that tell them from the others.
+
+    What has no value (None) follows from the others.
+    """
+    (first, *_) = where
+    columns = [column for column, values in first.items() if values[0] is not None]
+    return {column: shown[column].iloc[0] for column in columns if len(shown)}
 
 
 def _in_step(plot: Plot, found: pd.DataFrame) -> pd.DataFrame:

@@ -39,7 +39,7 @@ def table_of(
         wide = pd.concat([wide.astype(object), last.assign(**{str(plot.x): END}).astype(object)])
         wide = wide[[*keys, *(c for c in wide.columns if c not in keys)]]
         if data.get("beside_final") is not None:
-            wide = _with_aside(plot, wide, data["beside_final"], runs)
+            wide = _with_aside(plot, wide, data["beside_final"], data["beside_at"], runs)
     elif further is not None:
         wide = _beside(wide, further)
     if "gap" in data and plot.colour == METRIC:
@@ -55,13 +55,9 @@ def table_of(
 
 
 def _with_aside(
-    plot: Plot, wide: pd.DataFrame, aside: pd.DataFrame, runs: pd.DataFrame
+    plot: Plot, wide: pd.DataFrame, aside: pd.DataFrame, named: dict[str, Any], runs: pd.DataFrame
 ) -> pd.DataFrame:
     """The ends of the lines beside, and what they differ in."""
-    mark = plot.mark("beside")
-    assert mark is not None
-    (other, *_) = mark.options["where"]
-    named = {name: values[0] for name, values in other.items() if values[0] is not None}
     own = {name: runs[name].iloc[0] for name in named if len(runs)}
     ends = _wide([key for key in plot.keys if key not in (plot.x, METRIC)], aside)
     ends = ends.assign(**{str(plot.x): END, **named}).astype(object)

@@ -1,6 +1,5 @@
-"""Figures of the grid on planted accuracies: what is drawn, what the tables say, what is marked."""
+"""Figures of the grid drawn by hand, on planted accuracies: pictures, tables and sentences."""
 
-import dataclasses
 import io
 import re
 import warnings
@@ -8,7 +7,7 @@ import warnings
 import builders_grid as make
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex
 
 from study.analysis.declarations import recommended
 from study.analysis.findings import Measured
@@ -19,28 +18,18 @@ from study.figures import making, style
 from study.figures.levels import UNKNOWN, cell_name
 from study.figures.own import grid, grid_effects, grid_ranking
 from study.figures.words import ALT, SAID
-from study.report import grid_data
 from study.report.drawing import template
 from study.report.text import load_text
 
 RECIPE = ("he", "relu", True, 0.2, 0.0)
-BASE = {"constant 0.01": 0.2, "normal 0.01": 0.4, "normal 1": 0.3, "xavier": 0.5, "he": 0.6}
 (LECTURE,) = load_chapters(["lecture"], chapter_folders())
-FIGURES = [figure for figure in LECTURE.figures if figure.section == "G"]
+FIGURES = [figure for figure in LECTURE.figures if figure.section == "G" and figure.own]
 
 
 @pytest.fixture(autouse=True)
 def _house_style():
     with style.house_style():
         yield
-
-
-def accuracy(cell, seed):
-    """Batch norm adds 0.2, but nothing to constant; dropout costs 0.05, normal 1 0.1."""
-    init, activation, batchnorm, dropout, _ = cell
-    value = BASE[init] + 0.03 * (activation == "relu") + 0.01 * seed
-    value += 0.2 * (batchnorm and init != "constant 0.01")
-    return value - (0.1 if init == "normal 1" else 0.05) * (dropout > 0)
 
 
 def grid_of(results):
@@ -60,30 +49,12 @@ def is_recommended(cell):
 
 @pytest.fixture(scope="module")
 def results():
-    return make.results(make.full_grid(accuracy))
+    return make.results(make.full_grid(make.planted))
 
 
 @pytest.fixture(scope="module")
 def partial():
-    """One seed; all runs of one cell diverged, one run failed, one cell is missing."""
-    changed = {
-        ("normal 1", "relu", False, 0.0, 0.0): "diverged",
-        ("he", "tanh", False, 0.0, 0.0): "failed",
-    }
-    missing = ("xavier", "sigmoid", True, 0.2, 0.001)
-    return make.results(
-        [
-            make.record(cell, test=accuracy(cell, 0), status=changed.get(cell, "completed"))
-            for cell in make.CELLS
-            if cell != missing
-        ],
-        missing=1,
-    )
-
-
-def test_every_figure_is_there_in_the_order_of_the_report():
-    assert [figure.id for figure in FIGURES] == ["G-a", "G-b", "G-c", "G-d", "G-e"]
-    assert {figure.experiments for figure in FIGURES} == {("grid",)}
+    return make.partial_grid()
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.id)
@@ -142,27 +113,20 @@ def test_one_seed_with_diverged_failed_and_missing_runs_does_not_crash(figure, p
     assert len(making.make(figure, Measured(partial)).table)
 
 
-def luminance(colour):
-    """Relative luminance of WCAG 2."""
-    channels = np.array(to_rgb(colour))
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
 def test_cells_that_the_study_never_asked_for_are_not_missing():
     cells = [("he", "relu", False, 0.0, 0.0), ("xavier", "tanh", True, 0.0, 0.0)]
     complete = make.results([make.record(cell) for cell in cells])
     assert len(grid_ranking.table_ranking(grid_of(complete))) == 2
 
 
-# --- G-c ----------------------------------------------------------------------------------------
+# --- interactions -------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def with_layers():
     """Constant weights: one distinct unit without dropout, eight with it."""
     return make.results(
-        make.record(cell, seed, test=accuracy(cell, seed), distinct=8 if cell[3] else 1)
+        make.record(cell, seed, test=make.planted(cell, seed), distinct=8 if cell[3] else 1)
         for cell in make.CELLS
         for seed in (0, 1)
     )
@@ -223,7 +187,7 @@ def test_other_initial_values_do_not_count_as_constant(with_layers):
     assert not any("constant" in title for title in titles)
 
 
-# --- G-d ----------------------------------------------------------------------------------------
+# --- curves -------------------------------------------------------------------------------------
 
 
 def test_every_cell_has_a_curve_and_the_recipe_its_colour(results):
@@ -237,7 +201,7 @@ def test_every_cell_has_a_curve_and_the_recipe_its_colour(results):
     assert [len(lines) for lines in picked] == [0, 3, 0, 3, 0, 3]
     ends = sorted(line.get_ydata()[-1] for line in picked[5])
     recipes = [("he", "relu", True, *rest) for rest in ((0.2, 0.001), (0.2, 0.0), (0.0, 0.001))]
-    assert ends == pytest.approx(sorted(accuracy(cell, 0.5) for cell in recipes))
+    assert ends == pytest.approx(sorted(make.planted(cell, 0.5) for cell in recipes))
     assert picked[5][0].get_xdata().tolist() == list(make.EPOCHS)
 
 
@@ -266,7 +230,7 @@ def test_table_of_curves_is_over_seeds(results):
     assert set(table["cells"]) == set(grid.ROLES)
 
 
-# --- G-e ----------------------------------------------------------------------------------------
+# --- ranking ------------------------------------------------------------------------------------
 
 
 def test_ranking_goes_from_best_to_worst_and_ties_keep_the_order_of_the_grid(results):
@@ -348,7 +312,7 @@ def test_the_name_of_a_cell_leaves_out_what_is_off(results):
     ]  # fmt: skip
 
 
-# --- Facts: what the sentences say ----------------------------------------------------------------
+# --- sentences ----------------------------------------------------------------------------------
 
 
 def sentences(figure, results, language):
@@ -392,7 +356,7 @@ def test_whether_batch_norm_narrows_the_range_depends_on_the_runs(without, with_
 
 
 def test_one_kind_of_initial_value_is_said_plainly():
-    random = [r for r in make.full_grid(accuracy) if r.config["init"]["name"] != "constant"]
+    random = [r for r in make.full_grid(make.planted) if r.config["init"]["name"] != "constant"]
     assert grid_effects.facts_interactions(grid_of(make.results(random)))["case"] == "plain"
 
 
@@ -432,88 +396,11 @@ def test_a_recipe_that_wins_and_a_grid_without_it():
     assert (facts["case"], facts["inside"], facts["tenth"]) == ("first", 1, 1)
 
 
-# --- The explorer's data --------------------------------------------------------------------------
-
-
-def test_explorer_has_every_run_of_every_cell(results):
-    data = grid_data.explorer_data(grid_of(results))
-    assert len(data["cells"]) == 120
-    assert data["seeds"] == [0, 1]
-    assert data["epochs"] == list(make.EPOCHS)
-    for cell, shown in zip(make.CELLS, data["cells"], strict=True):
-        names = [data["factors"][i]["levels"][at]["value"] for i, at in enumerate(shown["at"])]
-        assert tuple(names) == cell
-        expected = [100 * accuracy(cell, seed) for seed in (0, 1)]
-        assert [run[1] for run in shown["runs"]] == pytest.approx(expected, abs=0.006)
-        assert shown["test_accuracy"].mean == pytest.approx(accuracy(cell, 0.5))
-        assert shown["curves"][0][-1] == pytest.approx(100 * accuracy(cell, 0.5), abs=0.006)
-        assert shown["curves"][0][0] == pytest.approx(10)
-
-
-def test_explorer_tells_diverged_failed_and_missing_runs_apart(partial):
-    cells = grid_data.explorer_data(grid_of(partial))["cells"]
-    of = dict(zip(make.CELLS, cells, strict=True))
-    diverged = of["normal 1", "relu", False, 0.0, 0.0]
-    failed = of["he", "tanh", False, 0.0, 0.0]
-    missing = of["xavier", "sigmoid", True, 0.2, 0.001]
-    assert diverged["runs"] == [[0, 10.0, 10.0, 0.0, "diverged"]]
-    assert failed["runs"] == [[0, None, None, None, "failed"]]
-    assert missing["runs"] == []
-    assert [cell["missing"] for cell in (diverged, failed, missing)] == [0, 0, 1]
-    assert failed["curves"] is None
-
-
-def test_overrides_of_a_level_choose_it(results):
-    words = {
-        level["value"]: level["words"]
-        for factor in grid_data.explorer_data(grid_of(results))["factors"]
-        if factor["id"] in ("init", "batchnorm", "dropout")
-        for level in factor["levels"]
-    }
-    assert words["he"] == ["init=he"]
-    assert words["normal 0.01"] == ["init=normal", "init.std=0.01"]
-    assert words["constant 0.01"] == ["init=constant", "init.value=0.01"]
-    assert words[True] == ["batchnorm=true"]
-    assert words[0.2] == ["dropout=0.2"]
-
-
-def test_colours_of_the_explorer_carry_text_and_grow_brighter():
-    scale = grid_data.colour_scale()
-    shades = [luminance(colour) for colour, _ in scale]
-    assert shades == sorted(shades)
-    for colour, ink in scale:
-        dark, bright = sorted((luminance(colour), luminance(ink)))
-        assert (bright + 0.05) / (dark + 0.05) >= 4.5
-
-
-def test_runs_of_further_settings_in_the_same_cell_do_not_crash(results):
-    twice = [
-        dataclasses.replace(record, address=f"{number}{record.address[1:]}")
-        for record in results.records.values()
-        for number in (1, 2)
-    ]
-    cells = grid_data.explorer_data(grid_of(make.results(twice)))["cells"]
-    assert {len(cell["runs"]) for cell in cells} == {4}
-    grid_ranking.facts_ranking(grid_of(make.results(twice)))
-
-
-# --- Other factors than the lecture's -------------------------------------------------------------
-
-
-def six(seeds=(0, 1)):
-    """The whole grid with momentum, which adds 0.02 to every cell."""
-    return make.results(
-        make.record(
-            cell, seed, test=accuracy(cell, seed) + 0.02 * (momentum > 0), momentum=momentum
-        )
-        for cell in make.CELLS
-        for momentum in (0.0, 0.9)
-        for seed in seeds
-    )
+# --- other factors than the lecture's -----------------------------------------------------------
 
 
 def test_a_sixth_factor_is_in_every_figure_by_hand():
-    whole = grid_of(six())
+    whole = grid_of(make.six_factors())
     shown = set(grid_effects.table_interactions(whole)["shown"])
     assert "test accuracy by momentum" in shown
     titles = [axes.get_title() for axes in grid_effects.draw_interactions(whole, str).axes]
@@ -527,24 +414,11 @@ def test_a_sixth_factor_is_in_every_figure_by_hand():
     assert any("momentum" in text.get_text() for text in best.texts)
 
 
-def test_a_sixth_factor_is_a_choice_of_the_explorer():
-    data = grid_data.explorer_data(grid_of(six([0])))
-    assert [factor["id"] for factor in data["factors"]][-1] == "momentum"
-    assert [level["words"] for level in data["factors"][-1]["levels"]] == [
-        ["momentum=0"], ["momentum=0.9"],
-    ]  # fmt: skip
-    assert len(data["cells"]) == 240
-    assert {len(cell["at"]) for cell in data["cells"]} == {6}
-
-
 SMALL = {
     "one": {"momentum": [0.0, 0.5, 0.9]},
     "two": {"hidden": [[10], [10, 10]], "batch_size": [10, 100, "full"]},
     "three": {"lr": [0.01, 0.1], "dropout": [0.0, 0.2], "init": list(make.INITS.values())[3:]},
-    "own": {
-        "init": [make.INITS["he"], make.ORTHOGONAL],
-        "activation": [make.LEAKY_RELU, {"name": "relu", "_target_": make.CLASSES["relu"]}],
-    },
+    "own": make.OWN_CHOICES,
 }
 
 
@@ -557,18 +431,11 @@ def test_any_factors_have_every_figure_and_its_words(axes, figure):
     for sentence in (*sentences(figure, runs, "en"), *sentences(figure, runs, "ko")):
         assert sentence
         assert not re.search(r"nan|[{}]|None", sentence), sentence
-    assert (figure.id == "G-c") or "no finished run" not in make.texts(picture)
+    assert figure.own == "interactions" or "no finished run" not in make.texts(picture)
 
 
 def test_an_initial_value_and_an_activation_of_ones_own_can_be_told_apart():
-    runs = make.results(make.crossed(lambda seed, **_: 0.5 + 0.01 * seed, **SMALL["own"]))
-    data = grid_data.explorer_data(grid_of(runs))
-    for factor, names in zip(
-        data["factors"], (["he", "orthogonal"], ["leaky_relu 0.01", "relu"]), strict=True
-    ):
-        assert [level["value"] for level in factor["levels"]] == names
-        assert len({level["colour"] for level in factor["levels"]}) == 2
-        assert len({level["dashes"] for level in factor["levels"]}) == 2
+    runs = make.results(make.crossed(lambda seed, **_: 0.5 + 0.01 * seed, **make.OWN_CHOICES))
     whole = grid_ranking.draw_ranking(grid_of(runs), str).axes[0]
     dots = {(to_hex(line.get_color()), line.get_marker())
             for line in whole.lines if line.get_markersize() == 5}  # fmt: skip

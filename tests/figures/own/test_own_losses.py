@@ -1,6 +1,9 @@
-import builders_initial as make
+"""Losses of N samples and of mini-batches: what was planted is drawn, listed and said."""
+
+import builders_own as make
 import numpy as np
 import pytest
+from builders_runs import run, study, texts, translated
 
 from study.figures import style
 from study.figures.own import losses
@@ -12,7 +15,15 @@ def _house_style():
         yield
 
 
-A, B = losses.FIGURES
+SIZE, NOISE = losses.FIGURES
+
+
+def results(*runs):
+    return study(minibatch_noise=runs)
+
+
+def sentences(spec, results):
+    return make.sentences(spec.id, spec.facts(results))
 
 
 def noise_run(seed=0, *, scale=1.0):
@@ -25,13 +36,12 @@ def noise_run(seed=0, *, scale=1.0):
     }  # fmt: skip
     sizes = np.array([10, 1000])
     by_size = {"sizes": sizes, "means": np.array([[1.5, 2.5] * 10, [2.0] * 20])}
-    measured = {"minibatch_noise": noise, "loss_by_size": by_size}
-    return make.record(seed=seed, measurements={"init": measured, "end": measured})
+    return run(seed, measured={"minibatch_noise": noise, "loss_by_size": by_size})
 
 
 def test_the_summed_loss_grows_with_n_and_the_mean_does_not():
-    results = make.results("minibatch_noise", noise_run())
-    figure = losses.draw_loss_by_size(results, make.translated)
+    found = results(noise_run())
+    figure = losses.draw_loss_by_size(found, translated)
     total, mean = (axes.lines[0] for axes in figure.axes)
     assert list(total.get_xdata()) == [10, 1000]
     assert list(total.get_ydata()) == [20, 2000]
@@ -39,7 +49,7 @@ def test_the_summed_loss_grows_with_n_and_the_mean_does_not():
 
 
 def test_the_table_of_losses_holds_sum_mean_and_sd_of_the_draws():
-    table = losses.table_loss_by_size(make.results("minibatch_noise", noise_run(), noise_run(1)))
+    table = losses.table_loss_by_size(results(noise_run(), noise_run(1)))
     row = table[(table["moment"] == "end") & (table["N"] == 10)].iloc[0]
     assert (row["sum"].mean, row["mean"].mean, row["mean"].n) == (20, 2, 2)
     assert row["sd of the mean"].mean == pytest.approx(np.std([1.5, 2.5] * 10, ddof=1))
@@ -53,7 +63,7 @@ def test_draws_that_differ_by_rounding_only_have_no_sd():
 
 
 def test_the_noise_table_compares_with_the_finite_population_theory():
-    table = losses.table_minibatch_noise(make.results("minibatch_noise", noise_run()))
+    table = losses.table_minibatch_noise(results(noise_run()))
     row = table[(table["moment"] == "init") & (table["B"] == 100)].iloc[0]
     assert row["bias"].mean == pytest.approx(0, abs=1e-12)
     assert row["bias"].n == 500
@@ -64,12 +74,10 @@ def test_the_noise_table_compares_with_the_finite_population_theory():
 
 
 def test_the_noise_figure_has_a_panel_for_each_batch_size_and_counts_what_lies_outside():
-    figure = losses.draw_minibatch_noise(
-        make.results("minibatch_noise", noise_run(scale=3.0)), make.translated
-    )
+    figure = losses.draw_minibatch_noise(results(noise_run(scale=3.0)), translated)
     titles = [axes.get_title() for axes in figure.axes]
     assert titles[:3] == ["B = 1", "B = 100", "B = 1000"]
-    assert "«outside» 100 %" in make.texts(figure)  # 2 ± 3 is beyond the axis
+    assert "«outside» 100 %" in texts(figure)  # 2 ± 3 is beyond the axis
     measured = next(line for line in figure.axes[3].lines if line.get_marker() == "o")
     assert measured.get_ydata() == pytest.approx(3 / np.sqrt([1, 100, 1000]), rel=0.01)
     assert list(figure.axes[4].lines[0].get_ydata()) == pytest.approx([0.1, 0.5, 0.9])
@@ -77,13 +85,13 @@ def test_the_noise_figure_has_a_panel_for_each_batch_size_and_counts_what_lies_o
 
 @pytest.mark.parametrize("spec", losses.FIGURES, ids=lambda spec: spec.id)
 def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
-    results = make.results(spec.experiments[0])
-    assert "«no runs»" in make.texts(spec.draw(results, make.translated))
-    assert spec.table(results).empty
+    found = results()
+    assert "«no runs»" in texts(spec.draw(found, translated))
+    assert spec.table(found).empty
 
 
 def test_facts_of_the_losses_are_ratios_by_seed():
-    facts = A.facts(make.results("minibatch_noise", noise_run(), noise_run(1)))
+    facts = SIZE.facts(results(noise_run(), noise_run(1)))
     assert (facts["smallest"], facts["largest"]) == (10, 1000)
     assert facts["sum_change"].mean == pytest.approx(100)
     assert facts["mean_change"].mean == pytest.approx(1)
@@ -93,11 +101,11 @@ def test_facts_of_the_losses_are_ratios_by_seed():
 
 def test_facts_of_the_noise_divide_the_finite_population_correction_out():
     runs = [noise_run(seed) for seed in range(3)]
-    for run in runs:  # sd of the mean of B out of 1001 values, as in theory
-        noise = run.measurements["end"]["minibatch_noise"]
+    for each in runs:  # sd of the mean of B out of 1001 values, as in theory
+        noise = each.measurements["end"]["minibatch_noise"]
         correction = np.sqrt((1001 - noise["batch_sizes"]) / 1000)
         noise["losses"] = 2.5 + (noise["losses"] - 2) * correction[:, None]
-    facts = B.facts(make.results("minibatch_noise", *runs))
+    facts = NOISE.facts(results(*runs))
     assert facts["tenfold"].mean == pytest.approx(10**-0.5)
     assert facts["size"] == 100
     assert (facts["bias"].mean, facts["bias"].n) == (pytest.approx(0.5), 3)  # planted
@@ -106,16 +114,15 @@ def test_facts_of_the_noise_divide_the_finite_population_correction_out():
 
 
 def test_one_batch_size_has_no_slope():
-    run = noise_run()
-    noise = run.measurements["end"]["minibatch_noise"]
+    one = noise_run()
+    noise = one.measurements["end"]["minibatch_noise"]
     noise.update({key: noise[key][:1] for key in ("batch_sizes", "losses", "cosines")})
-    results = make.results("minibatch_noise", run)
-    assert B.facts(results)["tenfold"].n == 0
-    assert "change that scatter by –, theory" in make.sentences(B, results)["en measured"]
+    found = results(one)
+    assert NOISE.facts(found)["tenfold"].n == 0
+    assert "change that scatter by –, theory" in sentences(NOISE, found)["en measured"]
 
 
 @pytest.mark.parametrize("spec", losses.FIGURES, ids=lambda spec: spec.id)
 def test_sentences_fill_with_one_seed_and_with_no_run_at_all(spec):
-    one = noise_run()
-    assert "±" not in "".join(make.sentences(spec, make.results(spec.experiments[0], one)).values())
-    make.sentences(spec, make.results(spec.experiments[0]))
+    assert "±" not in "".join(sentences(spec, results(noise_run())).values())
+    sentences(spec, results())

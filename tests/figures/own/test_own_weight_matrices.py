@@ -1,6 +1,10 @@
-import builders_initial as make
+"""Weight matrices after training: which columns are the same, drawn, counted and said."""
+
+import builders_own as make
+import builders_runs
 import numpy as np
 import pytest
+from builders_runs import texts, translated
 
 from study.figures import style
 from study.figures.own import weight_matrices
@@ -21,19 +25,25 @@ def run(init, *, seed=0, distinct=1, first=None, second=None):
         {"layer": 2, "hidden": False},
     ]  # fmt: skip
     measured = {"weights": {"matrices": [first, second], "ranks": [distinct, 1]}}
-    return make.record(
-        init=init, seed=seed, layers={"init": layers, "end": layers}, measurements={"end": measured}
-    )
+    return builders_runs.run(seed, init=init, layers=layers, measured=measured)
+
+
+def results(*runs):
+    return builders_runs.study(symmetry=runs)
+
+
+def sentences(results):
+    return make.sentences("weight_matrices", weight_matrices.facts_weights(results))
 
 
 STRIPES = np.repeat([[0.0], [1.0], [0.0], [1.0], [0.0], [1.0]], 4, axis=1)
 
 
 def test_a_column_for_each_scheme_in_the_order_of_the_lecture():
-    results = make.results("symmetry", run("he", distinct=4), run("constant 0.01"))
-    figure = weight_matrices.draw_weights(results, make.translated)
+    found = results(run("he", distinct=4), run("constant 0.01"))
+    figure = weight_matrices.draw_weights(found, translated)
     assert len(figure.axes) == 4
-    words = make.texts(figure)
+    words = texts(figure)
     assert words.index("«constant 0.01»") < words.index("«he»")
     assert [axes.get_title() for axes in figure.axes[:2]] == [
         "1\n«distinct unit»",
@@ -42,8 +52,8 @@ def test_a_column_for_each_scheme_in_the_order_of_the_lecture():
 
 
 def test_heat_maps_show_deviations_from_the_mean_centred_at_zero():
-    results = make.results("symmetry", run("constant 0.01", first=STRIPES))
-    axes = weight_matrices.draw_weights(results, make.translated).axes[0]
+    found = results(run("constant 0.01", first=STRIPES))
+    axes = weight_matrices.draw_weights(found, translated).axes[0]
     (mesh,) = axes.collections
     shown = mesh.get_array().reshape(6, 4)
     np.testing.assert_allclose(shown, STRIPES - 0.5)
@@ -52,55 +62,47 @@ def test_heat_maps_show_deviations_from_the_mean_centred_at_zero():
 
 
 def test_a_matrix_of_equal_weights_says_so():
-    results = make.results("symmetry", run("constant 0.01", first=np.full((6, 4), 0.01)))
-    axes = weight_matrices.draw_weights(results, make.translated).axes[0]
+    found = results(run("constant 0.01", first=np.full((6, 4), 0.01)))
+    axes = weight_matrices.draw_weights(found, translated).axes[0]
     assert axes.get_xlabel() == "«all» 0.01"
     assert not axes.collections[0].get_array().any()
 
 
 def test_the_lowest_seed_is_drawn_whatever_the_order_of_the_runs():
     runs = (run("he", seed=3, first=np.full((6, 4), 3.0)), run("he", seed=1, first=STRIPES))
-    shown = weight_matrices.first_run(make.results("symmetry", *runs))
+    shown = weight_matrices.first_run(results(*runs))
     np.testing.assert_array_equal(shown["he"]["matrices"][0], STRIPES)
 
 
 def test_the_table_averages_distinct_units_and_ranks_over_seeds():
-    runs = (run("he", distinct=4), run("he", seed=1, distinct=2), run("constant 0"))
-    table = weight_matrices.table_weights(make.results("symmetry", *runs)).set_index(
-        ["init", "layer"]
-    )
+    runs = (run("he", distinct=4), run("he", seed=1, distinct=2), run("constant 0.01"))
+    table = weight_matrices.table_weights(results(*runs)).set_index(["init", "layer"])
     row = table.loc[("he", 1)]
     assert (row["distinct units"].mean, row["distinct units"].n) == (3, 2)
     assert row["rank of W"].mean == 3
     assert row["spread of activations"].mean == 0.5
     assert row["spread of gradients"].mean == 0.25
-    assert table.loc[("constant 0", 1), "distinct units"].mean == 1
+    assert table.loc[("constant 0.01", 1), "distinct units"].mean == 1
     output = table.loc[("he", 2)]
     assert output["distinct units"].n == 0
     assert output["rank of W"].mean == 1
 
 
-@pytest.mark.parametrize("spec", weight_matrices.FIGURES, ids=lambda spec: spec.id)
-def test_nothing_stored_gives_a_message_and_an_empty_table(spec):
-    results = make.results(spec.experiments[0])
-    assert "«no runs»" in make.texts(spec.draw(results, make.translated))
-    assert spec.table(results).empty
-
-
-(WEIGHTS,) = weight_matrices.FIGURES
+def test_nothing_stored_gives_a_message_and_an_empty_table():
+    found = results()
+    assert "«no runs»" in texts(weight_matrices.draw_weights(found, translated))
+    assert weight_matrices.table_weights(found).empty
 
 
 def test_facts_of_the_weights_are_distinct_units_by_scheme():
     runs = (run("he", distinct=4), run("he", seed=1, distinct=2), run("constant 0.01"))
-    results = make.results("symmetry", *runs)
-    facts = WEIGHTS.facts(results)
+    found = results(*runs)
+    facts = weight_matrices.facts_weights(found)
     assert (facts["he_1"].mean, facts["constant_1"].mean, facts["units"]) == (3, 1, 4)
     assert facts["xavier_1"].n == facts["zero_1"].n == 0  # not stored
-    assert "– and – with Xavier" in make.sentences(WEIGHTS, results)["en measured"]
+    assert "– and – with Xavier" in sentences(found)["en measured"]
 
 
-@pytest.mark.parametrize("spec", weight_matrices.FIGURES, ids=lambda spec: spec.id)
-def test_sentences_fill_with_one_seed_and_with_no_run_at_all(spec):
-    one = run("he")
-    assert "±" not in "".join(make.sentences(spec, make.results(spec.experiments[0], one)).values())
-    make.sentences(spec, make.results(spec.experiments[0]))
+def test_sentences_fill_with_one_seed_and_with_no_run_at_all():
+    assert "±" not in "".join(sentences(results(run("he"))).values())
+    assert sentences(results())["en measured"] == "There are no runs to show."

@@ -1,4 +1,4 @@
-import builders_remedies as make
+import builders_own as make
 import numpy as np
 import pytest
 
@@ -65,26 +65,6 @@ def test_all_layers_together_are_weighted_by_their_size(study):
     assert table.loc[(0.1, "1"), "mean square"].mean == pytest.approx(0.25)
 
 
-def facts_of(figure_id, study):
-    return next(spec for spec in trained_weights.FIGURES if spec.id == figure_id).facts(study)
-
-
-def test_the_unregularised_sentence_has_the_final_numbers(study):
-    facts = facts_of("1.4-a", study)
-    assert facts["epochs"] == 4
-    assert facts["gap"].mean == pytest.approx(0.25)
-    words = make.sentences("1.4-a", facts)["en measured"]
-    assert words.startswith("After 4 epochs training accuracy is 100.0 ± 0.0 % and test")
-
-
-def test_the_decay_sentences_compare_with_none(study):
-    facts = facts_of("1.4.1-a", study)
-    assert facts["case"] == "training_worse"
-    assert facts["train_change"].mean == pytest.approx(-0.2)
-    facts = facts_of("1.4.1-b", study)
-    assert facts["strongest_gap"].mean == pytest.approx(0.05)
-
-
 @pytest.mark.parametrize(
     ("kurtosis", "case"),
     [((2.5, 2.6, 2.7), "lower"), ((3.4, 3.5, 3.6), "higher"), ((2.8, 3.0, 3.3), "unclear")],
@@ -96,21 +76,20 @@ def test_the_spread_of_the_weights_is_judged_by_their_kurtosis(kurtosis, case):
         for row in decayed.layers["end"]:
             row["weight_kurtosis"] += value - 3
         runs.append(decayed)
-    facts = facts_of("1.4.1-c", make.results("weight_decay", runs))
+    facts = trained_weights.facts_weights(make.results("weight_decay", runs))
     assert facts["case"] == case
     assert facts["ratio"].mean == pytest.approx(0.25)
     assert facts["difference"].mean == pytest.approx(np.mean(kurtosis) - 3)
-    assert "λ = 0.1" in make.sentences("1.4.1-c", facts)["en measured"]
+    assert "λ = 0.1" in make.sentences("trained_weights", facts)["en measured"]
 
 
 def test_one_seed_says_nothing_of_the_spread():
     study = make.results("weight_decay", [run(0.0), run(0.1, scale=0.5)])
-    facts = facts_of("1.4.1-c", study)
+    facts = trained_weights.facts_weights(study)
     assert facts["case"] == "unclear"
-    make.sentences("1.4.1-c", facts)
+    make.sentences("trained_weights", facts)
 
 
-@pytest.mark.parametrize("spec", trained_weights.FIGURES, ids=lambda spec: spec.id)
 @pytest.mark.parametrize(
     "runs",
     [
@@ -121,25 +100,23 @@ def test_one_seed_says_nothing_of_the_spread():
         [make.diverged(weight_decay=decay) for decay in (0.0, 0.1)],
     ],
 )
-def test_whatever_is_missing_or_diverged_there_is_a_sentence(spec, runs):
-    facts = spec.facts(make.results("weight_decay", runs, missing=2))
-    assert facts["case"] in make.cases(spec.id)
-    assert all(make.sentences(spec.id, facts).values())
+def test_whatever_is_missing_or_diverged_there_is_a_sentence(runs):
+    facts = trained_weights.facts_weights(make.results("weight_decay", runs, missing=2))
+    assert facts["case"] in make.cases("trained_weights")
+    assert all(make.sentences("trained_weights", facts).values())
 
 
-@pytest.mark.parametrize("spec", trained_weights.FIGURES, ids=lambda spec: spec.id)
-def test_nothing_but_failed_and_missing_runs_is_no_error(spec):
+def test_nothing_but_failed_and_missing_runs_is_no_error():
     study = make.results("weight_decay", [make.failed(weight_decay=0.1)], missing=2)
     with style.house_style():
-        figure = spec.draw(study, str)
+        figure = trained_weights.draw_weights(study, str)
     assert any(text.get_text() == "no finished run" for a in figure.axes for text in a.texts)
-    assert spec.table(study).empty
+    assert trained_weights.table_weights(study).empty
 
 
-@pytest.mark.parametrize("spec", trained_weights.FIGURES, ids=lambda spec: spec.id)
-def test_every_word_is_translated(spec, study):
+def test_every_word_is_translated(study):
     with style.house_style():
-        figure = spec.draw(study, lambda text: "한" * len(text))
+        figure = trained_weights.draw_weights(study, lambda text: "한" * len(text))
     words = [
         text.get_text() for a in figure.axes for text in (*a.texts, a.xaxis.label, a.yaxis.label)
     ]

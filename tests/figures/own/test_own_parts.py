@@ -1,4 +1,6 @@
-import builders_remedies as make
+"""Pieces that figures drawn by hand share."""
+
+import builders_own as make
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -92,3 +94,11 @@ def test_diverged_runs_are_noted_and_others_are_not():
 )
 def test_a_difference_has_a_direction_where_its_interval_excludes_zero(low, high, direction):
     assert parts.direction(Estimate(0.2, low, high, 2)) == direction
+
+
+@pytest.mark.parametrize(
+    ("dose", "text"),
+    [(0.0, "0"), (0.03, "0.03"), (0.001, "10⁻³"), (3e-4, "3·10⁻⁴"), (0.5, "0.5")],
+)
+def test_doses_are_short(dose, text):
+    assert parts.dose_text(dose) == text

@@ -1,16 +1,21 @@
-"""Hand-made records for the figures of sections 1.3 and 1.4: no training, numbers known."""
+"""Records and sentences of the lecture's figures that are drawn by hand; numbers are known."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from study.analysis.frames import Results
+from study.chapters import chapter_folders, load_chapters
+from study.figures.words import ALT, SAID, template
 from study.records.config import RunConfig
 from study.records.plan import StudyPlan
 from study.records.record import RunRecord
 from study.report.text import load_text
 
+(LECTURE,) = load_chapters(["lecture"], chapter_folders())
+FIGURES = {figure.own: figure for figure in LECTURE.figures if figure.own is not None}
 EPOCHS = (0, 1, 2, 3, 4)
 
 HE = {
@@ -92,27 +97,21 @@ def histogram(
     return {"counts": np.array(counts), "edges": edges, "below": below, "above": above}
 
 
-def seeds(build: Callable[..., RunRecord], n: int, **config: Any) -> list[RunRecord]:
-    """``n`` runs that differ in their seed."""
-    return [build(seed=seed, **config) for seed in range(n)]
+def sentences(name: str, facts: Mapping[str, Any]) -> dict[str, str]:
+    """Alternative text and sentence of a figure in both languages (``en alt``, …), all filled."""
+    filled = {}
+    for language in ("en", "ko"):
+        text = load_text(language)
+        for which in (ALT, SAID):
+            words = template(FIGURES[name], facts, which, text.page, language)
+            sentence = filled[f"{language} {which}"] = text.fill(words, facts)
+            assert sentence
+            assert not re.search(r"nan|None|[{}]", sentence), sentence
+    return filled
 
 
-def sentences(figure_id: str, facts: Mapping[str, Any]) -> dict[str, str]:
-    """The figure's alternative text and its sentence, filled in every language (``en alt``, …)."""
-    return {
-        f"{language} {key}": text.fill(text.figures[figure_id][key], facts)
-        for language in ("en", "ko")
-        for text in [load_text(language)]
-        for key in ("alt", "measured")
-    }
-
-
-def cases(figure_id: str) -> set[str]:
-    """The cases of a figure's texts, which have to be the same everywhere."""
-    found = [
-        set(load_text(language).figures[figure_id][key])
-        for language in ("en", "ko")
-        for key in ("alt", "measured")
-    ]
-    assert all(each == found[0] for each in found), figure_id
-    return found[0]
+def cases(name: str) -> set[str]:
+    """The cases that a figure has words for, the same in both sentences."""
+    figure = FIGURES[name]
+    assert set(figure.alt) == set(figure.measured)
+    return set(figure.alt)
