@@ -26,7 +26,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write("conf/gate/rules.yaml", RULES_TEXT)
     write("conf/gate/claims/learning.yaml", "id: learning\nparts: {a: {smallest: 0.2}}\n")
     write("conf/gate/exact.yaml", "fixed: {}\ncells:\n  plain: {seeds: 14}\n  decay: {}\n")
-    write("conf/chapter/gate/experiments/gate.yaml", "axes:\n  cell:\n    - {init: he}\n    - {init: xavier}\n")
+    cells = "axes:\n  cell:\n    - {init: he}\n    - {init: xavier}\n"
+    write("conf/chapter/gate/experiments/gate.yaml", cells)
     write("study/check.py", "x = 1\n")
     write_baseline(baseline(), tmp_path / BASELINE)
     git(tmp_path, "init", "-q")
