@@ -7,7 +7,7 @@ language. A folder that ``--config-dir`` adds may hold further ones under ``chap
 is described in ``docs/chapters.md``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,7 @@ from typing import Any
 from study.analysis.declarations import Claim, natural, read_claim
 from study.analysis.reading import LANGUAGES, Node, matches, read
 from study.errors import ConfigError
-from study.figures import declare
-from study.figures.declare import Figure, read_figure
+from study.figures.declare import Figure, automatic, read_figure
 from study.paths import conf_folder
 from study.records.cells import COLUMNS, GROUPS
 
@@ -75,6 +74,19 @@ class Chapter:
     figures: tuple[Figure, ...] = ()
     claims: tuple[Claim, ...] = ()
     own: bool = False
+
+    def shown(self, experiments: Collection[str]) -> list[Figure]:
+        """The figures of a study of these experiments.
+
+        An experiment whose figures need others, too, shows by itself.
+        """
+        there = set(experiments)
+        figures = [figure for figure in self.figures if there.issuperset(figure.experiments)]
+        covered = {name for figure in figures for name in figure.experiments}
+        for name, grid in self.experiments.items():
+            if name in there and name not in covered:
+                figures += automatic(name, list(varied_columns(grid)))
+        return figures
 
     def untranslated(self, language: str) -> list[str]:
         """What of it has no words in ``language``."""
@@ -201,7 +213,7 @@ def load_chapter(path: Path, known: Mapping[str, Path] | None = None) -> Chapter
     shown = {each for figure in figures for each in figure.experiments}
     for key in experiments:
         if key not in shown:
-            figures += getattr(declare, "automatic", lambda *_: [])(key, varied[key])
+            figures += automatic(key, list(varied[key]))
     claims = [
         read_claim(
             node, key, name, experiments=varied, figures=[figure.id for figure in figures],

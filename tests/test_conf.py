@@ -354,11 +354,11 @@ def test_a_listed_value_selects() -> None:
     [
         ((), "mnist5k-quick"),
         (("experiment=width",), "mnist5k-quick-width"),
-        (("init=he,xavier", "experiment=[width,grid]"), "mnist5k-quick-init=he,xavier-width,grid"),
+        (("init=he,xavier", "experiment=[width,grid]"), "mnist5k-quick-grid,width-init=he,xavier"),
         (("study.seeds=1",), "mnist5k-quick-study.seeds=1"),
         (("data=gaussian", "data.label='my data'"), r"my-data-quick-[0-9a-f]{6}"),
         (("init.std=0.5", "lr=1,2,3", "momentum=0.5", "hidden=[10]", "num_epochs=3",
-          "experiment=grid"), r"mnist5k-quick-init\.std=0\.5-lr=1,2,3.{,40}-[0-9a-f]{6}"),
+          "experiment=grid"), r"mnist5k-quick-grid-hidden=10-init\.std=0\.5-lr.{,40}-[0-9a-f]{6}"),
     ],
 )  # fmt: skip
 def test_a_study_has_a_short_name_of_its_own(overrides: tuple[str, ...], expected: str) -> None:

@@ -31,7 +31,8 @@ Cell = tuple[Any, ...]  # a level of each factor, in their order; None for what 
 def varying(runs: pd.DataFrame) -> tuple[str, ...]:
     """The factors of ``runs`` (config columns), in the order of ``cells.COLUMNS``.
 
-    Depth and width stand for ``hidden`` where they tell its levels apart.
+    Depth and width stand for ``hidden`` where they say all of it: the layers of each network are
+    of one width.
     """
     cells = runs[list(CELL)].drop_duplicates()
     found: set[str] = set()
@@ -39,14 +40,15 @@ def varying(runs: pd.DataFrame) -> tuple[str, ...]:
         found |= further  # such as another class of the same name
     if "hidden" in found:
         shape = {name for name in ("depth", "width") if len(set(cells[name])) > 1}
-        if shape and not differing(cells, sorted(found - {"hidden"} | shape)):
+        equal = not cells["hidden"].str.contains("-", regex=False).any()
+        if equal and not differing(cells, sorted(found - {"hidden"} | shape)):
             found = found - {"hidden"} | shape
     return tuple(name for name in COLUMNS if name in found)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
-    """The cells of one experiment.
+    """The cells of one experiment; a grid equals itself alone.
 
     Attributes:
         results: the stored runs.

@@ -155,7 +155,8 @@ def plan_study(
     options = [word for folder in folders for word in ("--config-dir", folder)]
     words = [*options, *_without_open(arguments, names)]
     plan = StudyPlan(
-        name=config.report.name or study_name(named, preset["name"], [*shown, *asked.selection]),
+        name=config.report.name
+        or study_name(named, "-".join([preset["name"], *shown]), asked.selection),
         command=shlex.join(["python", "-m", "study", "-m", *words]),
         data=named,
         preset=preset["name"],

@@ -71,8 +71,9 @@ def cell_name(row: Mapping[str, Any], grid: Grid, tr: Translate) -> str:
 
 
 def typed_cell(row: Mapping[str, Any], grid: Grid) -> str:
-    """A cell in words that need no translation: ``init=he, batchnorm=true``."""
-    return place({factor: row[factor] for factor in grid.factors}) if grid.factors else UNKNOWN
+    """A cell for a sentence (``labels.Place``): as typed, ``init=he, batchnorm=true``."""
+    told = {factor: row[factor] for factor in grid.factors if row[factor] is not None}
+    return place(told) if told else UNKNOWN
 
 
 def signed(value: float, decimals: int) -> str:

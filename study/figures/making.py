@@ -39,6 +39,15 @@ class Made:
     summaries: tuple[Summary, ...] = ()
 
 
+def has_runs(figure: Figure, measured: Measured) -> bool:
+    """Whether the study has any of the cells that a figure shows.
+
+    Raises:
+        MergedCellsError: it would average over runs of different cells.
+    """
+    return not figure.plots or any(len(rows.chosen(plot, measured)) for plot in figure.plots)
+
+
 def make(figure: Figure, measured: Measured) -> Made:
     """What the runs say.
 

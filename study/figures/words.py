@@ -10,6 +10,7 @@ from study.figures.quantities import MEASURED, Each, Told, lacking
 
 ALT, SAID = "alt", "measured"  # alternative text, and the sentence with what was measured
 NOTHING = "nothing"  # the automatic words where there is nothing to see
+PARTIAL = "partial"  # those of a figure drawn by hand that lacks some of its numbers
 FALLBACK = "en"
 
 
@@ -28,10 +29,10 @@ def template(
     if own:
         words = own.get(language, own[FALLBACK])
         found = {key: v for key, v in facts.items() if isinstance(v, Told | Each)}
-        if figure.own is not None or not (lacking(found, _named(words)) or _unknown(words, facts)):
+        if not (lacking(found, _named(words)) or _unknown(words, facts)):
             return words
     if figure.own is not None:
-        return page[f"auto_{NOTHING}"]
+        return page[f"auto_{PARTIAL if own else NOTHING}"]
     if not facts.get("shown", 1):
         return page[f"auto_{NOTHING}"]
     return page[f"auto_{figure.plots[0].kind}_{which}_{facts['unit']}"]
@@ -55,5 +56,5 @@ def _named(words: str) -> list[str]:
 def _unknown(words: str, facts: Mapping[str, Any]) -> bool:
     """Whether a fact that is no quantity is not known."""
     firsts = {re.split(r"[.\[]", name)[0] for name in _named(words)}
-    values = [facts.get(name) for name in firsts]
+    values = [getattr(facts.get(name), "mean", facts.get(name)) for name in firsts]
     return any(isinstance(value, float) and value != value for value in values)

@@ -14,7 +14,7 @@ from study.gate.declared import shown
 from study.paths import conf_folder
 
 # Data of the gate, whose values are named, and its code, whose files are.
-DATA = ("conf/gate", "conf/experiment/gate.yaml")
+DATA = ("conf/gate", "conf/chapter/gate/experiments/gate.yaml")
 CODE = ("study/gate", "study/edge/gate.py", "study/check.py", "tests/gate", ".github/workflows")
 MOST = 20  # lines of one file
 _SECONDS = 30

@@ -77,7 +77,7 @@ def drawing(
     figures = {
         (chapter.name, figure.id): figure
         for chapter in chapters
-        for figure in chapter.figures
+        for figure in chapter.shown([n for n, own in results.plan.experiments.items() if own])
         if results.has(*figure.experiments)
     }
     count = min(workers or os.cpu_count() or 1, len(figures))
@@ -110,6 +110,8 @@ def drawing(
 def draw(figure: Figure, measured: Measured, languages: Sequence[str]) -> Drawing:
     """One figure, in each language; one that fails is said to be broken, and the others go on."""
     try:
+        if not making.has_runs(figure, measured):
+            return Drawing()
         made = making.make(figure, measured)
         drawing = Drawing(made.table, made.facts)
         for language in languages:

@@ -154,7 +154,8 @@ def section_views(report: Report, text: Text, claims: Sequence[ClaimView]) -> li
 
     Figures that name no section come first, in one without a title.
     """
-    figures = [each for each in report.chapter.figures if planned(each, report.results)]
+    planned = [name for name, own in report.results.plan.experiments.items() if own]
+    figures = report.chapter.shown(planned)
     found = []
     for section in (Section(""), *report.chapter.sections):
         own = [figure for figure in figures if (figure.section or "") == section.id]
@@ -177,11 +178,6 @@ def section_views(report: Report, text: Text, claims: Sequence[ClaimView]) -> li
     return found
 
 
-def planned(figure: Figure, results: Results) -> bool:
-    """Whether the study is one in which the figure has runs, stored or missing."""
-    return all(results.plan.experiments.get(name) for name in figure.experiments)
-
-
 def figure_view(figure: Figure, report: Report, text: Text, claims: list[ClaimView]) -> FigureView:
     """Everything that the page shows of one figure."""
     results = report.results
@@ -202,7 +198,7 @@ def figure_view(figure: Figure, report: Report, text: Text, claims: list[ClaimVi
         alt=text.fill(template(figure, facts, ALT, text), facts) if drawn else "",
         measured=kept_together(text.fill(said, facts)),
         note=interval_note(said, facts, text),
-        table=tables.view(drawing.table, text.label) if drawn else None,
+        table=tables.view(drawing.table, text.label) if drawn and len(drawing.table) else None,
         claims=claims,
         settings=settings,
         varied=varied,

@@ -148,7 +148,7 @@ BAD_PARTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "number for a switch": (
         {"where": {"batchnorm": 1}}, ["parts.gap.where.batchnorm", "true or false", "1"],
     ),
-    "value is a mapping": ({"where": {"lr": {"not": 0}}}, ["parts.gap.where.lr", "{'not': 0}"]),
+    "value is a mapping": ({"where": {"lr": {"not": 0}}}, ["parts.gap.where.lr.not", "above"]),
     "control and against": ({"against": 1}, ["parts.gap", "either control"]),
     "neither": ({"control": KeyError}, ["parts.gap", "either control"]),
     "against text": ({"control": KeyError, "against": "1"}, ["parts.gap.against", "'1'"]),

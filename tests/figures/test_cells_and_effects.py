@@ -131,6 +131,16 @@ def test_fewer_factors_have_a_heat_map(axes, panels, shape):
     assert {text.get_text() for each in found for text in each.texts} == {"50"}
 
 
+def test_what_does_not_apply_has_a_place_of_its_own():
+    """Epsilon is nothing without batch norm."""
+    records = make.crossed(lambda **_: 0.7, batchnorm=[True], batchnorm_eps=[1e-7, 1e-3])
+    records += make.crossed(lambda **_: 0.3, batchnorm=[False])
+    (panel,) = heat_maps(drawn(declared(CELLS, ("batchnorm",)), make.results(records)))
+    shown = np.ma.filled(values_of(panel, 2, 3).astype(float), np.nan)
+    none = np.nan
+    assert shown == pytest.approx(np.array([[none, none, 0.3], [0.7, 0.7, none]]), nan_ok=True)
+
+
 def test_numbers_that_are_no_shares_have_a_scale_of_their_own():
     figure = declared(CELLS, ("lr", "momentum"), y="test_loss")
     records = make.crossed(lambda **_: 0.5, lr=[0.01, 0.1], momentum=[0.0, 0.9])

@@ -26,7 +26,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write("conf/gate/rules.yaml", RULES_TEXT)
     write("conf/gate/claims/learning.yaml", "id: learning\nparts: {a: {smallest: 0.2}}\n")
     write("conf/gate/exact.yaml", "fixed: {}\ncells:\n  plain: {seeds: 14}\n  decay: {}\n")
-    write("conf/experiment/gate.yaml", "axes:\n  cell:\n    - {init: he}\n    - {init: xavier}\n")
+    cells = "axes:\n  cell:\n    - {init: he}\n    - {init: xavier}\n"
+    write("conf/chapter/gate/experiments/gate.yaml", cells)
     write("study/check.py", "x = 1\n")
     write_baseline(baseline(), tmp_path / BASELINE)
     git(tmp_path, "init", "-q")
@@ -68,7 +69,7 @@ def test_the_same_gate_is_nothing_to_say(checkout: Path) -> None:
         ("conf/gate/rules.yaml", "alpha: 0.01", "alpha: 0.0001", "alpha 0.01 → 0.0001"),
         ("conf/gate/claims/learning.yaml", "0.2", "0", "parts.a.smallest 0.2 → 0"),
         ("conf/gate/exact.yaml", "seeds: 14", "seeds: 1", "cells.plain.seeds 14 → 1"),
-        ("conf/experiment/gate.yaml", "xavier", "he", "axes.cell.1.init xavier → he"),
+        ("conf/chapter/gate/experiments/gate.yaml", "xavier", "he", "axes.cell.1.init xavier → he"),
         ("study/check.py", "x = 1", "x = 2", "code of the gate differs: study/check.py"),
     ],
 )

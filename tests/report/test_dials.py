@@ -24,7 +24,7 @@ from study.network.trainer import Trainer, evaluate, minibatches
 from study.paths import templates_folder
 from study.records.config import RunConfig
 from study.report import dials
-from study.report.render import _environment, content_security_policy
+from study.report.render import content_security_policy, environment
 from study.report.text import load_text
 from study.run import choose_samples
 
@@ -58,7 +58,7 @@ def pages(tmp_path_factory):
     found = {}
     for language in LANGUAGES:
         found[language] = folder / f"{language}.html"
-        content = _environment(templates).from_string(PAGE)
+        content = environment(templates).from_string(PAGE)
         found[language].write_text(
             content.render(
                 text=load_text(language),

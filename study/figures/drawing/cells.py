@@ -1,6 +1,6 @@
 """Drawing of ``cells``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -59,22 +59,20 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
     share = summary.plot.y[0].unit == "share"
     whole = share and summary.plot.y[0].name.endswith("accuracy")
     limits = (0.0, 1.0) if whole else (float(np.nanmin(means)), float(np.nanmax(means)))
-    places = [data[name] for name in ("down", "x", "column")]
+    at = _by_levels(cells, list(data["levels"]))
+    down, across, beside = (data[name] for name in ("down", "x", "column"))
     for i, (row, panels) in enumerate(zip(data["settings"], axes, strict=True)):
-        named = [setting(f, level, words.tr) for f, level in zip(data["rest"], row, strict=True)]
+        rest = dict(zip(data["rest"], row, strict=True))
+        named = [setting(factor, level, words.tr) for factor, level in rest.items()]
         for j, (column, panel) in enumerate(zip(_levels(summary, "column"), panels, strict=True)):
-            inside = _equal(cells, dict(zip(data["rest"], row, strict=True)) | {places[2]: column})
             own = [
-                [
-                    _cell(cells[inside & _equal(cells, {places[0]: y, places[1]: x})])
-                    for x in _levels(summary, "x")
-                ]
+                [at(rest | {beside: column, down: y, across: x}) for x in _levels(summary, "x")]
                 for y in _levels(summary, "down")
             ]
             _heat_map(panel, own, limits, share=share)
             if data["numbered"]:
                 _overlay(panel, own)
-            head = setting(places[2], column, words.tr) if places[2] and i == 0 else ""
+            head = setting(beside, column, words.tr) if beside and i == 0 else ""
             panel.set_title(f"{head}\n" if named and head else head, fontsize=9.5)
             if j == 0:
                 panel.set_title(" · ".join(named), loc="left", fontsize=9.5)
@@ -83,21 +81,16 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
     return Drawn()
 
 
-def _equal(cells: pd.DataFrame, levels: Mapping[str | None, Any]) -> pd.Series:
-    """The cells that have these levels."""
-    chosen = pd.Series(True, cells.index)
-    for factor, level in levels.items():
-        if factor is not None:
-            column = cells[factor]
-            chosen &= column.isna() if level is None else column == level
-    return chosen
-
-
-def _cell(found: pd.DataFrame) -> dict[str, Any] | None:
-    """The cell of a place with its number; None where the study never asked for it."""
-    if found.empty:
-        return None
-    return {"number": found.index[0], **{str(k): v for k, v in found.iloc[0].items()}}
+def _by_levels(
+    cells: pd.DataFrame, factors: list[str]
+) -> Callable[[Mapping[str | None, Any]], dict[str, Any] | None]:
+    """What finds a cell, with its number, by levels; None where the study never asked for it."""
+    rows = [
+        {"number": number, **{str(key): value for key, value in row.items()}}
+        for number, row in enumerate(cells.to_dict("records"))
+    ]
+    found = {tuple(row[factor] for factor in factors): row for row in rows}
+    return lambda levels: found.get(tuple(levels[factor] for factor in factors))
 
 
 def _heat_map(

@@ -4,6 +4,7 @@ Here are its learning curves (G-d), and the list of its figures that are drawn b
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -33,6 +34,7 @@ ROLES = ("recommended", "the same without batch norm", "all other cells")
 PANELS = ("activation", "batchnorm")  # a row and a column of panels for each level, if they vary
 
 
+@lru_cache(maxsize=1)
 def _curves(grid: Grid) -> pd.DataFrame:
     """Learning curves with ``number`` and ``role`` of their cell; diverged runs at chance."""
     parts = [
@@ -167,8 +169,15 @@ def facts_curves(grid: Grid) -> dict[str, Any]:
     return facts | {"lead": known(lead)}
 
 
+_kept: dict[str, Grid] = {}
+
+
 def _of(results: Results, experiments: Sequence[str]) -> Grid:
-    return Grid(results, experiments[0], recommended())
+    """The grid of the first experiment; the same one for table, facts and pictures."""
+    name = experiments[0]
+    if name not in _kept or _kept[name].results is not results:
+        _kept[name] = Grid(results, name, recommended())
+    return _kept[name]
 
 
 FIGURES = tuple(

@@ -1,6 +1,7 @@
 """Interactions in a grid (figure G-c)."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import matplotlib as mpl
@@ -39,6 +40,7 @@ def _switches(grid: Grid) -> list[str]:
     return [factor for factor in switches(grid) if factor != _subject(grid)]
 
 
+@lru_cache(maxsize=16)
 def _interaction(grid: Grid, subject: str, switch: str) -> list[dict[str, Any]]:
     return _rows(interaction(grid.counted, METRIC, subject, switch, grid.factors))
 
@@ -131,6 +133,7 @@ def _subsets(grid: Grid) -> list[tuple[str, pd.DataFrame]]:
     return subsets
 
 
+@lru_cache(maxsize=1)
 def _ranges(grid: Grid) -> list[tuple[str, dict[str, Any]]]:
     """By subset of the levels: best minus worst of them, without and with batch norm."""
     subject = _subject(grid)
@@ -168,6 +171,7 @@ def _ranges_plot(
     return draw
 
 
+@lru_cache(maxsize=1)
 def _symmetry(grid: Grid) -> pd.DataFrame:
     """Distinct units of each trained layer with constant initial weights, by dropout."""
     columns = ["layer", "off", "on", "difference", "blocks"]
@@ -253,7 +257,7 @@ def facts_interactions(grid: Grid) -> dict[str, Any]:
     )  # fmt: skip
     for switch in (SWITCH, "dropout"):
         effects = _interaction(grid, subject, switch) if switch in _switches(grid) else []
-        effects.sort(key=lambda row: row["difference"].mean)
+        effects = sorted(effects, key=lambda row: row["difference"].mean)
         for end, index in (("least", 0), ("most", -1)):
             row = effects[index] if effects else None
             facts[f"{switch}_{end}"] = UNKNOWN if row is None else row["level"]

@@ -33,6 +33,7 @@ def constant(**cell):
         ({"hidden": [[5, 5], [10, 10]]}, ("width",)),
         ({"hidden": [[5], [10], [5, 5], [10, 10]]}, ("depth", "width")),
         ({"hidden": [[10, 5], [10, 7]]}, ("hidden",)),
+        ({"hidden": [[10, 5], [10, 10, 10]]}, ("hidden",)),
     ],
     ids=str,
 )  # fmt: skip
