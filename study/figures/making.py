@@ -87,8 +87,12 @@ def _settings(figure: Figure, measured: Measured) -> list[dict[str, Any]]:
     ]
     shared = [c for c in CELL if all(c in own for own in single) and COLUMNS[c].of is None]
     differ = [c for c in shared if len({str(own[c]) for own in single}) > 1]
-    # what a setting brings with it (``batchnorm_eps``) differs as the setting does
-    differ = [c for c in differ if not any(c.startswith(f"{other}_") for other in differ)]
+    # what only one side has (``batchnorm_eps``) follows from the setting that it belongs to
+    follow = [
+        c for c in differ
+        if any(pd.isna(own[c]) for own in single) and any(c.startswith(f"{o}_") for o in differ)
+    ]  # fmt: skip
+    differ = [c for c in differ if c not in follow]
     return [{c: own[c] for c in differ} for own in single]
 
 

@@ -1,13 +1,19 @@
 """What a plot of lines has on top, beside and in its table, on a handful of runs."""
 
+import re
+
 import pytest
 from builders_runs import figure, made, run, study, texts, translated
 
 from study.analysis.findings import Measured
 from study.analysis.intervals import t_interval
 from study.errors import ConfigError
+from study.figures.drawing.marks import notes
+from study.figures.labels import Labels
 from study.figures.making import draw, make
 from study.figures.style import house_style
+from study.records.record import METRICS, VALIDATION
+from study.report.text import load_text
 
 RATES = "kind: lines, experiment: e, x: lr, y: test_accuracy"
 CURVES = "kind: lines, experiment: e, rows: points, x: epoch"
@@ -171,6 +177,15 @@ def test_the_best_can_be_chosen_by_another_number_of_the_runs():
     assert rings(axes) == [([0.01], [pytest.approx(0.51)]), ([0.01], [pytest.approx(0.41)])]
     note = "○  «best by {metric}»".format(metric="«validation accuracy»")
     assert note in texts(drawn)
+
+
+@pytest.mark.parametrize("metric", [*METRICS, *VALIDATION])
+def test_what_the_best_is_chosen_by_is_said_in_korean(metric):
+    own = figure(BEST % f"{{best: {metric}}}", {"e": ["lr", "init"]})
+    (summary,) = make(own, Measured(validated())).summaries
+    (note,) = notes(summary, Labels(load_text("ko").label, "ko"), 1)
+    assert note.startswith("○  ")
+    assert not re.search("[A-Za-z{}]", note), note
 
 
 def test_without_that_number_none_is_best():

@@ -51,12 +51,6 @@ def test_one_seed_has_no_interval() -> None:
     assert TEXT.fill("{a:percent}, {a:times}, {a}", {"a": lone}) == "50.0 %, × 0.5, 0.5"
 
 
-def test_the_case_chooses_the_wording() -> None:
-    wordings = {"learns": "after {epochs} epochs", "fails": "never"}
-    assert TEXT.fill(wordings, {"case": "learns", "epochs": 3}) == "after 3 epochs"
-    assert TEXT.fill(wordings, {"case": "fails"}) == "never"
-
-
 @pytest.mark.parametrize("template", ["{gap.__class__}", "{gap.mean.__doc__}", "{_gap}"])
 def test_templates_reach_numbers_only(template: str) -> None:
     with pytest.raises(KeyError):

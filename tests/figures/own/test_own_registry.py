@@ -16,7 +16,8 @@ def test_every_figure_drawn_by_hand_is_one_of_the_lectures():
 @pytest.mark.parametrize("name", OWN)
 def test_a_name_finds_its_figure_with_the_experiments_and_words_of_the_declaration(name):
     spec, declared = OWN[name], make.FIGURES[name]
-    assert (spec.id, spec.experiments) == (name, declared.experiments)
+    assert spec.id == name
+    assert set(spec.experiments) <= set(declared.experiments)
     assert make.cases(name)
     assert all(has(declared, language) for language in LANGUAGES)
 
