@@ -11,6 +11,7 @@ from study.figures.style import FAINT, INK, PALETTE
 
 DATE = {"Date": None}  # the same runs give the same bytes
 PIXELS_PER_INCH = 160
+_LONG_NUMBER = re.compile(r"(?<=[ \"(,-])\d+\.\d{3,}")
 
 
 def inline_svg(figure: Figure, figure_id: str, description: str) -> str:
@@ -52,12 +53,15 @@ def inline_svg(figure: Figure, figure_id: str, description: str) -> str:
     return text.replace("<svg", f'<svg role="img" {style} aria-label="{label}"', 1)
 
 
+def _to_hundredths(number: re.Match[str]) -> str:
+    # a hundredth of a point is a fiftieth of a pixel
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
+
+
 def _shortened(text: str) -> str:
     """An SVG that looks the same in two thirds of the letters: a page has forty."""
-    # a hundredth of a point is a fiftieth of a pixel
-    text = re.sub(
-        r"(?<=[ \"(,-])\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), text
-    )
+    # inside the tags only: what stands between them is read
+    text = re.sub(r"<[^>]*>", lambda m: _LONG_NUMBER.sub(_to_hundredths, m[0]), text)
     text = re.sub(r"<path[^>]*", lambda m: re.sub(r" ?\n([MLCQz]?) ?", r"\1", m[0]), text)
     text = re.sub(r'; font-family: [^;"]+', "", text)  # said once, by the page or the drawing
     text = re.sub(r' transform="rotate\(-0 [^"]*"', "", text)

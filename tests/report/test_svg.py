@@ -69,3 +69,12 @@ def test_what_is_rasterised_lies_inside_and_its_labels_stay_text():
     text = inline_svg(figure, "a", "words")
     assert "data:image/png;base64," in text
     assert ">columns</text>" in text
+
+
+def test_numbers_that_are_read_keep_their_digits_and_coordinates_lose_them() -> None:
+    figure = drawn()
+    figure.axes[0].set_title("mean square 0.00301")
+    text = inline_svg(figure, "a", "changes by 0.0096")
+    assert "mean square 0.00301" in text
+    assert 'aria-label="changes by 0.0096"' in text
+    assert not re.search(r'd="[^"]*\.\d{3}', text)
