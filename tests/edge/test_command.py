@@ -331,7 +331,7 @@ def test_a_small_sweep_ends_in_a_report_and_is_not_repeated(command: Command) ->
     plan = read_plan(command.store)
     assert set(command.records()) == set(plan.addresses)
     assert page(command).parent.name == plan.name
-    assert plan.name.startswith("gaussian-default-width-seed=0")
+    assert plan.name.startswith("gaussian-default-width-")
     assert plan.command.startswith("python -m study -m experiment=width")
     records = {path: path.stat().st_mtime_ns for path in command.store.folder.glob("??/*")}
 
