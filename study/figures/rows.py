@@ -20,6 +20,7 @@ from study.figures.plot import METRIC, Measure, Plot
 from study.records.cells import CELL, overrides_for
 
 RUNS, POINTS, LAYERS = "runs", "points", "layers"
+LENGTH, IN_STEPS = "num_epochs", "num_steps"  # of training; a run has one of them
 AXES = ("step", "epoch", "samples_seen", "seconds")  # of a learning curve
 TO_THE_END = ("train_accuracy", "test_accuracy", "gap")  # of diverged runs, too: at chance
 # Probes whose results are histograms, and which there are: by layer, but for the weights'.
@@ -68,6 +69,9 @@ def _resolved(
     for name in cell.keys() - fixed.keys():
         numbers = there[name].dropna()
         ends = {"lowest": numbers.min(), "highest": numbers.max()} if len(numbers) else {}
+        if name == LENGTH and not ends and there[IN_STEPS].notna().all():
+            del found[name]  # told in updates for all of them, which are then as long
+            continue
         # A number that nothing has selects nothing.
         found[name] = tuple(
             ends.get(value, math.inf) if value in EXTREMES else value for value in cell[name]
