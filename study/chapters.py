@@ -83,8 +83,10 @@ class Chapter:
         there = set(experiments)
         figures = [figure for figure in self.figures if there.issuperset(figure.experiments)]
         covered = {name for figure in figures for name in figure.experiments}
+        # not those of another chapter that only a claim compares
+        known = {name for figure in self.figures for name in figure.experiments}
         for name, grid in self.experiments.items():
-            if name in there and name not in covered:
+            if name in there & known - covered:
                 figures += automatic(name, list(varied_columns(grid)))
         return figures
 
