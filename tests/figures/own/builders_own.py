@@ -14,6 +14,9 @@ from study.records.plan import StudyPlan
 from study.records.record import RunRecord
 from study.report.text import load_text
 
+# What the page says where a sentence would have a number that is not there.
+PARTIAL = "A part of what this figure compares is not in this study"
+
 (LECTURE,) = load_chapters(["lecture"], chapter_folders())
 FIGURES = {figure.own: figure for figure in LECTURE.figures if figure.own is not None}
 EPOCHS = (0, 1, 2, 3, 4)
