@@ -9,6 +9,7 @@ from study.analysis.declarations import load_claims
 from study.paths import conf_folder
 from study.report import drawing, render
 
+pytestmark = pytest.mark.xdist_group("report")  # whose tests share a study
 FEW = ("1.1-a", "1.2.1-b", "1.4-a")  # each figure costs a second
 
 
