@@ -1,25 +1,24 @@
-"""What a report costs, counted: figures drawn, claims judged."""
+"""What a report costs, counted: figures summarised and drawn, claims judged."""
 
+import dataclasses
 from collections import Counter
 from typing import Any
 
 import pytest
 
-from study.analysis.declarations import load_claims
-from study.paths import conf_folder
+from study.chapters import chapter_folders, load_chapters
 from study.report import drawing, render
 
 pytestmark = pytest.mark.xdist_group("report")  # whose tests share a study
 FEW = ("1.1-a", "1.2.1-b", "1.4-a")  # each figure costs a second
 
 
-def test_every_figure_is_drawn_once_in_each_language_and_every_claim_judged_once(
+def test_every_figure_is_summarised_once_and_drawn_in_each_language_and_every_claim_judged_once(
     tiny_study: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results = tiny_study.results
-    specs = {name: drawing.FIGURES[name] for name in FEW if name in drawing.FIGURES}
-    assert specs
-    monkeypatch.setattr(drawing, "FIGURES", specs)
+    (lecture,) = load_chapters(["lecture"], chapter_folders())
+    figures = tuple(figure for figure in lecture.figures if figure.id in FEW)
+    assert len(figures) == len(FEW)
     counts: Counter[str] = Counter()
 
     def counted(module: Any, name: str) -> None:
@@ -31,12 +30,13 @@ def test_every_figure_is_drawn_once_in_each_language_and_every_claim_judged_once
 
         monkeypatch.setattr(module, name, wrapper)
 
-    counted(drawing, "draw")
+    counted(drawing.making, "make")
+    counted(drawing, "picture")
     counted(drawing, "inline_svg")
     counted(render, "judge")
-    claims = load_claims([conf_folder() / "claims"])
-    languages = ("en", "ko")
-    report = render.make_report(results, claims, languages, workers=1)
-    assert set(report.drawings) == set(specs)
-    assert counts == {"draw": len(specs), "inline_svg": 2 * len(specs), "judge": 1}
+    chapter = dataclasses.replace(lecture, figures=figures)
+    (report,) = render.make_reports(tiny_study.results, [chapter], ("en", "ko"), workers=1)
+    assert set(report.drawings) == set(FEW)
+    drawn = 2 * len(FEW)
+    assert counts == {"make": len(FEW), "picture": drawn, "inline_svg": drawn, "judge": 1}
     assert len(report.judgements) == len({each.claim.id for each in report.judgements})
