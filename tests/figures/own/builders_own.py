@@ -110,6 +110,9 @@ def sentences(name: str, facts: Mapping[str, Any]) -> dict[str, str]:
     return filled
 
 
+PARTIAL = load_text("en").page["auto_partial"]  # where a number that is named is not there
+
+
 def cases(name: str) -> set[str]:
     """The cases that a figure has words for, the same in both sentences."""
     figure = FIGURES[name]
