@@ -14,9 +14,6 @@ from study.records.plan import StudyPlan
 from study.records.record import RunRecord
 from study.report.text import load_text
 
-# What the page says where a sentence would have a number that is not there.
-PARTIAL = "A part of what this figure compares is not in this study"
-
 (LECTURE,) = load_chapters(["lecture"], chapter_folders())
 FIGURES = {figure.own: figure for figure in LECTURE.figures if figure.own is not None}
 EPOCHS = (0, 1, 2, 3, 4)
@@ -111,6 +108,9 @@ def sentences(name: str, facts: Mapping[str, Any]) -> dict[str, str]:
             assert sentence
             assert not re.search(r"nan|None|[{}]", sentence), sentence
     return filled
+
+
+PARTIAL = load_text("en").page["auto_partial"]  # where a number that is named is not there
 
 
 def cases(name: str) -> set[str]:

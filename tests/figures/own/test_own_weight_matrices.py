@@ -100,7 +100,7 @@ def test_facts_of_the_weights_are_distinct_units_by_scheme():
     facts = weight_matrices.facts_weights(found)
     assert (facts["he_1"].mean, facts["constant_1"].mean, facts["units"]) == (3, 1, 4)
     assert facts["xavier_1"].n == facts["zero_1"].n == 0  # not stored
-    assert make.PARTIAL in sentences(found)["en measured"]
+    assert sentences(found)["en measured"] == make.PARTIAL
 
 
 def test_sentences_fill_with_one_seed_and_with_no_run_at_all():
