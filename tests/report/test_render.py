@@ -317,7 +317,7 @@ def test_failed_runs_are_listed_with_error_and_command(report):
     page = changed(report, records=records)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert" not in page
-    assert re.search(r"<code>python -m study init=he .*seed=0", page)
+    assert re.search(r"<code>python -m study .*\binit=he .*seed=0", page)
 
 
 def test_whatever_a_plan_contains_is_shown_as_text(report):
