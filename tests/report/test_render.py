@@ -155,7 +155,7 @@ def test_programs_find_verdicts_runs_and_tables_beside_the_page(tiny_study):
         for address in plan.addresses
     }
     assert dict(zip(runs["address"], runs["experiments"], strict=True)) == wanted
-    assert "dropout voting" in set(wanted.values())
+    assert "activation_widths activations" in set(wanted.values())
     tables = {path.stem: pd.read_csv(path) for path in (folder / "tables").glob("*.csv")}
     assert set(tables) == set(FIGURES)
 
