@@ -31,6 +31,7 @@ from study.edge.grids import (
     narrow,
 )
 from study.edge.schema import LONGEST, MAX_CELLS, RUN_KEYS, AppConfig, check_preset, plain
+from study.edge.settings import PLACE, placed_runs
 from study.errors import ConfigError, StudyError
 from study.paths import conf_folder
 from study.records.cells import columns
@@ -41,6 +42,7 @@ from study.records.plan import NAME_BYTES, StudyPlan, check_name, pack_rows
 LISTS = ("experiment", "claim")
 # How many seeds and which: a study with more of them is the same one.
 SEEDS = ("study.seeds", "study.grid_seeds", "study.seeds_from", "study.looks")
+SETTINGS = "study.settings"  # the same of settings
 GRIDS = "hydra.sweeper.grids"
 
 
@@ -138,6 +140,7 @@ def plan_study(
         preset=preset["name"],
         selection=asked.selection,
         experiments=chosen_cells.addresses,
+        maps=chosen_cells.maps,
         looks=list(preset.get("looks", [])),
         seeds_from=preset.get("seeds_from", 0),
     )
@@ -285,11 +288,13 @@ class _Chosen:
         configs: by address.
         addresses: by experiment, in the order of its grid.
         places: by experiment, the address of each of its cells by the identity of the cell.
+        maps: of the experiments with settings, as ``StudyPlan.maps``.
     """
 
     configs: dict[str, RunConfig] = field(default_factory=dict)
     addresses: dict[str, list[str]] = field(default_factory=dict)
     places: dict[str, dict[int, str]] = field(default_factory=dict)
+    maps: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def _choose(chosen: _Chosen, grid: Grid, composer: Composer, claims: Sequence[Claim]) -> None:
@@ -311,6 +316,10 @@ def _choose(chosen: _Chosen, grid: Grid, composer: Composer, claims: Sequence[Cl
         same.measure = sorted({*same.measure, *run_config.measure})
         own.append(address)
         places[id(cell)] = address
+    if grid.map is not None:
+        placed = [(cell, places[id(cell)]) for cell in grid.cells if id(cell) in places]
+        runs = [(cell, chosen.configs[address]) for cell, address in placed]
+        chosen.maps[grid.experiment] = placed_runs(grid.experiment, grid.map, runs)
 
 
 def _expand(
@@ -320,7 +329,10 @@ def _expand(
     expanded = expand(experiment, grid, most)
     try:
         expanded.cells = [
-            {key: composer.typed(key, value) for key, value in cell.items()}
+            {
+                key: value if key in PLACE else composer.typed(key, value)
+                for key, value in cell.items()
+            }
             for cell in expanded.cells
         ]
     except ConfigError as error:
@@ -377,7 +389,7 @@ class _Declared:
 
 def _changes_sizes(override: Override) -> bool:
     key = override.key_or_group.lstrip("+~")
-    return key.startswith("study.") and key not in SEEDS
+    return key.startswith("study.") and key not in SEEDS and not key.startswith(SETTINGS)
 
 
 def _compare(

@@ -15,6 +15,7 @@ from study.analysis.verdicts import VERDICTS
 from study.edge.looks import judged
 from study.edge.own_claims import added_claims, check_selections
 from study.edge.planning import asked_claims, claim_folders, plan_study
+from study.edge.rates import extend_rates
 from study.edge.running import Runner, take_stock
 from study.edge.schema import check_execution
 from study.endings import EXIT_INTERRUPTED
@@ -77,6 +78,7 @@ def sweep(
         console.print(_announcement(plan, stock.reasons))
         _print_some(console, "run again", stock.unreadable)
         runner.run(cells, stock)
+        extend_rates(plan, cells, runner)
         own = int(config.study.seeds)
         judgements = judged(plan, cells, claims, runner, own=own, run=opening)
         raise SystemExit(_finish(plan, runner, claims, judgements, names, config))
@@ -122,7 +124,11 @@ def dry_run_lines(plan: StudyPlan, reasons: Mapping[str, str]) -> list[str]:
     for name, addresses in plan.experiments.items():
         missing = sum(address in reasons for address in addresses)
         stored = len(addresses) - missing
-        lines.append(f"{name}: {len(addresses):,} cells, {stored:,} stored, {missing:,} to run")
+        line = f"{name}: {len(addresses):,} cells, {stored:,} stored, {missing:,} to run"
+        going_on = plan.maps[name]["further"] if name in plan.maps else []
+        steps = sum(len(rates) for row in going_on for rates in row[2:])
+        more = f"; at most {steps:,} further learning rates" if steps else ""
+        lines.append(line + more)
     return lines
 
 

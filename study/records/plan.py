@@ -14,6 +14,7 @@ from typing import Any
 from study.errors import ConfigError, StoreError
 from study.records.store import ADDRESS, RunStore, changed_at, write_atomically
 
+MAP = ("axes", "settings", "arms", "cells", "further")
 SCHEMA = 3  # before, a plan did not say what of the study it left out, and cannot be judged by
 # Longer names would not leave room for the temporary file's, on any file system.
 NAME_BYTES = 120
@@ -38,6 +39,10 @@ class StudyPlan:
         looks: at how many seeds claims that are open are judged again, ascending.
         seeds_from: the first seed.
         further: by experiment, addresses of the runs of further seeds, which only claims see.
+        maps: of each experiment that has settings and arms: ``axes``, the keys that are drawn;
+            ``settings``, of each its number and what it has for each of these; ``arms``, their
+            names; ``cells``, setting and arm by address; ``further``, of a setting and an arm
+            the learning rates that follow below and above if its best one is at an edge.
     """
 
     name: str
@@ -52,6 +57,7 @@ class StudyPlan:
     looks: list[int] = field(default_factory=list)
     seeds_from: int = 0
     further: dict[str, list[str]] = field(default_factory=dict)
+    maps: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def addresses(self) -> list[str]:
@@ -148,11 +154,12 @@ def read_plan(store: RunStore, name: str | None = None) -> StudyPlan:
     schema, checksum = content.pop("schema", None), content.pop("checksum", None)
     if schema != SCHEMA:
         raise StoreError(f"{path}: written by another version; run the study again")
-    if set(content) != wanted or content["name"] != path.stem or not _sound(content):
+    found: dict[str, Any] = {"maps": {}, **content}  # of an older plan, which has none
+    if set(found) != wanted or found["name"] != path.stem or not _sound(found):
         raise StoreError(f"{path}: not the plan of a study; run the study again")
     if checksum != _checksum(content):
         raise StoreError(f"{path}: damaged, it does not match its checksum; run the study again")
-    return StudyPlan(**content)
+    return StudyPlan(**found)
 
 
 def _checksum(content: dict[str, Any]) -> str:
@@ -176,9 +183,49 @@ def _sound(content: dict[str, Any]) -> bool:
             for item in own
         )
         and all(_packed(own) for own in content["left_out"].values())
+        and isinstance(content["maps"], dict)
+        and all(_placed(own) for own in content["maps"].values())
         and type(content["seeds_from"]) is int
         and isinstance(content["looks"], list)
         and all(type(look) is int for look in content["looks"])
+    )
+
+
+def _placed(value: Any) -> bool:
+    """Whether ``value`` is what ``StudyPlan.maps`` has of an experiment."""
+    if not isinstance(value, dict) or set(value) != set(MAP):
+        return False
+    axes, settings, arms, cells, further = (value[key] for key in MAP)
+    return (
+        isinstance(axes, list)
+        and all(isinstance(axis, str) for axis in axes)
+        and isinstance(settings, list)
+        and all(
+            isinstance(row, list) and len(row) == 1 + len(axes) and type(row[0]) is int
+            for row in settings
+        )
+        and isinstance(arms, list)
+        and all(isinstance(arm, str) for arm in arms)
+        and isinstance(cells, dict)
+        and all(ADDRESS.fullmatch(address) for address in cells)
+        and all(_place(place) for place in cells.values())
+        and isinstance(further, list)
+        and all(isinstance(row, list) and len(row) == 4 and _place(row[:2]) for row in further)
+        and all(
+            isinstance(rates, list) and all(isinstance(rate, float | int) for rate in rates)
+            for row in further
+            for rates in row[2:]
+        )
+    )
+
+
+def _place(value: Any) -> bool:
+    """Whether ``value`` is a setting and an arm."""
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and type(value[0]) is int
+        and isinstance(value[1], str)
     )
 
 
