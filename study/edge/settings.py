@@ -22,9 +22,10 @@ Beside ``fixed`` and ``measure`` it has ``settings`` and ``arms`` instead of ``a
 Setting i is point i of a scrambled Sobol sequence (Owen, 1998; ``scipy.stats.qmc``), with one
 dimension for each axis in the order in which they stand. The first n points are the same whatever
 ``count`` is, and a fair sample of the space. A cell is ``fixed``, what the setting draws and what
-the arm says (what comes later replaces what came before), at each of its learning rates; ``depth`` and ``width``
-stand for ``hidden``, so many layers of so many units. Rates ``below`` and ``above`` are run one
-after the other where the best rate so far is the smallest or the largest (``study.edge.rates``).
+the arm says (what comes later replaces what came before), at each of its learning rates; ``depth``
+and ``width`` stand for ``hidden``, so many layers of so many units. Rates ``below`` and ``above``
+are run one after the other where the best so far is the smallest or the largest
+(``study.edge.rates``).
 """
 
 import re

@@ -52,12 +52,24 @@ def test_the_first_settings_are_the_same_however_many_there_are() -> None:
 
 def test_points_are_those_of_a_version_of_scipy_that_may_not_change_unseen() -> None:
     """Another sequence would be another map: stored settings would be lost without a word."""
-    expected = [[0.6504, 0.9173], [0.1527, 0.4989], [0.3073, 0.5618]]
+    expected = [[0.6504, 0.9173], [0.0479, 0.4248], [0.2746, 0.6571]]
     np.testing.assert_allclose(sobol(3, 2, 7), expected, atol=5e-5)
 
 
 def test_another_seed_is_another_sample() -> None:
     assert not np.isclose(sobol(16, 3, 0), sobol(16, 3, 1)).any()
+
+
+@pytest.mark.parametrize(("points", "axes"), [(4, 2), (8, 4), (16, 8), (32, 16)])
+def test_any_two_axes_are_balanced_early(points: int, axes: int) -> None:
+    upper = sobol(128, axes, seed=5) >= 0.5
+    for start in range(0, 128, points):
+        signs = np.where(upper[start : start + points], 1, -1)
+        np.testing.assert_array_equal(signs.T @ signs, points * np.eye(axes))
+
+
+def test_one_more_axis_leaves_the_others_as_they_are() -> None:
+    np.testing.assert_array_equal(sobol(20, 5, 3)[:, :4], sobol(20, 4, 3))
 
 
 def test_points_fill_every_axis_more_evenly_than_chance() -> None:
@@ -211,7 +223,7 @@ def with_axis(node: Any, key: str = "train_size") -> dict[str, Any]:
         (grid(settings__count=0), r"settings.count: expected an integer >= 1, got 0"),
         (grid(settings__count=2.5), r"settings.count: expected an integer >= 1, got 2.5"),
         (grid(settings__seed=-1), r"settings.seed: expected an integer >= 0, got -1"),
-        (grid(settings__axes={}), r"settings.axes: expected 1 to 64 ranges"),
+        (grid(settings__axes={}), r"settings.axes: expected 1 to 16 ranges"),
         (with_axis([1, 2]), r"axes.train_size: expected a range, such as .*, got \[1, 2\]"),
         (with_axis({"lgo": [1, 2]}), r"expected a known key, got 'lgo' .*; did you mean log\?"),
         (with_axis({"integer": True}), r"expected one kind of range, .*log, uniform, choice"),
