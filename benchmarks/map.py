@@ -203,14 +203,15 @@ def _seed_table() -> Iterator[str]:
             yield f"| {world.name} | {' | '.join(cells)} |"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--write", action="store_true", help="put the tables into docs/map.md")
-    parser.add_argument("--studies", type=int, default=STUDIES, help="of each world and size")
-    options = parser.parse_args()
+    parser.add_argument("--tiny", action="store_true", help="so few maps that no figure counts")
+    options = parser.parse_args(arguments)
+    studies, counts = (2, SETTINGS[:1]) if options.tiny else (STUDIES, SETTINGS)
     with threadpool_limits(1):
         tables = {
-            "levels": list(_levels_table(options.studies, SETTINGS)),
+            "levels": list(_levels_table(studies, counts)),
             "seeds": list(_seed_table()),
         }
     for name, lines in tables.items():

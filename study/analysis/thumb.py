@@ -147,20 +147,23 @@ def _judged(
 
 
 def _fitted(effect: Floats, axes: pd.DataFrame) -> list[tuple[Condition, ...]]:
-    """The leaves of the tree with one split or with two, whichever predicts better; or none."""
+    """The leaves of the tree with one split, or with two if that predicts better by more than a
+    standard error (Breiman et al., 1984); none where nothing divides the settings."""
     conditions = list(_conditions(axes))
     if not conditions:
         return []
     inside = np.array([condition.holds(axes) for condition in conditions])
     folds = np.arange(len(effect)) % FOLDS
-    errors = dict.fromkeys((1, 2), 0.0)
+    errors = np.empty((2, len(effect)))
     for fold in range(FOLDS):
         kept, left = folds != fold, folds == fold
-        for splits in errors:
+        for splits in (1, 2):
             tree = _best_tree(effect[kept], inside[:, kept], splits)
             predicted = _predictions(tree, effect[kept], inside[:, kept], inside[:, left])
-            errors[splits] += float(((effect[left] - predicted) ** 2).sum())
-    tree = _best_tree(effect, inside, min(errors, key=lambda splits: errors[splits]))
+            errors[splits - 1, left] = (effect[left] - predicted) ** 2
+    better = errors[0] - errors[1]
+    clearly = better.mean() > better.std(ddof=1) / np.sqrt(len(better))
+    tree = _best_tree(effect, inside, 2 if clearly else 1)
     return [
         tuple(conditions[i] if yes else ~conditions[i] for i, yes in leaf) for leaf in tree if leaf
     ]
@@ -174,13 +177,13 @@ def _best_tree(effect: Floats, inside: Switches, splits: int) -> list[_Leaf]:
     """Of all trees with so many splits the one with the smallest squared error.
 
     That is the one with the largest Σ (sum of a leaf)² / (its size). With fewer splits where no
-    tree has enough settings in each leaf: a fifth, and at least three.
+    tree has enough settings in each leaf: an eighth, and at least three.
 
     Args:
         inside: whether each condition holds in each setting, shape (conditions, settings).
     """
     n = len(effect)
-    fewest, total = max(3, n // 5), effect.sum()
+    fewest, total = max(3, n // 8), effect.sum()
     counts, sums = inside.sum(axis=1), inside @ effect
     first = _score(sums, counts, fewest) + _score(total - sums, n - counts, fewest)
     if first.max() == -np.inf:
