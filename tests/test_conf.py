@@ -32,7 +32,9 @@ from study.report.sections import FIGURES
 CONF = conf_folder()
 # The cells of the accuracy gate (docs/gate.md) are no figure's: the study does not run them.
 GATE = "gate"
-EXPERIMENTS = sorted({path.stem for path in (CONF / "experiment").glob("*.yaml")} - {GATE})
+# Those of the maps (docs/map.md) are beside the lecture: the study does not run them unasked.
+MAPS = ("map_batchnorm", "map_init", "map_minibatch", "map_recipe", "map_regularisation")
+EXPERIMENTS = sorted({path.stem for path in (CONF / "experiment").glob("*.yaml")} - {GATE, *MAPS})
 PRESETS = {"default": (6, 3), "full": (10, 6), "quick": (2, 1)}
 FROM = {"full": 100}  # the first seed
 OPTIONS = [
@@ -110,7 +112,7 @@ def test_the_main_job_runs_every_experiment_there_is_but_the_gate() -> None:
     assert sorted(listed) == EXPERIMENTS
 
 
-@pytest.mark.parametrize("experiment", [*EXPERIMENTS, GATE])
+@pytest.mark.parametrize("experiment", [*EXPERIMENTS, *MAPS, GATE])
 def test_an_experiment_says_which_package_it_is_and_how_to_run_it(experiment: str) -> None:
     text = Path(CONF / "experiment" / f"{experiment}.yaml").read_text(encoding="utf-8")
     assert text.startswith(f"# @package hydra.sweeper.grids.{experiment}\n")
@@ -129,6 +131,32 @@ def test_every_cell_of_every_experiment_is_valid_under_every_preset(
     start = FROM.get(preset, 0)
     assert values(found, "seed") == set(range(start, start + seeds))
     assert len({config.address for config in found}) == len(found)
+
+
+@pytest.mark.parametrize("experiment", MAPS)
+def test_a_map_has_as_many_settings_as_its_preset_says_and_loses_none_to_a_larger_one(
+    experiment: str,
+) -> None:
+    key = f"study.settings.{experiment.removeprefix('map_')}"
+    sizes = [compose(f"study={preset}").study.settings for preset in ("quick", "default", "full")]
+    few, some, all_ = (int(each[experiment.removeprefix("map_")]) for each in sizes)
+    assert 2 <= few < some == all_ // 4
+    cells, plan = study(f"experiment={experiment}")
+    found = plan.maps[experiment]
+    assert [row[0] for row in found["settings"]] == list(range(some))
+    assert len(found["arms"]) > 1
+    places: dict[tuple[int, str], set[str]] = {}
+    for address, (setting, arm) in found["cells"].items():
+        cells[address].validate()
+        assert cells[address].seed == setting
+        places.setdefault((setting, arm), set()).add(address)
+    assert places.keys() == {(i, arm) for i in range(some) for arm in found["arms"]}
+    assert {len(own) for own in places.values()} <= {2, 3, 4}
+    assert {(row[0], row[1]) for row in found["further"]} == places.keys()
+    more, larger = study(f"experiment={experiment}", f"{key}={some + 3}")
+    assert cells.keys() < more.keys()
+    assert larger.added == {}
+    assert larger.left_out == {}
 
 
 @pytest.mark.parametrize("preset", PRESETS)

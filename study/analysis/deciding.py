@@ -19,7 +19,7 @@ from study.analysis.intervals import LEVEL, Estimate, holm, t_interval
 
 FEWEST = 6  # settings with a value: fewer say nothing
 SPAN = 0.75  # share of the settings that a point of the trend looks at
-WIDE = 20.0  # an axis from x to 20 x and more is shown on a logarithmic scale
+WIDE = 4.0  # an axis that ends at less than 4 times where it begins is shown as it is
 
 Floats = NDArray[np.float64]
 
@@ -126,10 +126,17 @@ class Trend:
 
 
 def is_wide(x: ArrayLike) -> bool:
-    """Whether positive values span so much that a logarithmic scale shows them better."""
+    """Whether a logarithmic scale shows values better: they are drawn evenly on it.
+
+    Then their median is nearer the geometric mean of the ends than the arithmetic one.
+    """
     values = np.asarray(x, dtype=float)
     values = values[np.isfinite(values)]
-    return bool(len(values) and values.min() > 0 and values.max() >= WIDE * values.min())
+    if not len(values) or values.min() <= 0 or values.max() < WIDE * values.min():
+        return False
+    ends = np.array([values.min(), values.max()])
+    middle = np.log(np.median(values))
+    return bool(abs(middle - np.log(ends).mean()) < abs(middle - np.log(ends.mean())))
 
 
 def trend(x: ArrayLike, effect: ArrayLike, points: int = 60) -> Trend | None:

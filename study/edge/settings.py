@@ -117,7 +117,7 @@ def expand_settings(experiment: str, grid: Mapping[str, Any]) -> tuple[list[Cell
         values = [axis.at(u) for axis, u in zip(axes, point, strict=True)]
         setting = {key: value for part in values for key, value in part.items()}
         for name, arm in arms.items():
-            cell = _layered(f"experiment {experiment}, arm {name}", fixed | setting | arm)
+            cell = _layered(f"experiment {experiment}, arm {name}", _merged(fixed, setting, arm))
             cell |= {"seed": seeds_from + number, SETTING: number, ARM: name}
             if "lr" not in cell:
                 cells.append(cell)
@@ -248,6 +248,15 @@ def _check_keys(
         both = [] if where == "settings.axes" else [key for key in keys if key in drawn]
         if both:
             raise ConfigError(f"{place}: {where}", "no key that the settings draw", both[0])
+
+
+def _merged(*parts: Cell) -> Cell:
+    """What comes later replaces what came before; of another ``init`` also ``init.std``."""
+    cell: Cell = {}
+    for part in parts:
+        chosen = tuple(f"{key}." for key in part)
+        cell = {key: value for key, value in cell.items() if not key.startswith(chosen)} | part
+    return cell
 
 
 def _layered(place: str, cell: Cell) -> Cell:

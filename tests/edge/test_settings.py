@@ -168,6 +168,19 @@ def test_cells_are_counted_before_any_is_drawn() -> None:
         expand("e", grid(settings__count=10**9), 100)
 
 
+def test_an_arm_that_chooses_another_scheme_leaves_the_options_of_the_old_one() -> None:
+    given = grid(
+        fixed={"init": "normal", "init.std": 0.01},
+        settings__axes={"dropout": {"uniform": [0, 0.5]}},
+        arms={"small": {}, "he": {"init": "he"}, "large": {"init.std": 1}},
+    )
+    small, he, large = expand_settings("e", given)[0][:3]
+    assert (small["init"], small["init.std"]) == ("normal", 0.01)
+    assert he["init"] == "he"
+    assert "init.std" not in he
+    assert (large["init"], large["init.std"]) == ("normal", 1)
+
+
 # -- what the plan says of it
 
 
