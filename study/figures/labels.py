@@ -94,15 +94,22 @@ class Place(str):
     columns: dict[str, Any]
 
 
-def place(columns: dict[str, Any]) -> Place:
-    """The cell that has these values."""
-    found = Place(", ".join(f"{name}={_typed(value)}" for name, value in columns.items()))
+def place(columns: dict[str, Any], otherwise: str = "") -> Place:
+    """The cell that has these values.
+
+    Args:
+        otherwise: a name of the code for where there are no columns; it is no label.
+    """
+    words = ", ".join(f"{name}={_typed(value)}" for name, value in columns.items())
+    found = Place(words or otherwise)
     found.columns = columns
     return found
 
 
 def in_words(where: Place, tr: Translate) -> str:
     """A cell in the words of a page: ``He, with batch norm, learning rate 0.1``."""
+    if not where.columns:
+        return str(where)
     words = []
     for column, value in where.columns.items():
         if isinstance(value, bool | np.bool_):

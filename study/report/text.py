@@ -25,6 +25,7 @@ from study.paths import templates_folder
 from study.report import tables
 
 DEFAULT_LANGUAGE = "en"
+_NUMBER_AT_END = re.compile(r"(^| )([≤≥] )?[\d.]+(e[-+]\d+)?$")
 
 
 class Text:
@@ -55,8 +56,22 @@ class Text:
         return in_language(words, self.language) if words else ""
 
     def label(self, english: str) -> str:
-        """A label of a figure or a table in this language; in English it is the key itself."""
-        return self._labels.get(english, english)
+        """A label of a figure or a table in this language; in English it is the key itself.
+
+        One that is not there is put together from its parts, if all of them are: ``epoch, ≥ 0.8``
+        of ``epoch``, ``reached 0.8`` of ``reached``.
+        """
+        return self._labels.get(english) or self._in_parts(english) or english
+
+    def _in_parts(self, english: str) -> str:
+        """Parts between commas, each but for the number that it ends with; empty if one lacks."""
+        found = []
+        for part in english.split(", "):
+            words = _NUMBER_AT_END.sub("", part)
+            if words and words not in self._labels:
+                return ""
+            found.append(self._labels.get(words, "") + part[len(words) :])
+        return ", ".join(found)
 
     def fill(self, template: str, facts: Mapping[str, Any]) -> str:
         """``template`` with ``{name:format}`` replaced by what ``facts`` has of ``name``.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from builders_grid import CLASSES, INITS, METRICS
 
 from study.analysis.claims import Judgement, judge
 from study.analysis.declarations import Claim, Part
@@ -13,27 +14,10 @@ from study.records.config import RunConfig
 from study.records.plan import StudyPlan
 from study.records.record import RunRecord
 
-_MODULE = "study.network.initializers"
-INITS: dict[str, dict[str, Any]] = {
-    "constant 0.01": {"name": "constant", "_target_": f"{_MODULE}.Constant", "value": 0.01},
-    "xavier": {
-        "name": "xavier",
-        "_target_": f"{_MODULE}.VarianceScaling",
-        "scale": 1.0,
-        "mode": "fan_in",
-    },
-    "he": {"name": "he", "_target_": f"{_MODULE}.VarianceScaling", "scale": 2.0, "mode": "fan_in"},
-}
-CLASSES = {
-    name: f"study.network.activations.{own}"
-    for name, own in (("relu", "ReLU"), ("sigmoid", "Sigmoid"), ("tanh", "Tanh"))
-}
-METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-
 
 def normal(std: float) -> dict[str, Any]:
     """The initial scheme ``normal``."""
-    return {"name": "normal", "_target_": f"{_MODULE}.RandomNormal", "std": std}
+    return {"name": "normal", "_target_": "study.network.initializers.RandomNormal", "std": std}
 
 
 def run(

@@ -55,3 +55,8 @@ def test_a_place_goes_to_another_process_with_its_values(protocol):
 def test_a_sentence_is_filled_with_the_words_of_a_cell(language):
     text = load_text(language)
     assert text.fill("{at}", {"at": place(CELL)}) == in_words(place(CELL), text.label)
+
+
+def test_where_nothing_varies_a_name_of_the_code_is_said_as_it_is():
+    where = place({}, "dropout_kinds")
+    assert in_words(where, lambda text: f"«{text}»") == "dropout_kinds"

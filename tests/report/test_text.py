@@ -60,3 +60,18 @@ def test_templates_reach_numbers_only(template: str) -> None:
 def test_an_unknown_format_is_named() -> None:
     with pytest.raises(ValueError, match=r"choices.*percent"):
         TEXT.fill("{gap:share}", {"gap": GAP})
+
+
+@pytest.mark.parametrize(
+    ("english", "korean"),
+    [
+        ("epoch, ≥ 0.8", "에폭, ≥ 0.8"),
+        ("seconds of training, training accuracy ≥ 0.95", "학습 시간(초), 훈련 정확도 ≥ 0.95"),
+        ("reached 1e-05", "도달 1e-05"),
+        ("unheard of, ≥ 0.8", "unheard of, ≥ 0.8"),
+        ("epoch, unheard of 2", "epoch, unheard of 2"),
+    ],
+)
+def test_a_label_is_put_together_of_parts_that_are_there(english: str, korean: str) -> None:
+    assert load_text("ko").label(english) == korean
+    assert load_text("en").label(english) == english

@@ -238,5 +238,5 @@ def _extremes(plot: Plot, cells: pd.DataFrame) -> dict[str, Any]:
         row = cells.iloc[index]
         estimate: Estimate = row["estimate"]
         named = {key: row[key] for key in plot.keys if key in CELL}
-        facts |= {name: estimate, f"{name}_at": place(named) or plot.experiments[0]}
+        facts |= {name: estimate, f"{name}_at": place(named, plot.experiments[0])}
     return facts
