@@ -146,12 +146,13 @@ def _first(before: Trace, now: Trace) -> tuple[str, float]:
     for step in sorted({*before.curve, *now.curve}):
         if before.curve.get(step) != now.curve.get(step):
             return (f"at step {step}" if step else "before the first step, on the curve"), step
-    if before.final != now.final and not _both_nan(before.final, now.final):
+    if not _same(before.final, now.final):
         return "in the final metrics", math.inf
     return END, math.inf
 
 
-def _both_nan(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+def _same(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    """Whether the metrics are the same; NaN is where the other is."""
     return all(
         one[name] == other[name] or (math.isnan(one[name]) and math.isnan(other[name]))
         for name in METRICS
