@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from study.figures import rows, style
 from study.figures.drawing import Drawn, marks
 from study.figures.drawing.axes import dress, places_of, values_of
+from study.figures.drawing.line_ends import names_lines
+from study.figures.drawing.panel import Panel
 from study.figures.labels import Labels
 from study.figures.looks import looks
 from study.figures.plot import METRIC, Summary
@@ -55,13 +57,13 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
     if plot.colour is None:  # then it looks like what is measured
         styles = {None: looks(METRIC, [plot.y[0].name])[plot.y[0].name]}
     places = places_of(plot, cells)
-    panels: list[marks.Panel] = []
+    panels: list[Panel] = []
     combined = product(levels(summary, plot.panel[0]), levels(summary, plot.panel[1]))
     for (row, column), place in zip(combined, axes.ravel(), strict=False):
         own = cells[
             rows.equal(cells, plot.panel[0], row) & rows.equal(cells, plot.panel[1], column)
         ]
-        panel = marks.Panel(place, summary, own, words, styles, places,
+        panel = Panel(place, summary, own, words, styles, places,
                             (row, column), axes.size > 1, not panels)  # fmt: skip
         panels.append(panel)
     for panel in panels:
@@ -76,7 +78,7 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
     return _legend(panels, summary, words)
 
 
-def _title(panel: marks.Panel, axes: np.ndarray) -> None:
+def _title(panel: Panel, axes: np.ndarray) -> None:
     """The level of the columns: above the first row, or above each panel where they go on below."""
     plot, (row, column) = panel.summary.plot, panel.levels
     if plot.heading and axes.size == 1:
@@ -90,7 +92,7 @@ def _title(panel: marks.Panel, axes: np.ndarray) -> None:
         panel.axes.set_title(panel.words.named(plot, plot.panel[0], row))
 
 
-def _lines(panel: marks.Panel) -> None:
+def _lines(panel: Panel) -> None:
     theory = panel.summary.plot.mark("theory") is not None
     for _, look, own in panel.lines():
         x, means, lows, highs = values_of(own, panel.places, panel.summary.plot)
@@ -108,13 +110,13 @@ def _lines(panel: marks.Panel) -> None:
             )  # fmt: skip
 
 
-def _legend(panels: list[marks.Panel], summary: Summary, words: Labels) -> Drawn:
+def _legend(panels: list[Panel], summary: Summary, words: Labels) -> Drawn:
     """A legend, unless every line is named at its end, or there is only one."""
     plot = summary.plot
     drawn = Drawn(notes=marks.notes(summary, words, shape(summary)[1]))
     ends = plot.mark("ends")
     named = ends is not None and len(ends.options["of"]) == len(plot.y)
-    if plot.colour is None or (named and marks.names_lines(panels[0])):
+    if plot.colour is None or (named and names_lines(panels[0])):
         return drawn
     dots = len(panels[0].places) <= DOTS
     for level, look in panels[0].styles.items():

@@ -1,75 +1,21 @@
 """Drawing of the marks: what stands below the lines of a panel, and what is written on top."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
-from study.analysis.intervals import Estimate
 from study.figures import marks as declared
 from study.figures import rows, style
 from study.figures.drawing.axes import Floats, values_of
+from study.figures.drawing.line_ends import difference, ends, gap_ends
+from study.figures.drawing.panel import GREY, LINE, SMALL, Panel
 from study.figures.labels import Labels, number
 from study.figures.looks import Look
 from study.figures.plot import METRIC, Mark, Plot, Summary
-
-SMALL = 9.5
-LONG = 12  # characters of a name that leave no room for its number
-LINE = 13  # points from one line of text to the next
-GREY = "#7f7f7f"
-
-
-@dataclass
-class Panel:
-    """One of a plot's axes, with its cells and how they are drawn.
-
-    Attributes:
-        levels: of the row and the column of panels.
-        several: whether it is one of several.
-        first: whether it is the first of them.
-    """
-
-    axes: Axes
-    summary: Summary
-    cells: pd.DataFrame
-    words: Labels
-    styles: Mapping[Any, Look]
-    places: Mapping[Any, float]
-    levels: tuple[Any, Any]
-    several: bool
-    first: bool
-
-    def lines(self) -> Iterator[tuple[Any, Look, pd.DataFrame]]:
-        """Level of the colour, look and cells of each line that has any."""
-        yield from self.split(self.cells)
-
-    def split(self, cells: pd.DataFrame) -> Iterator[tuple[Any, Look, pd.DataFrame]]:
-        """The same of other cells of this panel."""
-        column = self.summary.plot.colour
-        for level, look in self.styles.items():
-            own = cells[rows.equal(cells, column, level)]
-            if len(own):
-                yield level, look, own
-
-    def own(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The rows of another table that are of this panel."""
-        for column, level in zip(self.summary.plot.panel, self.levels, strict=True):
-            if column is not None and column in table:
-                table = table[rows.equal(table, column, level)]
-        return table
-
-    def height_of(self, y: float) -> float:
-        """Where ``y`` is, as a share of the axes."""
-        low, high = self.axes.get_ylim()
-        if self.axes.get_yscale() == "log":
-            y, low, high = (math.log(max(value, 1e-300)) for value in (y, low, high))
-        return (y - low) / (high - low)
-
 
 # --- below the lines ----------------------------------------------------------------------------
 
@@ -167,102 +113,10 @@ def _baseline(panel: Panel, mark: Mark) -> None:
             panel.axes.axhline(mean, color=look.colour, linewidth=1, linestyle=":", zorder=1)
 
 
-def _ends(panel: Panel, mark: Mark) -> None:
-    """What each line is, and its mean at the end, moved apart where two would overlap."""
-    summary, plot = panel.summary, panel.summary.plot
-    if _columns(panel) > 2:  # no room, not even for numbers
-        return
-    final = summary.data.get("final")
-    labels: list[tuple[float, str, str]] = []
-    for level, look, own in panel.lines():
-        own = own[own[METRIC].isin(mark.options["of"])]
-        last = own if final is None else next(
-            (each for name, _, each in panel.split(panel.own(final)) if name == level), own
-        )  # fmt: skip
-        known = [estimate.mean for estimate in last["estimate"] if math.isfinite(estimate.mean)]
-        if known and len(own):
-            named = plot.colour is not None and names_lines(panel)
-            name = panel.words.named(plot, str(plot.colour), level) if named else ""
-            space = "\n" if len(name) > LONG else " "
-            numbered = plot.mark("values")
-            if numbered is None or not {own[METRIC].iloc[0]} & set(numbered.options["of"]):
-                name = f"{name}{space}{_short(plot.y[0].unit, known[-1], panel)}"
-            text = name.strip()
-            labels.append((known[-1], text, look.colour))
-    if "beside_final" in summary.data and summary.data["beside_final"] is not None:
-        for _, _, own in panel.split(panel.own(summary.data["beside_final"])):
-            mean = own["estimate"].iloc[-1].mean
-            if math.isfinite(mean):
-                labels.append((mean, f"{_beside_name(panel)}{_short('share', mean, panel)}", GREY))
-    gap = _gap_label(panel)
-    _stack_up(panel, labels + ([gap] if gap else []))
-
-
-def names_lines(panel: Panel) -> bool:
-    """Whether lines are named at their ends: several columns of panels leave no room for it."""
-    return _columns(panel) == 1
-
-
-def _columns(panel: Panel) -> int:
-    place = panel.axes.get_subplotspec()
-    assert place is not None
-    grid = place.get_gridspec()
-    return int(grid.ncols)
-
-
-def _beside_name(panel: Panel) -> str:
-    """What the cells beside are: ``λ = 0: ``."""
-    named = [
-        f"{panel.words.column(panel.summary.plot, column, column)} = "
-        f"{panel.words.level(panel.summary.plot, column, value)}"
-        for column, value in panel.summary.data["beside_at"].items()
-    ]
-    return f"{', '.join(named)}: "
-
-
-def _short(unit: str, mean: float, panel: Panel) -> str:
-    """A mean in few digits: as many as the axis can show."""
-    if unit != "share":
-        return number(float(f"{mean:.3g}"))
-    low, high = panel.axes.get_ylim()
-    return f"{100 * mean:.{0 if high - low > 0.3 else 1}f} %".replace("-", "−")
-
-
-def _gap_label(panel: Panel) -> tuple[float, str, str] | None:
-    """Where two lines part in the end, and by how many points."""
-    mark = panel.summary.plot.mark("gap")
-    found = panel.own(panel.summary.data["gap"]) if mark is not None else pd.DataFrame()
-    if mark is None or found.empty or not math.isfinite(found["estimate"].iloc[-1].mean):
-        return None
-    ends = gap_ends(panel, mark)
-    if len(ends) < 2 or panel.summary.plot.rows != rows.POINTS:
-        return None
-    words = f"{panel.words.tr('gap')} {_difference(panel, found['estimate'].iloc[-1])}"
-    return sum(ends) / 2, words, style.colour("gap")
-
-
-def _difference(panel: Panel, estimate: Estimate) -> str:
-    if panel.summary.plot.y[0].unit != "share":
-        return number(estimate.mean)
-    half = "" if math.isnan(estimate.half_width) else f" ± {100 * estimate.half_width:.1f}"
-    return f"{100 * estimate.mean:.1f}{half} {panel.words.tr('points')}".replace("-", "−")
-
-
-def gap_ends(panel: Panel, mark: Mark) -> list[float]:
-    """Heights of both lines at their ends."""
-    final = panel.summary.data.get("final")
-    cells = panel.cells if final is None else panel.own(final)
-    return [
-        own["estimate"].iloc[-1].mean
-        for level, _, own in panel.split(cells)
-        if level in (mark.options["from"], mark.options["to"])
-    ]
-
-
 def _gap(panel: Panel, mark: Mark) -> None:
     """Curves: the space between shaded; others: an arrow from one line to the other."""
-    plot, ends = panel.summary.plot, gap_ends(panel, mark)
-    if len(ends) < 2:
+    plot, heights = panel.summary.plot, gap_ends(panel, mark)
+    if len(heights) < 2:
         return
     sides = {level: own for level, _, own in panel.lines()}
     one, other = (sides.get(mark.options[end]) for end in ("from", "to"))
@@ -273,7 +127,7 @@ def _gap(panel: Panel, mark: Mark) -> None:
         colour = style.colour("gap")
         if len(low) == len(high):
             panel.axes.fill_between(x, low, high, color=colour, alpha=0.22, linewidth=0)
-            panel.axes.plot([x[-1], x[-1]], ends, color=colour, linewidth=3,
+            panel.axes.plot([x[-1], x[-1]], heights, color=colour, linewidth=3,
                             solid_capstyle="butt", clip_on=False)  # fmt: skip
         return
     start, end = (each["estimate"].iloc[-1].mean for each in (one, other))
@@ -284,40 +138,10 @@ def _gap(panel: Panel, mark: Mark) -> None:
     panel.axes.annotate("", (where, end), (where, start), arrowprops=arrow)
     found = panel.own(panel.summary.data["gap"])["estimate"].iloc[-1]
     sign = "+" if found.mean > 0 else ""
-    text = sign + _difference(panel, found).replace(f" {panel.words.tr('points')}",
+    text = sign + difference(panel, found).replace(f" {panel.words.tr('points')}",
                                                    f"\n{panel.words.tr('points')}")  # fmt: skip
     panel.axes.annotate(text, (where, (start + end) / 2), xytext=(-6, 0), ha="right", va="center",
                         textcoords="offset points")  # fmt: skip
-
-
-def _stack_up(panel: Panel, labels: Sequence[tuple[float, str, str]]) -> None:
-    """Write texts right of the axes at their heights, moved as little as they have to be."""
-    inches = (
-        panel.axes.get_position().height * panel.axes.figure.bbox.height / panel.axes.figure.dpi
-    )
-    line = LINE / 72 / max(inches, 0.5)
-    ordered = sorted((panel.height_of(y), text, colour) for y, text, colour in labels)
-    sizes = [line * (text.count("\n") + 1) for _, text, _ in ordered]
-    places = apart([height for height, *_ in ordered], sizes)
-    for place, (_, text, colour) in zip(places, ordered, strict=True):
-        panel.axes.annotate(
-            text, (1, place), xycoords="axes fraction", xytext=(6, 0), va="center", color=colour,
-            textcoords="offset points", annotation_clip=False,
-            fontsize=SMALL if panel.several else None,
-        )  # fmt: skip
-
-
-def apart(heights: Sequence[float], sizes: Sequence[float]) -> list[float]:
-    """Move increasing heights, of texts of these sizes, as little as needed for none to overlap."""
-    moved: list[float] = []
-    for i, height in enumerate(heights):
-        least = moved[-1] + (sizes[i - 1] + sizes[i]) / 2 if moved else 0.0
-        moved.append(max(height, least))
-    ceiling = 1.0
-    for i in reversed(range(len(moved))):
-        moved[i] = min(moved[i], ceiling)
-        ceiling = moved[i] - (sizes[i] + sizes[i - 1]) / 2
-    return moved
 
 
 def _values(panel: Panel, mark: Mark) -> None:
@@ -379,13 +203,13 @@ def _diverged(panel: Panel, mark: Mark) -> None:
                     color=look.colour, xytext=(0, LINE * len(lines)), textcoords="offset points",
                 )  # fmt: skip
             continue
-        short = level is None or _columns(panel) > 2  # the colour says which
+        short = level is None or panel.columns > 2  # the colour says which
         name = "" if short else panel.words.level(plot, plot.colour, level)
         text = f"✕ {count['diverged'].sum()}/{count['runs'].sum()}"
         word = "" if short or not panel.first else panel.words.tr("diverged")
         lines.append((f"{name + ': ' if name else ''}{text} {word}".strip(), look.colour))
     # where there is room for names, above; else where diverged runs are not: they are at chance
-    at = (0.98, 0.97) if _columns(panel) <= 2 else (0.96, 0.3)
+    at = (0.98, 0.97) if panel.columns <= 2 else (0.96, 0.3)
     for place, (text, colour) in enumerate(dict.fromkeys(lines)):
         panel.axes.annotate(
             text, at, xycoords="axes fraction", xytext=(0, -LINE * place),
@@ -425,7 +249,7 @@ def _height(at: float, x: Floats, y: Floats, plot: Plot) -> float:
 
 _ABOVE: dict[str, Callable[[Panel, Mark], None]] = {
     "chance": _chance, "reference": _reference, "baseline": _baseline, "gap": _gap,
-    "best": _best, "level": _level, "values": _values, "diverged": _diverged, "ends": _ends,
+    "best": _best, "level": _level, "values": _values, "diverged": _diverged, "ends": ends,
 }  # fmt: skip
 
 
