@@ -13,8 +13,8 @@ import study
 PACKAGE = Path(study.__file__).parent
 PLUGIN = PACKAGE.parent / "hydra_plugins" / "study_plugins" / "__init__.py"
 FLOORS = (
-    "errors", "endings", "paths", "network", "data", "records", "run", "analysis", "figures",
-    "chapters", "registry", "gate", "report", "compare", "edge", "check", "__main__",
+    "errors", "endings", "children", "paths", "network", "data", "records", "run", "analysis",
+    "figures", "chapters", "registry", "gate", "report", "compare", "edge", "check", "__main__",
 )  # fmt: skip
 # Beside the edge: it starts runs as the command does, and reads them as the report does.
 SAME_FLOOR = {"notebook": "edge"}

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from study.analysis.findings import UNKNOWN
 from study.analysis.frames import count_diverged
 from study.analysis.intervals import LEVEL, Estimate, holm, t_evidence, t_interval
 from study.analysis.verdicts import INCONCLUSIVE, NOT_JUDGED
@@ -23,7 +24,6 @@ from study.records.config import RunConfig
 
 METRICS = ("test_accuracy", "train_accuracy", "gap", "test_loss", "train_loss")
 SHARES = ("test_accuracy", "train_accuracy", "gap")
-UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0)
 # What counts diverged runs, besides the metric.
 NEEDED = ("status", "seed", "chance", "valid_size", "train_accuracy", "test_accuracy",
           "valid_accuracy", "gap", "data")  # fmt: skip

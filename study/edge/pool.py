@@ -6,13 +6,11 @@ this module and what a run needs, nothing else.
 """
 
 import contextlib
-import ctypes
 import math
 import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections import deque
@@ -21,6 +19,7 @@ from contextlib import contextmanager
 from multiprocessing import connection, resource_tracker
 from typing import Any
 
+from study.children import SIGKILL, end_with_parent
 from study.errors import StoreError
 from study.records.config import RunConfig
 from study.records.reuse import inspect
@@ -29,9 +28,6 @@ from study.run import failed, run_safely
 
 # Workers that end before their first run, one after the other, until there is no use in more.
 FAILED_STARTS = 5
-SIGKILL = 9  # on all systems that have signals
-# From <linux/prctl.h>.
-PR_SET_PDEATHSIG = 1
 # How long a worker whose pipe is closed may take to end.
 END_SECONDS = 5.0
 # How often to look for workers that have ended without a word.
@@ -214,26 +210,11 @@ def _run_and_store(config: RunConfig, store: RunStore) -> str | None:
 
 
 def _follow_parent() -> None:
-    """Leave Ctrl-C to the parent, and end with it even if it is killed."""
+    """Leave Ctrl-C to the parent, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)  # a group, with what runs start: see _Worker.kill
-    _die_with_parent()
-    parent = multiprocessing.parent_process()
-
-    def follow() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    """Linux kills this process with its parent, also if its run never lets a thread work."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL)
+    end_with_parent()
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """Which words a figure is described in: its own, or automatic ones where those would not fit."""
 
+import math
 import re
 import string
 from collections.abc import Mapping
 from typing import Any
 
 from study.figures.declare import Figure, Sentences
+from study.figures.levels import UNKNOWN
 from study.figures.quantities import MEASURED, Each, Told, lacking
 
 ALT, SAID = "alt", "measured"  # alternative text, and the sentence with what was measured
@@ -57,4 +59,6 @@ def _unknown(words: str, facts: Mapping[str, Any]) -> bool:
     """Whether a fact that is no quantity is not known."""
     firsts = {re.split(r"[.\[]", name)[0] for name in _named(words)}
     values = [getattr(facts.get(name), "mean", facts.get(name)) for name in firsts]
-    return any(isinstance(value, float) and value != value for value in values)
+    return any(
+        value == UNKNOWN or (isinstance(value, float) and math.isnan(value)) for value in values
+    )

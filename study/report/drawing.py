@@ -17,6 +17,7 @@ from rich.console import Console
 from study.analysis.findings import Measured
 from study.analysis.frames import Results
 from study.chapters import Chapter
+from study.children import end_with_parent
 from study.errors import MergedCellsError
 from study.figures import making, words
 from study.figures.declare import Figure
@@ -149,6 +150,7 @@ _kept: tuple[dict[Key, Figure], Measured, tuple[str, ...]]
 
 def _keep(figures: dict[Key, Figure], measured: Measured, languages: tuple[str, ...]) -> None:
     """In a drawing process: what it draws from."""
+    end_with_parent()
     global _kept
     _kept = figures, measured, languages
     # A figure is thousands of small objects, and the records lie beside them: looking through all
