@@ -23,7 +23,7 @@ MAIN = "chapter.yaml"  # of a chapter that is a folder
 PARTS = ("experiments", "figures", "claims")
 WORDS = ("title", "subtitle", "subtitle_part")
 NAME = r"[A-Za-z][\w-]*"
-GRID = ("fixed", "axes", "measure")  # the keys of an experiment
+GRID = ("fixed", "axes", "settings", "arms", "measure")  # the keys of an experiment
 
 
 @dataclass(frozen=True)
@@ -300,21 +300,44 @@ def _page(node: Node) -> dict[str, dict[str, str]]:
     }
 
 
-def varied_columns(grid: Mapping[str, Any]) -> dict[str, str]:
+class Varied(dict[str, str]):
+    """Columns that an experiment varies, each with the axis that does it.
+
+    Attributes:
+        arms: the names of its arms, of an experiment with settings.
+    """
+
+    arms: tuple[str, ...] = ()
+
+
+def varied_columns(grid: Mapping[str, Any]) -> Varied:
     """The columns (``cells.COLUMNS``) that an experiment varies, and the axis that does it.
 
     Columns of one axis vary together.
     """
-    found: dict[str, str] = {}
-    axes = grid.get("axes") or {}
-    for axis, values in axes.items() if isinstance(axes, Mapping) else ():
-        mappings = [v for v in values if isinstance(v, Mapping)] if isinstance(values, list) else []
-        plain = not isinstance(values, list) or len(mappings) < len(values)
-        keys = [axis] if plain else []
+    found = Varied()
+    for axis, values in _axes(grid).items():
+        listed = values if isinstance(values, list) else []
+        mappings = [value for value in listed if isinstance(value, Mapping)]
+        keys = [axis] if not listed or len(mappings) < len(listed) else []
         keys += [key for mapping in mappings for key in mapping]
         for name in (name for key in keys for name in columns_of(str(key))):
             found.setdefault(name, str(axis))
+    found.arms = tuple(map(str, _mapping(grid.get("arms"))))
     return found
+
+
+def _axes(grid: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by axis; of settings their ranges, the arms, and learning rates."""
+    drawn = _mapping(_mapping(grid.get("settings")).get("axes"))
+    ranges = {axis: _mapping(own).get("choice") for axis, own in drawn.items()}
+    arms = [arm for arm in _mapping(grid.get("arms")).values() if isinstance(arm, Mapping)]
+    more = {"arms": arms, "lr": None} if drawn else {}
+    return {**_mapping(grid.get("axes")), **ranges, **more}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def columns_of(key: str) -> list[str]:

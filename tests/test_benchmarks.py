@@ -86,6 +86,25 @@ def test_report_counts_seconds_and_memory() -> None:
         assert re.fullmatch(r"[\d.]+ s, 0\.\d\d GB", cell)
 
 
+def test_the_simulated_maps_have_their_place_in_the_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    map_ = importlib.import_module("map")
+    text = (FOLDER.parent / "docs" / "map.md").read_text(encoding="utf-8")
+    (tmp_path / "map.md").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(map_, "DOCS", tmp_path)
+    map_.main(["--tiny", "--write"])
+    written = (tmp_path / "map.md").read_text(encoding="utf-8")
+    found = rows(written[written.index("<!-- levels -->") :])
+    for world in map_.WORLDS:
+        count, *cells = found[world.name]
+        if world.tails is None:  # the last table of those that have the name
+            assert all(re.fullmatch(r"\d+ / \d+", cell) for cell in (count, *cells))
+        else:
+            assert count == "20"
+            assert all(0 <= float(cell) <= 100 for cell in cells if cell != "–")
+
+
 def test_verdicts_have_their_place_in_the_document(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,8 @@ GATE = "gate"
 LECTURE, OF_GATE = load_chapters(["lecture", GATE], chapter_folders())
 EXPERIMENTS = list(LECTURE.experiments)
 FIGURES = {figure.id: figure for figure in LECTURE.figures}
+MAP = load_chapters(["map"], chapter_folders())[0]
+MAPS = list(MAP.experiments)
 PRESETS = {"default": (6, 3), "full": (10, 6), "quick": (2, 1)}
 FROM = {"full": 100}  # the first seed
 OPTIONS = [
@@ -156,7 +158,7 @@ def test_the_main_job_runs_every_experiment_of_the_lecture_and_no_other() -> Non
     assert GATE not in EXPERIMENTS
 
 
-@pytest.mark.parametrize("chapter", [LECTURE, OF_GATE], ids=lambda chapter: chapter.name)
+@pytest.mark.parametrize("chapter", [LECTURE, OF_GATE, MAP], ids=lambda chapter: chapter.name)
 def test_the_file_of_an_experiment_says_how_to_run_it(chapter: Chapter) -> None:
     for name in chapter.experiments:
         path = CONF / "chapter" / chapter.name / "experiments" / f"{name}.yaml"
@@ -175,6 +177,32 @@ def test_every_cell_of_every_experiment_is_valid_under_every_preset(
     start = FROM.get(preset, 0)
     assert values(found, "seed") == set(range(start, start + seeds))
     assert len({config.address for config in found}) == len(found)
+
+
+@pytest.mark.parametrize("experiment", MAPS)
+def test_a_map_has_as_many_settings_as_its_preset_says_and_loses_none_to_a_larger_one(
+    experiment: str,
+) -> None:
+    key = f"study.settings.{experiment.removeprefix('map_')}"
+    sizes = [compose(f"study={preset}").study.settings for preset in ("quick", "default", "full")]
+    few, some, all_ = (int(each[experiment.removeprefix("map_")]) for each in sizes)
+    assert 2 <= few < some == all_ // 4
+    cells, plan = asked(f"experiment={experiment}")
+    found = plan.maps[experiment]
+    assert [row[0] for row in found["settings"]] == list(range(some))
+    assert len(found["arms"]) > 1
+    places: dict[tuple[int, str], set[str]] = {}
+    for address, (setting, arm) in found["cells"].items():
+        cells[address].validate()
+        assert cells[address].seed == setting
+        places.setdefault((setting, arm), set()).add(address)
+    assert places.keys() == {(i, arm) for i in range(some) for arm in found["arms"]}
+    assert {len(own) for own in places.values()} <= {2, 3, 4}
+    assert {(row[0], row[1]) for row in found["further"]} == places.keys()
+    more, larger = asked(f"experiment={experiment}", f"{key}={some + 3}")
+    assert cells.keys() < more.keys()
+    assert larger.added == {}
+    assert larger.left_out == {}
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -290,8 +290,20 @@ class Results:
         return len(self.plan.experiments.get(experiment, [])) - len(self.of(experiment))
 
     def runs(self, *experiments: str) -> pd.DataFrame:
-        """``runs_frame`` of ``experiments``, each run once; of all where none is named."""
+        """``runs_frame`` of ``experiments``, each run once; of all where none is named.
+
+        One experiment that has settings and arms has the columns ``setting`` (``int64``) and
+        ``arm`` (``str``) besides, as in ``points`` and ``layers``.
+        """
         return self._kept(("runs", *experiments), lambda: self._runs(experiments))
+
+    def settings(self, experiment: str) -> pd.DataFrame:
+        """What the settings of ``experiment`` have drawn: ``setting``, and a column for each key.
+
+        The columns have the keys as names, and None where a setting has none.
+        """
+        drawn = self.plan.maps[experiment]
+        return pd.DataFrame(drawn["settings"], columns=["setting", *drawn["axes"]])
 
     def check_cells(self, experiment: str, by: Sequence[str]) -> None:
         """Raise MergedCellsError if runs that agree in the columns ``by`` differ in another one.
@@ -335,8 +347,18 @@ class Results:
     def _kept(self, key: tuple[str, ...], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """Each frame is made once: ten figures and as many claims may look at the same runs."""
         if key not in self._frames:
-            self._frames[key] = make()
+            self._frames[key] = self._placed(make(), key[1:])
         return self._frames[key].copy(deep=_DEEP)
+
+    def _placed(self, frame: pd.DataFrame, experiments: Sequence[str]) -> pd.DataFrame:
+        """``frame`` with the setting and the arm of each run, where its one experiment has them."""
+        drawn = self.plan.maps.get(experiments[0]) if len(experiments) == 1 else None
+        if drawn is None:
+            return frame
+        places = [drawn["cells"][address] for address in frame["address"]]
+        setting = np.array([place[0] for place in places], dtype="int64")
+        arm = pd.Series([place[1] for place in places], index=frame.index, dtype="str")
+        return frame.assign(setting=setting, arm=arm)
 
     def measured(
         self, experiment: str, measurement: str, moment: str = "end"

@@ -3,15 +3,17 @@
 A grid is ``fixed`` (overrides that all its cells share), ``axes`` (lists of values whose product
 is the cells) and ``measure``. An axis value may be a mapping of several overrides, so that
 ``init: normal`` and ``init.std: 1`` move together. A cell is a flat mapping of overrides; ``depth``
-and ``width`` stand for ``hidden``, that many layers of so many units.
+and ``width`` stand for ``hidden``, that many layers of so many units. Instead of axes an experiment
+may have settings and arms (``study.edge.settings``).
 """
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from study.edge.schema import MAX_CELLS, RUN_KEYS, typed
+from study.edge.settings import PLACE, Map, expand_settings, is_map, most_cells
 from study.errors import ConfigError
 from study.records.config import RunConfig
 
@@ -38,12 +40,15 @@ class Grid:
         cells: flat overrides of each cell.
         axes: the keys that vary in it.
         measure: measurements that its figures need.
+        map: what its settings draw and its arms, where it has them; each cell then has its
+            ``setting`` and ``arm`` besides its overrides.
     """
 
     experiment: str
     cells: list[Cell]
     axes: set[str]
     measure: list[str] = field(default_factory=list)
+    map: Map | None = None
 
 
 def count(experiment: str, grid: Mapping[str, Any], most: int) -> int:
@@ -52,6 +57,10 @@ def count(experiment: str, grid: Mapping[str, Any], most: int) -> int:
     Raises:
         ConfigError: they are more than ``most``, or the grid cannot be used.
     """
+    if is_map(grid):
+        total = most_cells(experiment, grid)
+        check_count(total, most, f"experiment {experiment}")
+        return total
     total = 1
     for values in _axes(experiment, grid).values():
         # a number of seeds that is too large for a list of them
@@ -85,8 +94,12 @@ def _axes(experiment: str, grid: Mapping[str, Any]) -> dict[str, Any]:
 def expand(experiment: str, grid: Mapping[str, Any], most: int = MAX_CELLS) -> Grid:
     """All cells of one grid, the last axis varying fastest."""
     count(experiment, grid, most)
+    fixed, measure = dict(grid.get("fixed") or {}), list(grid.get("measure") or [])
+    if is_map(grid):
+        cells, drawn = expand_settings(experiment, grid)
+        varying = {key for cell in cells for key in cell if cell[key] != fixed.get(key, ABSENT)}
+        return Grid(experiment, cells, varying - set(PLACE), measure, drawn)
     axes = _axes(experiment, grid)
-    fixed = dict(grid.get("fixed") or {})
     assignments = [
         [dict(value) if isinstance(value, Mapping) else {key: value} for value in values]
         for key, values in axes.items()
@@ -97,7 +110,7 @@ def expand(experiment: str, grid: Mapping[str, Any], most: int = MAX_CELLS) -> G
     ]
     varying = {key for values in assignments for value in values for key in value}
     varying |= {"hidden"} if varying.intersection(SHAPE) else set()
-    return Grid(experiment, cells, varying, list(grid.get("measure") or []))
+    return Grid(experiment, cells, varying, measure)
 
 
 @dataclass
@@ -156,7 +169,7 @@ def narrow(
                 meant = [cell for cell in grid.cells if value(cell, key) is not ABSENT]
                 cells += _replaced(meant, key, added, most)
             if cells:
-                narrowed.append(Grid(grid.experiment, cells, grid.axes | {key}, grid.measure))
+                narrowed.append(replace(grid, cells=cells, axes=grid.axes | {key}))
         if not narrowed:
             raise ConfigError(key, "a value that leaves something of the study", values)
         check_count(sum(len(grid.cells) for grid in narrowed), most, f"the study with {key}")
@@ -185,7 +198,7 @@ def asked_of_all(
             others = [cell for cell in grid.cells if value(cell, key) is ABSENT]
             cells = _replaced(meant, key, values)
             if len(cells) == len(meant) * len(values):
-                found[i] = Grid(grid.experiment, others + cells, grid.axes, grid.measure)
+                found[i] = replace(grid, cells=others + cells)
     return found
 
 
@@ -215,6 +228,11 @@ def _replaced(
             if most is not None and len(replaced) > most:  # how many more is not looked at
                 check_count(len(replaced), most, f"the study with {key} and more")
     return list(replaced.values())
+
+
+def _overrides(cell: Cell) -> list[str]:
+    """The keys of a cell that are no part of its place in a map."""
+    return [key for key in cell if key not in PLACE]
 
 
 def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -288,7 +306,7 @@ class Composer:
         """Like ``config``, but whether the values can be used is not looked at."""
         values = _copied(self._base)
         # groups first: init.std changes the option that init chose
-        for key in sorted(cell, key=lambda key: key not in GROUPS):
+        for key in sorted(_overrides(cell), key=lambda key: key not in GROUPS):
             if key in GROUPS:
                 values[key] = dict(self._option(key, cell[key]))
             else:

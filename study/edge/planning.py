@@ -41,6 +41,7 @@ from study.edge.schema import (
     check_preset,
     plain,
 )
+from study.edge.settings import PLACE, placed_runs
 from study.errors import ConfigError, StudyError
 from study.records.cells import columns
 from study.records.config import RunConfig, hydra_string
@@ -50,6 +51,7 @@ from study.records.plan import NAME_BYTES, StudyPlan, check_name, pack_rows
 LISTS = ("chapter", "experiment", "claim")
 # How many seeds and which: a study with more of them is the same one.
 SEEDS = ("study.seeds", "study.grid_seeds", "study.seeds_from", "study.looks")
+SETTINGS = "study.settings"  # the same of settings
 
 
 @dataclass
@@ -164,6 +166,7 @@ def plan_study(
         chapters=[chapter.name for chapter in chapters],
         folders=folders,
         experiments=chosen_cells.addresses,
+        maps=chosen_cells.maps,
         looks=list(preset.get("looks", [])),
         seeds_from=preset.get("seeds_from", 0),
     )
@@ -391,11 +394,13 @@ class _Chosen:
         configs: by address.
         addresses: by experiment, in the order of its grid.
         places: by experiment, the address of each of its cells by the identity of the cell.
+        maps: of the experiments with settings, as ``StudyPlan.maps``.
     """
 
     configs: dict[str, RunConfig] = field(default_factory=dict)
     addresses: dict[str, list[str]] = field(default_factory=dict)
     places: dict[str, dict[int, str]] = field(default_factory=dict)
+    maps: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def _choose(chosen: _Chosen, grid: Grid, composer: Composer, claims: Sequence[Claim]) -> None:
@@ -417,6 +422,10 @@ def _choose(chosen: _Chosen, grid: Grid, composer: Composer, claims: Sequence[Cl
         same.measure = sorted({*same.measure, *run_config.measure})
         own.append(address)
         places[id(cell)] = address
+    if grid.map is not None:
+        placed = [(cell, places[id(cell)]) for cell in grid.cells if id(cell) in places]
+        runs = [(cell, chosen.configs[address]) for cell, address in placed]
+        chosen.maps[grid.experiment] = placed_runs(grid.experiment, grid.map, runs)
 
 
 def _expand(
@@ -426,7 +435,10 @@ def _expand(
     expanded = expand(experiment, grid, most)
     try:
         expanded.cells = [
-            {key: composer.typed(key, value) for key, value in composer.shaped(cell).items()}
+            {
+                key: value if key in PLACE else composer.typed(key, value)
+                for key, value in composer.shaped(cell).items()
+            }
             for cell in expanded.cells
         ]
     except ConfigError as error:
@@ -472,7 +484,7 @@ class _Declared:
 
 def _changes_sizes(override: Override) -> bool:
     key = override.key_or_group.lstrip("+~")
-    return key.startswith("study.") and key not in SEEDS
+    return key.startswith("study.") and key not in SEEDS and not key.startswith(SETTINGS)
 
 
 def _compare(

@@ -14,6 +14,7 @@ from study.analysis.verdicts import VERDICTS
 from study.edge.looks import judged
 from study.edge.own_claims import check_selections
 from study.edge.planning import Planned, plan_study
+from study.edge.rates import extend_rates
 from study.edge.running import FailedFast, Runner, take_stock
 from study.edge.schema import check_execution
 from study.endings import EXIT_INTERRUPTED
@@ -72,6 +73,7 @@ def sweep(
         console.print(_announcement(plan, stock.reasons))
         _print_some(console, "run again", stock.unreadable)
         runner.run(cells, stock)
+        extend_rates(plan, cells, runner)
         own = int(config.study.seeds)
         judgements = judged(plan, cells, claims, runner, own=own, run=planned.opening)
         raise SystemExit(_finish(planned, runner, judgements, config, failures))
@@ -121,7 +123,11 @@ def dry_run_lines(plan: StudyPlan, reasons: Mapping[str, str]) -> list[str]:
     for name, addresses in plan.experiments.items():
         missing = sum(address in reasons for address in addresses)
         stored = len(addresses) - missing
-        lines.append(f"{name}: {len(addresses):,} cells, {stored:,} stored, {missing:,} to run")
+        line = f"{name}: {len(addresses):,} cells, {stored:,} stored, {missing:,} to run"
+        going_on = plan.maps[name]["further"] if name in plan.maps else []
+        steps = sum(len(rates) for row in going_on for rates in row[2:])
+        more = f"; at most {steps:,} further learning rates" if steps else ""
+        lines.append(line + more)
     return lines
 
 

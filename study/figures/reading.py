@@ -46,6 +46,7 @@ def read_plot(node: Node, experiments: Mapping[str, Collection[str]]) -> Plot:
         heading=read_words(node.get("heading")) if "heading" in node.value else {},
     )
     plot = _with_keys(node, plot, varying)
+    plot = _with_arms(node, plot, [getattr(experiments[each], "arms", ()) for each in shown])
     plot = replace(plot, marks=_marks(node, plot, own.MARKS))
     plot = own.check(node, plot)
     _check_apart(node, plot, varying, [experiments[each] for each in shown])
@@ -75,6 +76,19 @@ def _with_keys(node: Node, plot: Plot, varying: Sequence[str]) -> Plot:
     roles = ", ".join(("x", "colour", *own))
     node.check(f"each column once as {roles} or panel", len(set(keys)) == len(keys))
     return plot
+
+
+def _with_arms(node: Node, plot: Plot, arms: Sequence[Collection[str]]) -> Plot:
+    """With the arms that a kind compares; experiments without settings have none."""
+    known = [arm for own in arms for arm in own]
+    found = {}
+    for name in getattr(kind(plot.kind), "ARMS", ()):
+        own = node.get(name)
+        node.get("experiment").check("an experiment with arms", bool(known))
+        listed = own.listed() if isinstance(own.value, list) else [own]
+        own.check("an arm", bool(listed), known)
+        found[name] = [each.choice(known) for each in listed]
+    return replace(plot, options={**plot.options, **found}) if found else plot
 
 
 def _numbered(places: Sequence[str]) -> list[str]:

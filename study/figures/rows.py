@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from study.analysis.declarations import EXTREMES, Selection, mask
 from study.analysis.findings import Measured
@@ -40,7 +42,7 @@ def chosen(plot: Plot, measured: Measured) -> pd.DataFrame:
     parts = []
     for experiment in plot.experiments:
         runs = measured.runs(experiment)
-        own = runs[mask(resolved(plot.where, runs), runs)]
+        own = runs[mask_of(plot, runs)]
         parts.append(own.assign(experiment=experiment))
     runs = pd.concat(parts, ignore_index=True).drop_duplicates("address", ignore_index=True)
     by = [column for column in plot.by if column in CELL]
@@ -50,6 +52,11 @@ def chosen(plot: Plot, measured: Measured) -> pd.DataFrame:
         words = [word for column in found for word in overrides_for(column, first)]
         raise MergedCellsError(", ".join(plot.experiments), found, words)
     return runs
+
+
+def mask_of(plot: Plot, runs: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which of ``runs`` the plot's ``where`` holds."""
+    return mask(resolved(plot.where, runs), runs)
 
 
 def resolved(where: Selection, runs: pd.DataFrame) -> Selection:

@@ -37,7 +37,8 @@ def template(
         return page[f"auto_{PARTIAL if own else NOTHING}"]
     if not facts.get("shown", 1):
         return page[f"auto_{NOTHING}"]
-    return page[f"auto_{figure.plots[0].kind}_{which}_{facts['unit']}"]
+    wording = facts.get("wording", facts["unit"])
+    return page[f"auto_{figure.plots[0].kind}_{which}_{wording}"]
 
 
 def has(figure: Figure, language: str) -> bool:

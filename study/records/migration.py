@@ -7,9 +7,9 @@ what every run had before there was a choice.
 from typing import Any
 
 # Before schema 2 a plan had no checksum; before 3 it did not say what of the study it left out;
-# before 4 there was one chapter.
+# before 4 there was one chapter; before 5 there were no settings and arms.
 WITHOUT_CHECKSUM = (1,)
-READABLE = (1, 2, 3)
+READABLE = (1, 2, 3, 4)
 
 
 def migrated_plan(content: dict[str, Any], schema: int) -> dict[str, Any]:
@@ -34,4 +34,5 @@ def migrated_plan(content: dict[str, Any], schema: int) -> dict[str, Any]:
         "looks": [],
         "seeds_from": 0,
         "further": {},
+        "maps": {},
     } | content

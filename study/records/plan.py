@@ -15,7 +15,8 @@ from study.errors import ConfigError, StoreError
 from study.records.migration import READABLE, WITHOUT_CHECKSUM, migrated_plan
 from study.records.store import ADDRESS, RunStore, changed_at, write_atomically
 
-SCHEMA = 4  # older ones: study.records.migration
+MAP = ("axes", "settings", "arms", "cells", "further")
+SCHEMA = 5  # older ones: study.records.migration
 # Longer names would not leave room for the temporary file's, on any file system.
 NAME_BYTES = 120
 
@@ -41,6 +42,10 @@ class StudyPlan:
         looks: at how many seeds claims that are open are judged again, ascending.
         seeds_from: the first seed.
         further: by experiment, addresses of the runs of further seeds, which only claims see.
+        maps: of each experiment that has settings and arms: ``axes``, the keys that are drawn;
+            ``settings``, of each its number and what it has for each of these; ``arms``, their
+            names; ``cells``, setting and arm by address; ``further``, of a setting and an arm
+            the learning rates that follow below and above if its best one is at an edge.
     """
 
     name: str
@@ -57,6 +62,7 @@ class StudyPlan:
     looks: list[int] = field(default_factory=list)
     seeds_from: int = 0
     further: dict[str, list[str]] = field(default_factory=dict)
+    maps: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def addresses(self) -> list[str]:
@@ -183,9 +189,49 @@ def _sound(content: dict[str, Any]) -> bool:
             for item in own
         )
         and all(_packed(own) for own in content["left_out"].values())
+        and isinstance(content["maps"], dict)
+        and all(_placed(own) for own in content["maps"].values())
         and type(content["seeds_from"]) is int
         and isinstance(content["looks"], list)
         and all(type(look) is int for look in content["looks"])
+    )
+
+
+def _placed(value: Any) -> bool:
+    """Whether ``value`` is what ``StudyPlan.maps`` has of an experiment."""
+    if not isinstance(value, dict) or set(value) != set(MAP):
+        return False
+    axes, settings, arms, cells, further = (value[key] for key in MAP)
+    return (
+        isinstance(axes, list)
+        and all(isinstance(axis, str) for axis in axes)
+        and isinstance(settings, list)
+        and all(
+            isinstance(row, list) and len(row) == 1 + len(axes) and type(row[0]) is int
+            for row in settings
+        )
+        and isinstance(arms, list)
+        and all(isinstance(arm, str) for arm in arms)
+        and isinstance(cells, dict)
+        and all(ADDRESS.fullmatch(address) for address in cells)
+        and all(_place(place) for place in cells.values())
+        and isinstance(further, list)
+        and all(isinstance(row, list) and len(row) == 4 and _place(row[:2]) for row in further)
+        and all(
+            isinstance(rates, list) and all(isinstance(rate, float | int) for rate in rates)
+            for row in further
+            for rates in row[2:]
+        )
+    )
+
+
+def _place(value: Any) -> bool:
+    """Whether ``value`` is a setting and an arm."""
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and type(value[0]) is int
+        and isinstance(value[1], str)
     )
 
 

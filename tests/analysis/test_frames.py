@@ -1,6 +1,7 @@
 """Records as frames: columns, types, rows, and what diverged, failed and missing runs become."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -242,6 +243,27 @@ def test_frames_of_an_experiment_without_records_are_empty(results, frame):
     empty = getattr(results, frame)("b")
     assert empty.empty
     assert "seed" in empty.columns
+
+
+@pytest.mark.parametrize("frame", ["runs", "points", "layers"])
+def test_runs_of_an_experiment_with_settings_say_which_and_which_arm(results, frame):
+    first, second = results.plan.experiments["a"][2], results.plan.experiments["a"][0]
+    drawn = {"axes": ["depth", "init.std"], "settings": [[4, 2, None], [5, 3, 0.1]],
+             "arms": ["off", "on"], "cells": {first: [4, "on"], second: [5, "off"]},
+             "further": []}  # fmt: skip
+    found = Results(replace(results.plan, maps={"a": drawn}), results.records)
+    placed = getattr(found, frame)("a")
+    where = {first: (4, "on"), second: (5, "off")}
+    assert len(placed)
+    for row in placed.itertuples():
+        assert (row.setting, row.arm) == where[row.address]
+    assert placed["setting"].dtype == "int64"
+    assert "setting" not in getattr(found, frame)("c")
+    assert "setting" not in found.runs()
+    settings = found.settings("a")
+    assert settings["setting"].tolist() == [4, 5]
+    assert settings["depth"].tolist() == [2, 3]
+    assert settings["init.std"].isna().tolist() == [True, False]
 
 
 def test_measured_gives_the_runs_that_have_the_probe(results):

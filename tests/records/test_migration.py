@@ -56,7 +56,7 @@ def test_the_plan_leads_to_its_runs_and_frames_have_all_columns(old: RunStore) -
     assert len(results.layers("weight_decay")) == 2 * 2 * 2
 
 
-@pytest.mark.parametrize("schema", [1, 2])  # schema 3 knows
+@pytest.mark.parametrize("schema", [1, 2])  # later ones know
 def test_of_a_part_nobody_knows_what_was_left_out_so_that_its_runs_are_the_commands_own(
     schema: int,
 ) -> None:

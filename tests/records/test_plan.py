@@ -1,5 +1,6 @@
 """The plan says which runs a study has, and its name leads nowhere else."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -133,7 +134,9 @@ def test_a_damaged_plan_is_refused_by_name(store: RunStore, raw: bytes) -> None:
 def of_schema_3(path: Path, **changes: Any) -> None:
     """The file as a study wrote it before there were chapters."""
     content = json.loads(path.read_text(encoding="utf-8"))
-    kept = {k: v for k, v in content.items() if k not in ("chapters", "folders", "checksum")}
+    kept = {
+        k: v for k, v in content.items() if k not in ("chapters", "folders", "maps", "checksum")
+    }
     kept |= changes
     checksum = _checksum({key: value for key, value in kept.items() if key != "schema"})
     head = {"schema": 3, "checksum": checksum}
@@ -162,3 +165,50 @@ def test_chapters_and_folders_survive_the_file(store: RunStore) -> None:
     own = plan(chapters=["mine", "lecture"], folders=["conf", "/elsewhere"])
     own.write(store)
     assert read_plan(store, "mine") == own
+
+
+# -- maps: settings and arms
+
+MAP: dict[str, Any] = {
+    "axes": ["train_size", "init.std"],
+    "settings": [[0, 1000, 0.01], [1, 500, None]],
+    "arms": ["off", "on"],
+    "cells": {ADDRESSES[0]: [0, "off"], ADDRESSES[1]: [1, "on"]},
+    "further": [[0, "off", [0.01], []]],
+}
+
+
+def test_settings_and_arms_survive_the_file(store: RunStore) -> None:
+    plan(maps={"a": MAP}).write(store)
+    assert read_plan(store, "mine") == plan(maps={"a": MAP})
+
+
+def test_a_plan_of_before_there_were_any_is_read(store: RunStore) -> None:
+    path = plan().write(store)
+    content = json.loads(path.read_text())
+    del content["maps"], content["schema"], content["checksum"]
+    checksum = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps({"schema": 4, "checksum": checksum} | content))
+    assert read_plan(store, "mine") == plan()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"axes": "train_size"},
+        {"settings": [[0, 1000]]},
+        {"settings": [["0", 1000, 0.01]]},
+        {"arms": "off"},
+        {"arms": [3]},
+        {"cells": {ADDRESSES[0]: [0]}},
+        {"cells": {ADDRESSES[0]: ["0", "off"]}},
+        {"cells": {"../x": [0, "off"]}},
+        {"further": [[0, "off", [0.01]]]},
+        {"further": [[0, "off", ["x"], []]]},
+        {"more": 1},
+    ],
+)
+def test_settings_and_arms_that_are_none_are_refused(store: RunStore, changes: Any) -> None:
+    plan(maps={"a": MAP | changes}).write(store)
+    with pytest.raises(StoreError, match=r"mine\.json: not the plan of a study"):
+        read_plan(store, "mine")

@@ -9,6 +9,9 @@ A module here is light (no matplotlib) and is the protocol ``Kind``:
     ``x``, ``y``, ``colour`` and ``scale`` are read for every kind that lists them.
 ``COLUMNS``
     Keys of its own whose values are columns that vary, as x is; they become options. May lack.
+``ARMS``
+    Keys of its own whose values are arms of the experiment, or lists of them; they become options,
+    as lists. May lack.
 ``ROWS``
     The values of ``rows`` that it can show (``declare.PROBE`` for any probe that has rows).
 ``MARKS``
@@ -41,7 +44,8 @@ The module in ``drawing``, which imports matplotlib at its top:
 Automatic words are ``page: auto_<kind>_<which>_<unit>`` in ``templates/text``, for ``which`` in
 ``alt`` and ``measured`` and ``unit`` in ``share`` and ``number``. They are filled from the
 summary's ``facts``, so every kind gives what its own two templates name (``lines``: ``x``, ``y``,
-``highest``, ``highest_at``, ``lowest``, ``lowest_at``, ``runs``, ``diverged``) and ``unit``.
+``highest``, ``highest_at``, ``lowest``, ``lowest_at``, ``runs``, ``diverged``) and ``unit``. Where
+a fact ``wording`` is there it stands for ``unit`` in the name.
 """
 
 import importlib
@@ -52,7 +56,7 @@ from study.analysis.findings import Measured
 from study.analysis.reading import Node
 from study.figures.plot import Plot, Summary
 
-KINDS = ("lines", "histograms", "points", "cells", "effects")
+KINDS = ("lines", "histograms", "points", "cells", "effects", "settings", "deciding")
 OWN = "own"  # a figure drawn by hand, of the registry ``study.figures.own.OWN``
 
 ReadMark = Callable[[Node, Plot], Mapping[str, Any]]

@@ -1,0 +1,88 @@
+"""``settings``: what advice changes in each of many drawn settings, sorted: a specification curve.
+
+``treatment`` and ``control`` are arms of the experiment, or lists of them, of which in each setting
+the best by validation accuracy stands for its side (``study.analysis.multiverse``). Under the curve
+stands what each setting has drawn.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from study.analysis.deciding import axis_columns
+from study.analysis.findings import Measured
+from study.analysis.frames import count_diverged
+from study.analysis.multiverse import best_rates, effects, summary
+from study.analysis.reading import Node
+from study.figures import rows
+from study.figures.labels import english
+from study.figures.plot import METRIC, Measure, Plot, Summary
+from study.records.cells import CELL
+
+REQUIRED = ("treatment", "control")
+OPTIONAL = ()
+ARMS = ("treatment", "control")
+ROWS = (rows.RUNS,)
+MARKS: dict[str, Any] = {}
+FACTS = (
+    "shown", "unit", "y", "settings", "helps", "no_effect", "harms", "mean", "neither_learns",
+    "at_edge", "runs", "diverged",
+)  # fmt: skip
+METRIC_SHOWN = "test_accuracy"
+SHOWN = ("arm", "lr", "value")  # of each side, in the table
+
+
+def check(node: Node, plot: Plot) -> Plot:
+    """Two sides of one experiment that has settings."""
+    node.get("experiment").check("one experiment", len(plot.experiments) == 1)
+    node.get("panel").check("no panels", plot.panel == (None, None))
+    sides = [set(plot.options[key]) for key in ARMS]
+    node.get("control").check("arms that the treatment does not have", not sides[0] & sides[1])
+    measure = Measure(METRIC_SHOWN, unit="share")
+    return replace(plot, y=(measure,), options={**plot.options, "by": CELL})
+
+
+def summarise(plot: Plot, measured: Measured) -> Summary:
+    """The effect of each setting, what it drew, and in how many the advice helps and harms."""
+    found, axes, runs = compared(plot, measured)
+    told = summary(found["effect"]) if len(found) else None
+    facts: dict[str, Any] = {
+        "shown": len(found),
+        "unit": "share",
+        "y": english(METRIC_SHOWN),
+        "settings": len(found),
+        "runs": len(runs),
+        "diverged": int((runs["status"] == "diverged").sum()),
+    }
+    if told is not None:
+        edges = [found[f"{side}_edge"].notna() for side in ARMS]
+        facts |= {
+            "helps": told.helps,
+            "no_effect": told.no_effect,
+            "harms": told.harms,
+            "mean": told.mean,
+            "neither_learns": int(found["neither_learns"].sum()),
+            "at_edge": int((edges[0] | edges[1]).sum()),
+        }
+    cells = pd.DataFrame({"setting": found["setting"], METRIC: METRIC_SHOWN})
+    cells = cells.assign(estimate=found["effect"], runs=1, diverged=0)
+    table = pd.concat([found[["setting"]], axes, found[["effect", *_sides(found)]]], axis=1)
+    return Summary(plot, cells, table, facts, {"effect": found["effect"].to_numpy(), "axes": axes})
+
+
+def compared(plot: Plot, measured: Measured) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Effects (``multiverse.effects``), what the settings drew, and the runs of both sides."""
+    (experiment,) = plot.experiments
+    runs = measured.results.runs(experiment)
+    sides = [plot.options[key] for key in ARMS]
+    runs = runs[runs["arm"].isin([arm for side in sides for arm in side])]
+    runs = runs[rows.mask_of(plot, runs)]
+    found = effects(best_rates(count_diverged(runs)), *sides)
+    settings = measured.results.settings(experiment)
+    axes = axis_columns(settings, found["setting"])
+    return found, axes, runs
+
+
+def _sides(found: pd.DataFrame) -> list[str]:
+    return [name for side in ARMS for part in SHOWN if (name := f"{side}_{part}") in found]
