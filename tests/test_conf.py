@@ -423,3 +423,11 @@ def test_the_store_of_schemas_is_shared_but_what_it_hands_out_is_not() -> None:
     sent = pickle.loads(pickle.dumps(store))  # noqa: S301
     assert sent is not store
     assert sent.load("schema.yaml").node == store.load("schema.yaml").node
+
+
+@pytest.mark.parametrize("chapter", [LECTURE, OF_GATE, MAP], ids=lambda chapter: chapter.name)
+def test_figures_are_about_claims_of_other_chapters_that_there_are(chapter: Chapter) -> None:
+    others = [each for each in (LECTURE, OF_GATE, MAP) if each is not chapter]
+    known = {claim.id for other in others for claim in other.claims}
+    for figure in chapter.figures:
+        assert set(figure.about) <= known, figure.id

@@ -21,9 +21,12 @@ def section(title: str) -> str:
 
 def block(text: str, language: str) -> str:
     """The first block of code in a language."""
-    found = re.search(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
-    assert found is not None
-    return found[1]
+    return blocks(text, language)[0]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """All blocks of code in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 def commands(text: str) -> list[list[str]]:
@@ -89,3 +92,23 @@ def test_a_choice_of_ones_own(title: str, tmp_path: Path) -> None:
         done = study([*words, *(extra or ["train_size=100", "num_epochs=1"])], tmp_path)
         assert done.returncode == 0, done.stderr
     assert f"{name}" in page(tmp_path)
+
+
+def test_a_map_of_ones_own(tmp_path: Path) -> None:
+    scheme, text = section("Add an initial scheme"), section("Ask where it holds")
+    assert "`mine/chapter/my_map.yaml`" in text
+    write(tmp_path, "mine.py", block(scheme, "python"))
+    write(tmp_path, "mine/init/orthogonal.yaml", block(scheme, "yaml"))
+    write(tmp_path, "mine/chapter/my_map.yaml", block(text, "yaml"))
+    _, own = blocks(text, "sh")
+    done = study(own.split()[3:], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 figures drawn" in done.stderr
+    assert "In 16 settings" in page(tmp_path)
+    assert "설정 16개 가운데" in page(tmp_path, "index.ko.html")
+
+
+def test_the_chapters_that_the_readme_names_can_be_planned(tmp_path: Path) -> None:
+    for words in commands(section("Ask where it holds")):
+        done = study([*words, "dry_run=true"], tmp_path)
+        assert done.returncode == 0, done.stderr

@@ -22,7 +22,8 @@ from study.records.cells import COLUMNS
 Sentences = Mapping[str, Words]  # by case; just MEASURED where there are none
 
 SAID = (
-    "title", "look", "section", "beside", "alt", "measured", "quantities", "cases", "facts", "like",
+    "title", "look", "section", "beside", "about", "alt", "measured", "quantities", "cases",
+    "facts", "like",
 )  # fmt: skip
 BESIDE = ("explorer", "ranking")
 ID = r"[\w][\w.-]*"
@@ -44,6 +45,7 @@ class Figure:
         cases: by name, what the quantities have to be; the first that holds counts.
         alt, measured: alternative text and sentence by case; empty for the automatic ones.
         beside: what the page shows with it (``BESIDE``); empty for nothing.
+        about: claims of other chapters, by their ids, that it says more of.
         constants: further facts of its sentences, which the declaration gives itself.
     """
 
@@ -53,6 +55,7 @@ class Figure:
     section: str | None = None
     look: Words = field(default_factory=dict)
     beside: str = ""
+    about: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
     own: str | None = None
     plots: tuple[Plot, ...] = ()
@@ -89,6 +92,7 @@ def read_figure(
         "title": read_words(node.get("title")),
         "look": read_words(node.get("look")) if "look" in node.value else {},
         "beside": node.get("beside").choice(BESIDE) if "beside" in node.value else "",
+        "about": _about(node),
     }
     if node.value.get("kind") == OWN:
         return _by_hand(node, experiments, said)
@@ -179,9 +183,17 @@ def _any_case(node: Node, key: str) -> Sentences:
     return {case: read_words(each) for case, each in own.named_items()}
 
 
+def _about(node: Node) -> tuple[str, ...]:
+    listed = node.get("about").listed() if "about" in node.value else []
+    return tuple(each.text() for each in listed)
+
+
 def _constants(node: Node) -> dict[str, Any]:
-    constants = {}
+    constants: dict[str, Any] = {}
     for name, own in node.named_items():
+        if isinstance(own.value, dict):
+            constants[name] = read_words(own)
+            continue
         own.check("a text or a number", isinstance(own.value, str) or is_number(own.value))
         constants[name] = own.value
     return constants

@@ -11,6 +11,7 @@ from study.figures.levels import UNKNOWN
 from study.figures.quantities import MEASURED, Each, Told, lacking
 
 ALT, SAID = "alt", "measured"  # alternative text, and the sentence with what was measured
+BRIEF = "brief"  # that sentence in a few words, where the claims are that it says more of
 NOTHING = "nothing"  # the automatic words where there is nothing to see
 PARTIAL = "partial"  # those of a figure drawn by hand that lacks some of its numbers
 FALLBACK = "en"
@@ -39,6 +40,13 @@ def template(
         return page[f"auto_{NOTHING}"]
     wording = facts.get("wording", facts["unit"])
     return page[f"auto_{figure.plots[0].kind}_{which}_{wording}"]
+
+
+def brief(figure: Figure, facts: Mapping[str, Any], page: Mapping[str, str]) -> str:
+    """The template of what was found in a few words; empty where its kind has none."""
+    if figure.own is not None or not facts.get("shown", 0):
+        return ""
+    return page.get(f"auto_{figure.plots[0].kind}_{BRIEF}", "")
 
 
 def has(figure: Figure, language: str) -> bool:

@@ -29,6 +29,7 @@ from study.records.store import write_atomically
 from study.report import dials, files, grid_page
 from study.report.claim_views import GROUPS, MARKS, ClaimView, looks, summary, tally
 from study.report.drawing import drawing, picture
+from study.report.elsewhere import elsewhere
 from study.report.origin import citation, divergences, failures, origin, used_seeds
 from study.report.svg import png
 from study.report.text import Text, languages, load_text
@@ -248,6 +249,7 @@ def render_page(
             subtitle=subtitle or text.page["subtitle_default"],
             chapters=_links(reports, every, chapter, language),
             others=_other_verdicts(reports, every, chapter, language),
+            elsewhere=elsewhere(reports, _files(every, language), chapter, language),
             other=_other_page(own.name, text, every),
             source=own.source,
             untranslated=own.untranslated(text.language),
@@ -315,13 +317,18 @@ class OtherVerdicts:
     claims: list[ClaimView]
 
 
+def _files(pages: Sequence[Page], text: Text) -> dict[str, str]:
+    """The page of each chapter in one language."""
+    return {page.chapter: page.file for page in pages if page.language == text.language}
+
+
 def _links(
     reports: Sequence[Report], pages: Sequence[Page], chapter: str, text: Text
 ) -> list[Link]:
     """The pages of all chapters in one language; none where there is one."""
     if len(reports) < 2:
         return []
-    files = {page.chapter: page.file for page in pages if page.language == text.language}
+    files = _files(pages, text)
     return [
         Link(text.said(each.chapter.title), files[each.chapter.name], each.chapter.name == chapter)
         for each in reports
@@ -334,7 +341,7 @@ def _other_verdicts(
     """The verdicts of all other chapters, for the first page."""
     if reports[0].chapter.name != chapter:
         return []
-    files = {page.chapter: page.file for page in pages if page.language == language.language}
+    files = _files(pages, language)
     found = []
     for report in reports[1:]:
         text = language.of(report.chapter)

@@ -79,7 +79,8 @@ class Text:
         Formats: ``percent`` (a share: ``93.5 ± 0.2 %``), ``points`` (a difference of shares:
         ``+2.4 ± 0.6 points``), ``span`` (the same without a plus: a distance), ``times`` (a
         ratio: ``× 2.1 (1.9 to 2.4)``), ``number`` (also without a format: ``3.0 ± 1.0``).
-        ``{name.n}`` takes an attribute. None is *never*, a string a label.
+        ``{name.n}`` takes an attribute. None is *never*, a string a label, a mapping words by
+        language.
 
         Raises:
             KeyError: a name that is not there; AttributeError, ValueError: an attribute
@@ -147,6 +148,8 @@ class _Filler(string.Formatter):
             return in_words(value, self._text.label)
         if isinstance(value, str):
             return self._text.label(value)
+        if isinstance(value, Mapping):
+            return str(self._text.said(value))
         if math.isnan(value.mean if isinstance(value, Estimate) else value):
             return "–"
         return _FORMATS[format_spec](value, self._text.label)

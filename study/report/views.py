@@ -83,6 +83,11 @@ class SectionView:
     claims: list[ClaimView]
     figures: list[FigureView]
 
+    @property
+    def number(self) -> str:
+        """The id where it is one (``1.3``, ``G``), and not a word for links."""
+        return self.id if self.id == self.id.upper() else ""
+
 
 @dataclass(frozen=True)
 class Report:

@@ -1,7 +1,6 @@
 """Drawing of ``deciding``: the effect against each axis."""
 
 import math
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -17,10 +16,11 @@ from study.figures.drawing import Drawn
 from study.figures.drawing.settings import EFFECT, OUTCOMES, axis_name, shown
 from study.figures.labels import Labels
 from study.figures.plot import Summary
-from study.figures.style import in_order, logarithmic
+from study.figures.style import power_text
 
 COLUMNS = 2
 HEIGHT = 2.0
+MOST_TICKS = 5
 
 
 def shape(summary: Summary) -> tuple[int, int]:
@@ -34,7 +34,7 @@ def height(summary: Summary) -> float:
 
 
 def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> Drawn:
-    """Settings, with a trend where the axis has numbers, else with the means of its names."""
+    """Settings, with a trend where the axis has many numbers, else with the means of its values."""
     values, drawn = summary.data["effect"], summary.data["axes"]
     listed: list[Strength] = summary.data["strengths"]
     for panel in axes.flat[len(listed) :]:
@@ -44,7 +44,7 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
         return Drawn()
     found = outcomes(values)
     for panel, each in zip(axes.flat, listed, strict=False):
-        x = _draw_levels(panel, values, drawn[each.axis])
+        x = _draw_axis(panel, values, drawn[each.axis])
         for outcome, (_, colour, marker) in OUTCOMES.items():
             own = found == outcome
             panel.plot(x[own], 100 * values[own], marker, color=colour, ms=3.5, alpha=0.75)
@@ -54,22 +54,24 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
 
 
 def _strength(each: Strength) -> str:
-    """``ρ = −0.62, p = 0.003``; of names ``η``."""
+    """``ρ = −0.62, p = 0.003``; of names ``η``; no p of what no test speaks of."""
     ranked = math.isfinite(each.correlation)
     sign = "−" if ranked and each.correlation < 0 else ""
+    strength = f"{'ρ' if ranked else 'η'} = {sign}{each.strength:.2f}"
+    if math.isnan(each.p_corrected):
+        return strength
     p = "p < 0.001" if each.p_corrected < 0.001 else f"p = {each.p_corrected:.2g}"
-    return f"{'ρ' if ranked else 'η'} = {sign}{each.strength:.2f}, {p}"
+    return f"{strength}, {p}"
 
 
-def _draw_levels(axes: Axes, effect: NDArray[np.float64], column: pd.Series) -> Any:
-    """The trend, or the mean at each level; returns where on the axis each setting lies."""
-    ordered = is_ordered(column)
-    if ordered:
-        x = column.to_numpy(float, na_value=np.nan)
-        if is_wide(x):
-            logarithmic(axes, "x")
+def _draw_axis(axes: Axes, effect: NDArray[np.float64], column: pd.Series) -> NDArray[np.float64]:
+    """The trend, or the mean at each value; returns where on the axis each setting lies."""
+    if is_ordered(column):
+        x: NDArray[np.float64] = column.to_numpy(float, na_value=np.nan)
         curve = trend(x, effect)
         if curve is not None:
+            if is_wide(x):
+                _logarithmic(axes, curve.x[0], curve.x[-1])
             axes.plot(curve.x, 100 * curve.mean, color=mpl.rcParams["text.color"])
             axes.fill_between(
                 curve.x, 100 * curve.low, 100 * curve.high, alpha=0.15, linewidth=0,
@@ -77,18 +79,27 @@ def _draw_levels(axes: Axes, effect: NDArray[np.float64], column: pd.Series) -> 
             )  # fmt: skip
             return x
     means = by_level(effect, column)
-    names = in_order(list(means), sorted(means) if ordered else [])
-    places = names if ordered else list(range(len(names)))
-    for place, name in zip(places, names, strict=True):
-        estimate = means[name]
+    for place, estimate in enumerate(means.values()):
         half = 0.0 if np.isnan(estimate.half_width) else 100 * estimate.half_width
         axes.errorbar(
             place, 100 * estimate.mean, half, fmt="_", ms=12, capsize=3, zorder=3,
             color=mpl.rcParams["text.color"],
         )  # fmt: skip
-    if ordered:
-        return column.to_numpy(float, na_value=np.nan)
-    axes.set_xticks(places, [shown(name) for name in names])
-    axes.set_xlim(-0.6, len(names) - 0.4)
-    listed = column.map(level)
-    return np.array([names.index(v) if v in names else np.nan for v in listed], dtype=float)
+    axes.set_xticks(range(len(means)), [shown(name) for name in means])
+    axes.set_xlim(-0.6, len(means) - 0.4)
+    places = {name: place for place, name in enumerate(means)}
+    return np.array([places.get(value, np.nan) for value in column.map(level)], dtype=float)
+
+
+def _logarithmic(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic x axis with a few round numbers: 1, 3, 10, or just the powers of ten."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 3)]
+    ticks = [tick for tick in ticks if low * 0.95 <= tick <= high * 1.05]
+    if len(ticks) > MOST_TICKS:
+        ticks = [tick for tick in ticks if math.log10(tick).is_integer()][:: 1 + len(powers) // 8]
+    axes.set_xscale("log")
+    axes.set_xticks(
+        ticks, [shown(tick) if 1e-3 <= tick < 1e5 else power_text(tick) for tick in ticks]
+    )
+    axes.set_xticks([], minor=True)

@@ -5,6 +5,7 @@ thumb where one holds on settings that had no say in it (``study.analysis.thumb`
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -21,16 +22,18 @@ REQUIRED, OPTIONAL, ARMS = settings.REQUIRED, settings.OPTIONAL, settings.ARMS
 ROWS = settings.ROWS
 MARKS: dict[str, Any] = {}
 FACTS = (
-    "shown", "unit", "wording", "y", "settings", "axes", "clear", "strongest", "strength", "p",
+    "shown", "unit", "wording", "y", "advice", "settings", "axes", "clear", "strongest",
+    "strength", "p",
     "rule", "rule_gain", "rule_p", "rule_judged", "runs", "diverged",
 )  # fmt: skip
+REACHED = "training_accuracy_with_the_advice"
 RULE = "rule"  # the wording of a sentence that has one
 
 check = settings.check
 
 
 def summarise(plot: Plot, measured: Measured) -> Summary:
-    """How much each axis decides, and the rule of thumb."""
+    """How much each axis decides, the training accuracy that is reached, and the rule of thumb."""
     found, axes, runs = settings.compared(plot, measured)
     listed = [each for each in strengths(found["effect"], axes) if math.isfinite(each.strength)]
     rule = rule_of_thumb(found["effect"], axes)
@@ -39,6 +42,7 @@ def summarise(plot: Plot, measured: Measured) -> Summary:
         "unit": "share",
         "wording": RULE if rule.said else "share",
         "y": english(settings.METRIC_SHOWN),
+        "advice": settings.ADVICE,
         "settings": len(found),
         "axes": len(listed),
         "clear": sum(each.p_corrected <= 0.05 for each in listed),
@@ -48,12 +52,18 @@ def summarise(plot: Plot, measured: Measured) -> Summary:
     if listed:
         first = listed[0]
         name = english(first.axis.replace(".", "_"))
-        facts |= {"strongest": name, "strength": first.strength, "p": first.p_corrected}
+        strength = round(first.strength, 2)
+        facts |= {"strongest": name, "strength": strength, "p": first.p_corrected}
     if rule.said:
         facts |= {
             "rule": in_symbols(rule), "rule_gain": rule.gain, "rule_p": rule.p,
             "rule_judged": rule.judged,
         }  # fmt: skip
+    # An outcome and no draw: it is shown beside the axes, without a test.
+    axes = axes.assign(**{REACHED: found[f"{settings.ARMS[0]}_train_accuracy"]})
+    (reached,) = strengths(found["effect"], axes[[REACHED]])
+    if math.isfinite(reached.strength):
+        listed.append(replace(reached, p=math.nan, p_corrected=math.nan))
     cells = pd.DataFrame({"axis": [each.axis for each in listed], METRIC: settings.METRIC_SHOWN})
     cells = cells.assign(estimate=[each.strength for each in listed], runs=len(found), diverged=0)
     data = {"effect": found["effect"].to_numpy(), "axes": axes, "strengths": listed}

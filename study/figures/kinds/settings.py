@@ -26,9 +26,11 @@ ARMS = ("treatment", "control")
 ROWS = (rows.RUNS,)
 MARKS: dict[str, Any] = {}
 FACTS = (
-    "shown", "unit", "y", "settings", "helps", "no_effect", "harms", "mean", "neither_learns",
+    "shown", "unit", "y", "advice", "settings", "helps", "no_effect", "harms", "mean",
+    "neither_learns",
     "at_edge", "runs", "diverged",
 )  # fmt: skip
+ADVICE = "the advice"  # what the sentence speaks of where the figure does not say
 METRIC_SHOWN = "test_accuracy"
 SHOWN = ("arm", "lr", "value")  # of each side, in the table
 
@@ -51,6 +53,7 @@ def summarise(plot: Plot, measured: Measured) -> Summary:
         "shown": len(found),
         "unit": "share",
         "y": english(METRIC_SHOWN),
+        "advice": ADVICE,
         "settings": len(found),
         "runs": len(runs),
         "diverged": int((runs["status"] == "diverged").sum()),

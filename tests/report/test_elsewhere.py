@@ -1,0 +1,40 @@
+"""A claim's row links to the figures of other chapters that say more of it."""
+
+import pytest
+from builders_map import EFFECTS, declared, drawn_map
+
+from study.analysis.findings import Measured
+from study.chapters import Chapter
+from study.figures import making
+from study.report.drawing import Drawing
+from study.report.elsewhere import elsewhere
+from study.report.text import load_text
+from study.report.views import Report
+
+FILES = {"lecture": "index.html", "map": "map.html"}
+
+
+def reports(*, is_drawn: bool = True) -> list[Report]:
+    results, figure = drawn_map(EFFECTS), declared(about=["D1", "D2"])
+    made = making.make(figure, Measured(results))
+    drawing = Drawing(made.table, made.facts, {"en": "<svg/>"} if is_drawn else {})
+    lecture = Chapter("lecture", {"en": "Lecture"})
+    others = Chapter("map", {"en": "Where it holds", "ko": "어디에서"}, figures=(figure,))
+    return [Report(results, lecture, {}, []), Report(results, others, {figure.id: drawing}, [])]
+
+
+@pytest.mark.parametrize(
+    ("language", "chapter", "brief"),
+    [("en", "Where it holds", "a gain of a point or more in 2"), ("ko", "어디에서", "2개에서 1%p")],
+)
+def test_a_claim_is_told_where_else_it_is_looked_at(language, chapter, brief) -> None:
+    found = elsewhere(reports(), FILES, "lecture", load_text(language))
+    assert list(found) == ["D1", "D2"]
+    (link,) = found["D1"]
+    assert (link.chapter, link.title, link.href) == (chapter, "t", "map.html#f")
+    assert brief in link.brief
+
+
+def test_a_chapter_has_no_links_to_itself_and_none_to_what_is_not_drawn() -> None:
+    assert elsewhere(reports(), FILES, "map", load_text()) == {}
+    assert elsewhere(reports(is_drawn=False), FILES, "lecture", load_text()) == {}
