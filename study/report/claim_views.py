@@ -116,6 +116,12 @@ class ClaimView:
     parts: list[PartView]
     command: str
 
+    @property
+    def gist(self) -> PartView:
+        """The part that stands for all in a line: the first one that gives the verdict."""
+        deciding = [part for part in self.parts if part.deciding]
+        return next((part for part in deciding if part.verdict == self.verdict), deciding[0])
+
 
 def group_of(judgement: Judgement) -> str:
     """With which claims it is counted."""

@@ -110,11 +110,11 @@ def test_all_controls_can_be_reached(page):
 
 
 def test_disclosures_and_the_theme_work_from_the_keyboard(page):
-    summary = page.find_element(By.CSS_SELECTOR, "tbody.claim summary")
+    summary = page.find_element(By.CSS_SELECTOR, "details.claim summary")
     summary.send_keys(Keys.ENTER)
-    assert page.find_element(By.CSS_SELECTOR, "tbody.claim table.parts").is_displayed()
+    assert page.find_element(By.CSS_SELECTOR, "details.claim .statement").is_displayed()
     summary.send_keys(Keys.SPACE)
-    assert not page.find_element(By.CSS_SELECTOR, "tbody.claim table.parts").is_displayed()
+    assert not page.find_element(By.CSS_SELECTOR, "details.claim .statement").is_displayed()
     dark, auto = (
         page.find_element(By.CSS_SELECTOR, f'#theme [data-theme="{name}"]')
         for name in ("dark", "auto")

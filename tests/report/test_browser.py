@@ -3,6 +3,7 @@
 import base64
 import io
 import unicodedata
+from pathlib import Path
 
 import pytest
 from browsing import (
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.xdist_group("report")
 (LECTURE,) = load_chapters(["lecture"], chapter_folders())
 FIGURES = [figure.id for figure in LECTURE.figures]
 CLAIMS = LECTURE.claims
+REFERENCE = Path(__file__).parents[2] / "reports" / "mnist-full"
 LANGUAGES = ("en", "ko")
 WIDTHS = (390, 1280)
 
@@ -103,19 +105,19 @@ def test_choices_go_along_into_the_other_language(english):
 def test_claims_are_named_at_a_glance(page):
     named = page.execute_script(
         """
-        return [...document.querySelectorAll('.tally .chip')].map(chip => {
-            const [, id, ...words] = chip.innerText.trim().split(/\\s+/);
-            return [id, chip.hash, words.join(' ')];
-        });
+        return [...document.querySelectorAll('.claims > .claim')].map(claim => [
+            claim.id, claim.querySelector('.name .id').textContent,
+            claim.querySelector('.name').textContent,
+        ]);
         """
     )
     claims = {claim.id: claim for claim in CLAIMS if not claim.beyond}
     # One whose cells are there at other settings only is counted apart, under a heading of its own.
     apart = {row.get_attribute("id").removeprefix("claim-") for row in page.find_elements(
-        By.CSS_SELECTOR, "#settings ~ table tbody.claim")}  # fmt: skip
-    assert {id_ for id_, _, _ in named} == set(claims) - apart
-    for id_, target, words in named:
-        assert target == f"#claim-{id_}"
+        By.CSS_SELECTOR, ".apart:has(#settings) .claim")}  # fmt: skip
+    assert {id_ for _, id_, _ in named} == set(claims) - apart
+    for anchor, id_, words in named:
+        assert anchor == f"claim-{id_}"
         assert len(words) > 5
 
 
@@ -140,7 +142,8 @@ def test_verdicts_come_before_every_figure(page):
 def test_every_claim_has_a_verdict_in_words_and_leads_to_its_figure(page, language):
     words = load_text(language).page
     verdicts = {words[f"verdict_{name}"] for name in MARKS}
-    claims = page.find_elements(By.CSS_SELECTOR, "tbody.claim")
+    open_everything(page)
+    claims = page.find_elements(By.CSS_SELECTOR, "details.claim")
     assert len(claims) >= 20
     for claim in claims:
         mark, word = claim.find_element(By.CSS_SELECTOR, ".verdict .badge").text.split(None, 1)
@@ -154,11 +157,9 @@ def test_every_claim_has_a_verdict_in_words_and_leads_to_its_figure(page, langua
 
 
 def test_claims_are_counted_by_verdict(page):
-    rows = page.find_elements(By.CSS_SELECTOR, "tbody.claim")
+    rows = page.find_elements(By.CSS_SELECTOR, "details.claim")
     counts = page.find_elements(By.CSS_SELECTOR, ".tally .count")
-    apart = page.find_elements(
-        By.CSS_SELECTOR, "#settings ~ table tbody.claim, #beyond ~ table tbody.claim"
-    )
+    apart = page.find_elements(By.CSS_SELECTOR, ".apart .claim")
     assert sum(int(count.text) for count in counts) == len(rows) - len(apart)
 
 
@@ -192,7 +193,7 @@ def test_every_verdict_has_a_colour_and_a_mark_of_its_own(page):
 def test_figures_show_the_verdicts_of_their_claims(page):
     shown = page.execute_script(
         """
-        return [...document.querySelectorAll('tbody.claim')].filter(claim => {
+        return [...document.querySelectorAll('details.claim')].filter(claim => {
             const id = claim.querySelector('.where a').hash.slice(1);
             return !document.getElementById(id).querySelector(`.shown a[href="#${claim.id}"]`);
         }).map(claim => claim.id);
@@ -336,8 +337,10 @@ def test_everything_can_be_read_without_javascript(browser, tiny_study, language
         assert len(drawn) == len(FIGURES)
         assert all(drawn)
         assert not any(controls)
-        claim = browser.find_element(By.CSS_SELECTOR, "tbody.claim")
+        claim = browser.find_element(By.CSS_SELECTOR, "details.claim")
         claim.find_element(By.TAG_NAME, "summary").click()
+        assert claim.find_element(By.CSS_SELECTOR, ".says-it").is_displayed()
+        claim.find_element(By.CSS_SELECTOR, ".more > summary").click()
         assert claim.find_element(By.CSS_SELECTOR, "table.parts").is_displayed()
         assert len(browser.find_elements(By.CSS_SELECTOR, "#ranking tbody tr")) > 20
 
@@ -359,7 +362,7 @@ def test_verdicts_are_printed_in_full_on_a4(page, tiny_study, language):
     shown = page.execute_script(
         """
         return ['.verdict .badge', '.says-it', '.finding', '.effect .size', '.where'].flatMap(
-            part => [...document.querySelectorAll(`.claim ${part}`)].map(e => e.innerText));
+            part => [...document.querySelectorAll(`.claim ${part}`)].map(e => e.textContent));
         """
     )
     assert [part for part in shown if letters(part) not in text] == []
@@ -388,3 +391,31 @@ def test_nothing_is_cut_on_paper(page):
             """
         )
     assert cut == []
+
+
+def test_a_claim_is_a_line_that_a_link_opens(browser, tiny_study, language):
+    browser.get("about:blank")
+    browser.get(f"{tiny_study.page_in(language).as_uri()}#claim-W2")
+    opened = browser.execute_script(
+        "return [...document.querySelectorAll('details.claim[open]')].map(e => e.id)"
+    )
+    assert opened == ["claim-W2"]
+    heights = browser.execute_script(
+        "return [...document.querySelectorAll('.claims > .claim:not([open])')]"
+        ".map(e => e.getBoundingClientRect().height)"
+    )
+    assert len(heights) > 15
+    assert max(heights) < 60
+    statement = browser.find_element(By.CSS_SELECTOR, "#claim-W2 .says-it")
+    assert statement.is_displayed()
+
+
+def test_the_first_figure_is_within_two_screens(browser, language):
+    """Of the reference report, which has every claim; a screen is 1,600 px high."""
+    name = "index.html" if language == "en" else f"index.{language}.html"
+    with seen(browser, width=1280):
+        visit(browser, REFERENCE / name)
+        top = browser.execute_script(
+            "return document.querySelector('.figure').getBoundingClientRect().top"
+        )
+    assert top < 2 * 1600
