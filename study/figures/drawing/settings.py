@@ -26,6 +26,7 @@ OUTCOMES = {
     HARMS: ("harms", PALETTE["vermilion"], "v"),
 }
 EFFECT = "test accuracy, change in points"
+SORTED = "settings, sorted by effect"
 LARGEST = 12.0  # inches
 _ABOVE = 2.8  # inches of the curve
 _LINE = 0.24  # inches of a name in the panel
@@ -69,7 +70,7 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
         labels += texts
         base -= own
         below.axhline(base + 0.5, color=mpl.rcParams["grid.color"], linewidth=0.8)
-    below.set(yticks=ticks, ylim=(base + 0.5, 0.5), xlabel=words.tr("settings, sorted by effect"))
+    below.set(yticks=ticks, ylim=(base + 0.5, 0.5), xlabel=words.tr(SORTED))
     below.set_yticklabels(labels, fontsize=8.5)
     below.tick_params(axis="y", length=0)
     below.grid(False)
