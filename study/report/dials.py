@@ -1,8 +1,8 @@
 """The live figures of the page: scripts and styles of ``templates/dials``, and the images of one.
 
-Those of a lecture's section compute in the reader's browser, with a network of their own (``network.js``). The one
-that trains carries its images in the page. They are in the repository, so that a report needs no
-data set; this made them from ``data=mnist5k``::
+Those of a lecture's section compute in the reader's browser, with a network of their own
+(``network.js``). The one that trains carries its images in the page. They are in the repository, so
+that a report needs no data set; this made them from ``data=mnist5k``::
 
     python -m study.report.dials
 """

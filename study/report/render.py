@@ -228,7 +228,7 @@ def render_page(
     style = "".join(
         (templates / name).read_text(encoding="utf-8") for name in ("style.css", "explorer.css")
     )
-    live = dials.SCRIPTS if any(section.live for section in sections) else ()
+    live: tuple[str, ...] = dials.SCRIPTS if any(each.live for each in sections) else ()
     narrowed = any(figure.narrowing for section in sections for figure in section.figures)
     live += dials.NARROWING if narrowed else ()
     style += dials.style() if live else ""

@@ -14,7 +14,7 @@ from study.analysis.deciding import is_ordered, is_wide, level
 from study.analysis.multiverse import HARMS, HELPS, MARGIN, NONE, outcomes
 from study.figures import style
 from study.figures.drawing import Drawn
-from study.figures.labels import Labels, english
+from study.figures.labels import Labels
 from study.figures.plot import Summary
 from study.figures.style import PALETTE
 from study.records.cells import number_text
@@ -79,7 +79,7 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
 
 def axis_name(key: str, words: Labels) -> str:
     """What an axis, named by the key that it overrides, is called."""
-    return words.tr(english(key.replace(".", "_")))
+    return words.name(key.replace(".", "_"))
 
 
 def _heights(drawn: pd.DataFrame) -> list[float]:
