@@ -1,8 +1,8 @@
 """The live figures of the page: scripts and styles of ``templates/dials``, and the images of one.
 
-The figures compute in the reader's browser, with a network of their own (``network.js``). The one
-that trains carries its images in the page. They are in the repository, so that a report needs no
-data set; this made them from ``data=mnist5k``::
+Those of a lecture's section compute in the reader's browser, with a network of their own
+(``network.js``). The one that trains carries its images in the page. They are in the repository, so
+that a report needs no data set; this made them from ``data=mnist5k``::
 
     python -m study.report.dials
 """
@@ -10,6 +10,7 @@ data set; this made them from ``data=mnist5k``::
 import base64
 import functools
 import gzip
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from study.network.streams import RngStreams
 from study.paths import templates_folder
 
 SCRIPTS = ("network.js", "parts.js", "initial_values.js", "overfitting.js")
+NARROWING = ("parts.js", "settings.js")  # of specification curves
 IMAGES = 300  # to train on, and as many to test with
 SEED = 0
 PACKED = "images.gz"
@@ -37,9 +39,14 @@ def style() -> str:
     return (folder() / "dials.css").read_text(encoding="utf-8")
 
 
-def script() -> str:
-    """Their code, to precede the page's own, whose functions it calls once the page is there."""
-    return "".join((folder() / name).read_text(encoding="utf-8") for name in SCRIPTS)
+def script(names: Iterable[str] = SCRIPTS) -> str:
+    """Their code, to precede the page's own, whose functions it calls once the page is there.
+
+    Args:
+        names: the files, each of which counts once.
+    """
+    files = dict.fromkeys(names)
+    return "".join((folder() / name).read_text(encoding="utf-8") for name in files)
 
 
 @functools.cache

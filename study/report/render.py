@@ -229,9 +229,11 @@ def render_page(
     style = "".join(
         (templates / name).read_text(encoding="utf-8") for name in ("style.css", "explorer.css")
     )
-    live = any(section.live for section in sections)
+    live: tuple[str, ...] = dials.SCRIPTS if any(each.live for each in sections) else ()
+    narrowed = any(figure.narrowing for section in sections for figure in section.figures)
+    live += dials.NARROWING if narrowed else ()
     style += dials.style() if live else ""
-    script = dials.script() if live else ""
+    script = dials.script(live)
     script += (templates / "script.js").read_text(encoding="utf-8")
     beside = {figure.beside for section in sections for figure in section.figures}
     title = text.said(own.title)

@@ -26,6 +26,7 @@ from study.report.drawing import Drawing, template
 from study.report.grid_data import explorer_data
 from study.report.origin import count_outcomes
 from study.report.settings import told
+from study.report.settings_data import SettingsView, settings_view
 from study.report.text import Text, kept_together
 
 LISTED = 20  # values of one of them
@@ -45,6 +46,7 @@ class FigureView:
         alt: its alternative text, made from its data.
         measured: what was found, one sentence; ``note`` says what its intervals are.
         table: its numbers.
+        narrowing: of a specification curve, what a reader can narrow.
         claims: those that it shows.
         settings: configuration that all its runs share, as pairs.
         varied: configuration that differs, with the values.
@@ -63,6 +65,7 @@ class FigureView:
     measured: str
     note: str
     table: tables.TableView | None
+    narrowing: SettingsView | None
     claims: list[ClaimView]
     settings: list[tuple[str, str]]
     varied: list[tuple[str, str]]
@@ -204,6 +207,7 @@ def figure_view(figure: Figure, report: Report, text: Text, claims: list[ClaimVi
         measured=kept_together(text.fill(said, facts)),
         note=interval_note(said, facts, text),
         table=tables.view(drawing.table, text.label) if drawn and len(drawing.table) else None,
+        narrowing=settings_view(figure, drawing.table, text) if drawn else None,
         claims=claims,
         settings=settings,
         varied=varied,

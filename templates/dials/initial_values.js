@@ -4,7 +4,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const article = byId("dials-initial_values");
   if (!article) return;
   const { ACTIVATIONS, probe, random, normals } = network;
-  const { number, percent, sentence, soon, whenNear, controls, chart } = parts;
+  const { number, percent, sentence, soon, whenNear, telling, controls, chart } = parts;
   const [FEATURES, CLASSES] = [100, 10]; // of study.data's gaussian
   const INPUTS = [20, 200]; // at least, at most
   const PRODUCTS = 7e7; // multiplications of a pass: half of the tenth of a second that it may take
@@ -98,12 +98,7 @@ document.addEventListener("DOMContentLoaded", () => {
         number(ratios[l], 3)].map((text) => el("td", { class: "n" }, text)))));
   };
 
-  // for those who hear it: once, when nothing is turned any more
-  let telling;
-  const tell = (text) => {
-    clearTimeout(telling);
-    telling = setTimeout(() => { one(".said", article).textContent = text; }, 700);
-  };
+  const tell = telling(one(".said", article));
 
   let near = false;
   const follow = soon(() => {

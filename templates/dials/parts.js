@@ -44,6 +44,15 @@ const parts = (() => {
     observer.observe(node);
   };
 
+  // for those who hear it: once, when nothing is turned any more
+  const telling = (node) => {
+    let waiting;
+    return (text) => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => { node.textContent = text; }, 700);
+    };
+  };
+
   // The controls of a figure's form. Each kind says how a position becomes a value (from) and a
   // value a position (to), and its words (text). follow() is called after any change.
   const controls = (article, kinds, follow) => {
@@ -117,8 +126,9 @@ const parts = (() => {
   });
 
   // A chart in box. Ticks and points are shares of its axes; a point that is null
-  // breaks its line, one beyond the axes is drawn at their edge.
-  const chart = (box, { height, label, xs, ys, lines }) => {
+  // breaks its line, one beyond the axes is drawn at their edge. marks(x, y) makes what else there
+  // is, where shares lie in the drawing.
+  const chart = (box, { height, label, xs, ys, lines, marks = () => [] }) => {
     const width = box.clientWidth || 320; // so that its letters have their size on any screen
     const [left, right, top, bottom] = [44, width - 10, 8, height - 22];
     const x = (share) => left + (right - left) * share;
@@ -135,8 +145,9 @@ const parts = (() => {
       ...xs.map(({ at, text }) => draw("text", { x: x(at), y: height - 6 }, text)),
       ...lines.flatMap(({ name, points, marked }) => [
         draw("path", { class: `line ${name}`, d: path(points) }),
-        ...(marked ? dots(name, points) : [])])));
+        ...(marked ? dots(name, points) : [])]),
+      ...marks(x, y)));
   };
 
-  return { number, percent, sentence, soon, whenNear, controls, among, chart };
+  return { number, percent, sentence, soon, whenNear, telling, controls, among, chart };
 })();

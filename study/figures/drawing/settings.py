@@ -14,7 +14,7 @@ from study.analysis.deciding import is_ordered, is_wide, level
 from study.analysis.multiverse import HARMS, HELPS, MARGIN, NONE, outcomes
 from study.figures import style
 from study.figures.drawing import Drawn
-from study.figures.labels import Labels, english
+from study.figures.labels import Labels
 from study.figures.plot import Summary
 from study.figures.style import PALETTE
 from study.records.cells import number_text
@@ -26,6 +26,7 @@ OUTCOMES = {
     HARMS: ("harms", PALETTE["vermilion"], "v"),
 }
 EFFECT = "test accuracy, change in points"
+SORTED = "settings, sorted by effect"
 LARGEST = 12.0  # inches
 _ABOVE = 2.8  # inches of the curve
 _LINE = 0.24  # inches of a name in the panel
@@ -69,7 +70,7 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
         labels += texts
         base -= own
         below.axhline(base + 0.5, color=mpl.rcParams["grid.color"], linewidth=0.8)
-    below.set(yticks=ticks, ylim=(base + 0.5, 0.5), xlabel=words.tr("settings, sorted by effect"))
+    below.set(yticks=ticks, ylim=(base + 0.5, 0.5), xlabel=words.tr(SORTED))
     below.set_yticklabels(labels, fontsize=8.5)
     below.tick_params(axis="y", length=0)
     below.grid(False)
@@ -78,7 +79,7 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
 
 def axis_name(key: str, words: Labels) -> str:
     """What an axis, named by the key that it overrides, is called."""
-    return words.tr(english(key.replace(".", "_")))
+    return words.name(key.replace(".", "_"))
 
 
 def _heights(drawn: pd.DataFrame) -> list[float]:
