@@ -1,10 +1,10 @@
 """Tables of the report: a frame as rounded text for the page, and as full numbers for the CSV."""
 
-import base64
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -40,8 +40,9 @@ def view(frame: pd.DataFrame, translate: Callable[[str], str] = str) -> TableVie
             for row in frame.itertuples(index=False)
         ],
         numeric=[not _is_text(frame.iloc[:, i]) for i in range(len(columns))],
-        csv="data:text/csv;charset=utf-8;base64,"
-        + base64.b64encode(flat(frame).to_csv(index=False).encode()).decode(),
+        # in percents: of numbers and commas that is a quarter shorter than in base64
+        csv="data:text/csv;charset=utf-8,"
+        + quote(flat(frame).to_csv(index=False), safe=",.;:()+-=/"),
     )
 
 

@@ -20,7 +20,7 @@ from study.errors import MergedCellsError
 from study.figures.declare import Figure
 from study.figures.words import ALT, SAID
 from study.report import tables
-from study.report.claim_views import ClaimView, claim_view, interval_note
+from study.report.claim_views import MARKS, ClaimView, claim_view, interval_note
 from study.report.coverage import Coverage, coverage
 from study.report.drawing import Drawing, template
 from study.report.grid_data import explorer_data
@@ -83,6 +83,7 @@ class SectionView:
     says: str
     formulas: list[Markup]
     live: tuple[str, ...]
+    found: str
     claims: list[ClaimView]
     figures: list[FigureView]
 
@@ -176,6 +177,7 @@ def section_views(report: Report, text: Text, claims: Sequence[ClaimView]) -> li
                     says=text.said(section.says),
                     formulas=[_formula(latex) for latex in section.formulas],
                     live=section.live,
+                    found=found_in([view for view in claims if view.section == section.id], text),
                     claims=[view for view in claims if view.section == section.id],
                     figures=[
                         figure_view(each, report, text, [v for v in claims if v.figure == each.id])
@@ -184,6 +186,16 @@ def section_views(report: Report, text: Text, claims: Sequence[ClaimView]) -> li
                 )
             )
     return found
+
+
+def found_in(claims: Sequence[ClaimView], text: Text) -> str:
+    """What became of the claims of a section: by verdict, what they are about."""
+    parts = []
+    for verdict in MARKS:
+        short = [view.short for view in claims if view.verdict == verdict and view.short]
+        if short:
+            parts.append(f"{text.page[f'verdict_{verdict}']}: {'; '.join(short)}")
+    return ". ".join(part[0].upper() + part[1:] for part in parts) + "." if parts else ""
 
 
 def figure_view(figure: Figure, report: Report, text: Text, claims: list[ClaimView]) -> FigureView:
