@@ -189,14 +189,15 @@ def test_a_map_has_as_many_settings_as_its_preset_says_and_loses_none_to_a_large
     assert 2 <= few < some == all_ // 4
     cells, plan = asked(f"experiment={experiment}")
     found = plan.maps[experiment]
-    assert [row[0] for row in found["settings"]] == list(range(some))
+    assert [row[0] for row in found["settings"]] == [*range(some), -1]
+    assert found["named"] == {"lecture": -1}
     assert len(found["arms"]) > 1
     places: dict[tuple[int, str], set[str]] = {}
     for address, (setting, arm) in found["cells"].items():
         cells[address].validate()
-        assert cells[address].seed == setting
+        assert cells[address].seed == max(setting, 0)
         places.setdefault((setting, arm), set()).add(address)
-    assert places.keys() == {(i, arm) for i in range(some) for arm in found["arms"]}
+    assert places.keys() == {(i, arm) for i in range(-1, some) for arm in found["arms"]}
     assert {len(own) for own in places.values()} <= {2, 3, 4}
     assert {(row[0], row[1]) for row in found["further"]} == places.keys()
     more, larger = asked(f"experiment={experiment}", f"{key}={some + 3}")
