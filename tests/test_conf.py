@@ -4,12 +4,14 @@ import copy
 import pickle
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import hydra
 import numpy as np
 import pandas as pd
 import pytest
+from builders_data import write_set
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
@@ -204,6 +206,20 @@ def test_a_map_has_as_many_settings_as_its_preset_says_and_loses_none_to_a_large
     assert cells.keys() < more.keys()
     assert larger.added == {}
     assert larger.left_out == {}
+
+
+def test_every_map_draws_the_data_last_where_the_preset_names_further_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_set(tmp_path / "fashion")
+    monkeypatch.setenv("STUDY_DATA_DIR", str(tmp_path))
+    _, one = asked("chapter=map", "study=quick")
+    found = planned(["chapter=map", "study=quick", "study.settings.sets=[fashion]"])
+    for name in MAPS:
+        before, after = one.maps[name], found.plan.maps[name]
+        assert after["axes"] == [*before["axes"], "data"]
+        assert [row[:-1] for row in after["settings"]] == before["settings"]
+        assert {row[-1] for row in after["settings"]} == {"mnist5k", "fashion"}
 
 
 @pytest.mark.parametrize("preset", PRESETS)

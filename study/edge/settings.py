@@ -41,7 +41,9 @@ from itertools import pairwise
 from typing import Any
 
 from study.edge.ranges import Axis, Cell, is_integer, known_keys, read_axes, sobol
+from study.edge.sets import DATA
 from study.errors import ConfigError
+from study.records.cells import columns
 from study.records.config import RunConfig, is_number
 
 MAP_KEYS = ("fixed", "settings", "arms", "measure")
@@ -71,7 +73,8 @@ class Map:
     """What a grid of settings has besides its cells.
 
     Attributes:
-        drawn: the keys that the settings differ in, in the order of the axes.
+        drawn: the keys that the settings differ in, in the order of the axes; ``data`` stands for
+            all of its section.
         arms: their names.
         named: numbers of the settings that are given, by their names.
         rates: of each setting and arm.
@@ -118,8 +121,9 @@ def expand_settings(experiment: str, grid: Mapping[str, Any]) -> tuple[list[Cell
     count, seed, seeds_from = _settings(experiment, grid)
     axes, arms = _axes(experiment, grid), _arms(experiment, grid)
     fixed = dict(grid.get("fixed") or {})
-    drawn = list(dict.fromkeys(key for axis in axes for key in axis.keys if key != "lr"))
-    _check_keys(experiment, fixed, drawn, arms)
+    keys = list(dict.fromkeys(key for axis in axes for key in axis.keys if key != "lr"))
+    _check_keys(experiment, fixed, keys, arms)
+    drawn = list(dict.fromkeys(DATA if key.startswith(f"{DATA}.") else key for key in keys))
     settings: dict[int, Cell] = {}
     for number, point in enumerate(sobol(count, len(axes), seed)):
         values = [axis.at(u) for axis, u in zip(axes, point, strict=True)]
@@ -163,7 +167,8 @@ def placed_runs(
     rates: dict[tuple[int, str], list[float]] = {}
     for cell, run in runs:
         place = cell[SETTING], cell[ARM]
-        values.setdefault(place[0], _drawn_values(cell, drawn.drawn, run))
+        if place[0] not in values:
+            values[place[0]] = _drawn_values(cell, drawn.drawn, run)
         other = cells.setdefault(run.address, list(place))
         if other[0] != place[0]:
             names = [name for name, number in drawn.named.items() if number in (other[0], place[0])]
@@ -193,18 +198,19 @@ def placed_runs(
     }
 
 
-def _drawn_values(cell: Mapping[str, Any], drawn: Iterable[str], run: RunConfig) -> list[Any]:
+def _drawn_values(cell: Mapping[str, Any], drawn: Sequence[str], run: RunConfig) -> list[Any]:
     """What a cell has for each drawn key, or what it is composed to where it says nothing of it;
-    None where that has none, as the std of ``he``."""
+    None where that has none, as the std of ``he``. Of the data it is what they are called."""
     composed = run.to_dict()
     hidden = cell.get("hidden", composed["hidden"])
-    layers = {DEPTH: len(hidden), WIDTH: hidden[0] if hidden else 0}
+    shown = {DEPTH: len(hidden), WIDTH: hidden[0] if hidden else 0}
+    shown |= {DATA: columns(composed)[DATA]} if DATA in drawn else {}
     values = []
     for key in drawn:
         group, _, option = key.partition(".")
         own = composed.get(group)
         value = own.get(option or "name") if isinstance(own, dict) else own
-        values.append(layers[key] if key in layers else cell.get(key, value))
+        values.append(shown[key] if key in shown else cell.get(key, value))
     return values
 
 

@@ -113,6 +113,12 @@ def unpack_rows(packed: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [packed["shared"] | dict(zip(columns, row, strict=True)) for row in packed["rows"]]
 
 
+def data_name(dataset: Mapping[str, Any]) -> str:
+    """What a data set (the section ``data`` of a configuration) is called."""
+    name, label, checksum = (dataset.get(key) for key in ("name", "label", "checksum"))
+    return str(label or (name if checksum is None else f"{name}-{checksum[:6]}"))
+
+
 def plan_path(store: RunStore, name: str) -> Path:
     """Where the plan of the study ``name`` is kept."""
     check_name(name)
