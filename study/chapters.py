@@ -329,8 +329,10 @@ def varied_columns(grid: Mapping[str, Any]) -> Varied:
 
 def _axes(grid: Mapping[str, Any]) -> dict[str, Any]:
     """Values by axis; of settings their ranges, the arms, and learning rates."""
-    drawn = _mapping(_mapping(grid.get("settings")).get("axes"))
+    settings = _mapping(grid.get("settings"))
+    drawn = _mapping(settings.get("axes"))
     ranges = {axis: _mapping(own).get("choice") for axis, own in drawn.items()}
+    ranges |= {"data": None} if settings.get("sets") else {}
     arms = [arm for arm in _mapping(grid.get("arms")).values() if isinstance(arm, Mapping)]
     more = {"arms": arms, "lr": None} if drawn else {}
     return {**_mapping(grid.get("axes")), **ranges, **more}

@@ -45,7 +45,12 @@ def drawn_map(effects: list[float], rates: tuple[float, ...] = (0.1,)) -> Result
                 runs.append(own)
                 places[own.address] = [setting, arm]
     settings = [[i, 1 + i, ("he", "xavier")[i % 2]] for i in range(len(effects))]
-    drawn = {"axes": ["depth", "init"], "settings": settings, "arms": ["without", "with"]}
+    drawn = {
+        "axes": ["depth", "init"],
+        "settings": settings,
+        "arms": ["without", "with"],
+        "named": {},
+    }
     maps = {"map": {**drawn, "cells": places, "further": []}}
     addresses = {"map": [own.address for own in runs]}
     plan = StudyPlan("name", "command", "data", "preset", experiments=addresses, maps=maps)

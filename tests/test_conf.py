@@ -4,12 +4,14 @@ import copy
 import pickle
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import hydra
 import numpy as np
 import pandas as pd
 import pytest
+from builders_data import write_set
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
@@ -189,20 +191,35 @@ def test_a_map_has_as_many_settings_as_its_preset_says_and_loses_none_to_a_large
     assert 2 <= few < some == all_ // 4
     cells, plan = asked(f"experiment={experiment}")
     found = plan.maps[experiment]
-    assert [row[0] for row in found["settings"]] == list(range(some))
+    assert [row[0] for row in found["settings"]] == [*range(some), -1]
+    assert found["named"] == {"lecture": -1}
     assert len(found["arms"]) > 1
     places: dict[tuple[int, str], set[str]] = {}
     for address, (setting, arm) in found["cells"].items():
         cells[address].validate()
-        assert cells[address].seed == setting
+        assert cells[address].seed == max(setting, 0)
         places.setdefault((setting, arm), set()).add(address)
-    assert places.keys() == {(i, arm) for i in range(some) for arm in found["arms"]}
+    assert places.keys() == {(i, arm) for i in range(-1, some) for arm in found["arms"]}
     assert {len(own) for own in places.values()} <= {2, 3, 4}
     assert {(row[0], row[1]) for row in found["further"]} == places.keys()
     more, larger = asked(f"experiment={experiment}", f"{key}={some + 3}")
     assert cells.keys() < more.keys()
     assert larger.added == {}
     assert larger.left_out == {}
+
+
+def test_every_map_draws_the_data_last_where_the_preset_names_further_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_set(tmp_path / "fashion")
+    monkeypatch.setenv("STUDY_DATA_DIR", str(tmp_path))
+    _, one = asked("chapter=map", "study=quick")
+    found = planned(["chapter=map", "study=quick", "study.settings.sets=[fashion]"])
+    for name in MAPS:
+        before, after = one.maps[name], found.plan.maps[name]
+        assert after["axes"] == [*before["axes"], "data"]
+        assert [row[:-1] for row in after["settings"]] == before["settings"]
+        assert {row[-1] for row in after["settings"]} == {"mnist5k", "fashion"}
 
 
 @pytest.mark.parametrize("preset", PRESETS)

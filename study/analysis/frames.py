@@ -300,10 +300,15 @@ class Results:
     def settings(self, experiment: str) -> pd.DataFrame:
         """What the settings of ``experiment`` have drawn: ``setting``, and a column for each key.
 
-        The columns have the keys as names, and None where a setting has none.
+        The columns have the keys as names, and None where a setting has none. Settings that are
+        given, not drawn, have negative numbers (``named``).
         """
         drawn = self.plan.maps[experiment]
         return pd.DataFrame(drawn["settings"], columns=["setting", *drawn["axes"]])
+
+    def named(self, experiment: str) -> dict[int, str]:
+        """The names of the settings of ``experiment`` that are given, by their numbers (< 0)."""
+        return {number: name for name, number in self.plan.maps[experiment]["named"].items()}
 
     def check_cells(self, experiment: str, by: Sequence[str]) -> None:
         """Raise MergedCellsError if runs that agree in the columns ``by`` differ in another one.

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from study.edge.schema import MAX_CELLS, RUN_KEYS, typed
+from study.edge.sets import DATA, identify
 from study.edge.settings import PLACE, Map, expand_settings, is_map, most_cells
 from study.errors import ConfigError
 from study.records.config import RunConfig
 
-GROUPS = ("init", "output_init", "activation", "data")
+GROUPS = ("init", "output_init", "activation", DATA)
 # The length of a run is given in one of two units; naming one lets go of the other.
 LENGTHS = ("num_epochs", "num_steps")
 EXCLUSIVE = {"num_epochs": "num_steps", "num_steps": "num_epochs"}
@@ -250,7 +251,7 @@ class Composer:
     typed overrides applied.
 
     Args:
-        base: the composed configuration without the cell's overrides.
+        base: the composed configuration without the cell's overrides, its data set identified.
         load_options: composes options of groups.
     """
 
@@ -259,9 +260,10 @@ class Composer:
         base: Mapping[str, Any],
         load_options: Callable[[Sequence[Option]], list[dict[str, Any]]],
     ) -> None:
-        self._base = {key: base[key] for key in RUN_KEYS}
+        self.base = {key: base[key] for key in RUN_KEYS}
         self._load_options = load_options
         self._options: dict[Option, dict[str, Any]] = {}
+        self._checksums: dict[str, str] = {}
         self._typed: dict[tuple[str, str], Any] = {}
 
     def load(self, cells: Iterable[Cell]) -> None:
@@ -284,10 +286,10 @@ class Composer:
             return None
         group, _, option = key.partition(".")
         if key in GROUPS:
-            return self._base[key].get("name")
+            return self.base[key].get("name")
         if option and group in cell:
             return self._option(group, cell[group]).get(option, ABSENT)
-        node: Any = self._base
+        node: Any = self.base
         for part in key.split("."):
             node = node.get(part, ABSENT) if isinstance(node, dict) else ABSENT
         return node
@@ -304,7 +306,7 @@ class Composer:
 
     def compose(self, cell: Cell, measure: Sequence[str] = ()) -> RunConfig:
         """Like ``config``, but whether the values can be used is not looked at."""
-        values = _copied(self._base)
+        values = _copied(self.base)
         # groups first: init.std changes the option that init chose
         for key in sorted(_overrides(cell), key=lambda key: key not in GROUPS):
             if key in GROUPS:
@@ -313,6 +315,8 @@ class Composer:
                 self._assign(values, key, cell[key])
                 if key in EXCLUSIVE and cell[key] is not None:
                     values[EXCLUSIVE[key]] = None
+        if any(key.partition(".")[0] == DATA for key in cell):
+            identify(values[DATA], self._checksums)
         values["measure"] = sorted({*values["measure"], *measure})
         return RunConfig.from_dict(values)
 
@@ -330,7 +334,7 @@ class Composer:
                 raise ConfigError(key, "an integer >= 1", value)
         if "hidden" in cell:
             raise ConfigError("hidden", "either hidden or depth and width", cell["hidden"])
-        usual = self._base["hidden"] or [0]
+        usual = self.base["hidden"] or [0]
         hidden = [given.get("width", usual[0])] * given.get("depth", len(usual))
         return {key: v for key, v in cell.items() if key not in SHAPE} | {"hidden": hidden}
 

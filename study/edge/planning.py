@@ -5,7 +5,7 @@ import itertools
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from study import data
 from study.analysis.declarations import OPEN, Claim, selects
 from study.chapters import Chapter, chapter_folders, contents, find_chapters, load_chapters
 from study.edge.arguments import as_typed
@@ -41,11 +40,12 @@ from study.edge.schema import (
     check_preset,
     plain,
 )
+from study.edge.sets import DATA, identify, with_sets
 from study.edge.settings import PLACE, placed_runs
 from study.errors import ConfigError, StudyError
 from study.records.cells import columns
-from study.records.config import RunConfig, hydra_string
-from study.records.plan import NAME_BYTES, StudyPlan, check_name, pack_rows
+from study.records.config import DataConfig, RunConfig, hydra_string
+from study.records.plan import NAME_BYTES, StudyPlan, check_name, data_name, pack_rows
 
 # Keys that name several things of their own, not values of a run's key.
 LISTS = ("chapter", "experiment", "claim")
@@ -111,7 +111,7 @@ def plan_study(
     parsed = OverridesParser.create(config_loader=config_loader).parse_overrides(list(arguments))
     default = _without_narrowing(config, parsed, config_loader)
     base = {key: plain(default, key) for key in RUN_KEYS}
-    _identify(base["data"])
+    identify(base[DATA])
 
     def load_options(options: Sequence[Option]) -> list[dict[str, Any]]:
         # Without the main configuration, each at a place of its own, they are all composed at
@@ -124,10 +124,15 @@ def plan_study(
         except MissingConfigException as error:
             group, _, name = (error.missing_cfg_file or "").rpartition("/")
             raise ConfigError(group, "one of the choices", name, error.options) from None
-        return [
-            plain(OmegaConf.create({**base, group: composed[f"n{i}"]}), group)
-            for i, (group, _) in enumerate(options)
-        ]
+        found = []
+        for i, (group, _) in enumerate(options):
+            option = composed[f"n{i}"]
+            if group == DATA:
+                # where it lies, ``???``, is for the cell to say
+                given = {k: option[k] for k in option if not OmegaConf.is_missing(option, k)}
+                option = asdict(DataConfig()) | given
+            found.append(plain(OmegaConf.create({**base, group: option}), group))
+        return found
 
     composer = Composer(base, load_options)
     asked = _asked(parsed, composer)
@@ -135,7 +140,7 @@ def plan_study(
     names = [name for name in asked.lists.get("claim", []) if name != OPEN]
     chapters = _chapters(config, asked, names) if chapters is None else list(chapters)
     claims = _chosen([claim for chapter in chapters for claim in chapter.claims], names)
-    grids = _grids_of(config, chapters, _experiments(chapters, asked, claims))
+    grids = _grids_of(config, chapters, _experiments(chapters, asked, claims), base[DATA])
     most = config.max_cells
     total = sum(count(name, grid, most) for name, grid in grids.items())
     check_count(total, most, f"the {len(grids)} experiments")
@@ -148,7 +153,7 @@ def plan_study(
         _choose(chosen_cells, grid, composer, claims)
     if not chosen_cells.configs:
         raise ConfigError("claim", "a claim about cells of the study", ",".join(names))
-    named = base["data"]["label"] or _data_name(base["data"])
+    named = data_name(base[DATA])
     own = [chapter.name for chapter in chapters]
     shown = own if "chapter" in asked.lists and own != [config.chapter] else []
     # one of which narrowing has left nothing has nothing to show
@@ -231,12 +236,16 @@ def _experiments(
 
 
 def _grids_of(
-    config: DictConfig, chapters: Sequence[Chapter], names: Iterable[str]
+    config: DictConfig, chapters: Sequence[Chapter], names: Iterable[str], own: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """The grids called ``names``, what they refer to in ``config`` filled in.
+    """The grids called ``names``, what they refer to in ``config`` and their data sets filled in.
+
+    Args:
+        own: the study's own data set.
 
     Raises:
         OmegaConfBaseException: they refer to what is not there.
+        ConfigError, DataError: a data set cannot be used.
     """
     grids = {name: grid for chapter in chapters for name, grid in chapter.experiments.items()}
     keys = [str(key) for key in config if key != "hydra"]
@@ -245,7 +254,7 @@ def _grids_of(
     assert isinstance(values, dict)
     filled = OmegaConf.create({**values, EXPERIMENTS: {name: grids[name] for name in names}})
     found: Any = OmegaConf.to_container(filled[EXPERIMENTS], resolve=True)
-    return dict(found)
+    return {name: with_sets(name, grid, own) for name, grid in found.items()}
 
 
 # --- what the command line asks for -------------------------------------------------------------
@@ -476,7 +485,8 @@ class _Declared:
         others = [w for w in _settings(parsed) if w not in self.words and w not in words]
         name = config.hydra.job.config_name
         before = config_loader.load_configuration(name, words + others, run_mode=RunMode.RUN)
-        grids = _grids_of(before, chapters, [grid.experiment for grid in expanded])
+        own = composer.base[DATA]
+        grids = _grids_of(before, chapters, [grid.experiment for grid in expanded], own)
         most = config.max_cells
         self.before = [_expand(name, grid, composer, most) for name, grid in grids.items()]
         composer.load(cell for grid in self.before for cell in grid.cells)
@@ -525,22 +535,6 @@ def _compare(
 
 
 # --- names --------------------------------------------------------------------------------------
-
-
-def _identify(dataset: dict[str, Any]) -> None:
-    """Give a data set that is not known in advance its identity, the checksum of its files.
-
-    Raises:
-        ConfigError, DataError: it cannot be found or read.
-    """
-    if dataset["name"] == "idx" and dataset["checksum"] is None:
-        dataset["checksum"] = data.checksum("idx", root=dataset["root"])
-
-
-def _data_name(dataset: Mapping[str, Any]) -> str:
-    """What a data set is called that has no label."""
-    name = str(dataset["name"])
-    return name if dataset["checksum"] is None else f"{name}-{dataset['checksum'][:6]}"
 
 
 def _sorted_names(words: str) -> str:

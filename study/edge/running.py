@@ -18,7 +18,7 @@ from rich.console import Console
 from study.edge.cluster import is_cluster, keep_returned, run_on_cluster
 from study.edge.progress import StoreProgress
 from study.edge.schema import plain
-from study.errors import StoreError
+from study.errors import ConfigError, StoreError
 from study.records.compaction import COMPACTING, compact
 from study.records.config import RunConfig, hydra_string, overrides
 from study.records.record import NEWER, RunRecord
@@ -174,14 +174,24 @@ def take_stock(store: RunStore, cells: Mapping[str, RunConfig]) -> Stock:
 
 
 def check_all_data(cells: Iterable[RunConfig]) -> None:
-    """Load each data set once and check that every cell finds the samples it wants."""
-    seen = set()
+    """Load each data set once and check that every cell finds the samples it wants.
+
+    Raises:
+        ConfigError, DataError: one does not; of several data sets it is named.
+    """
+    by_set: dict[tuple[str, str | None], dict[tuple[int | None, str], RunConfig]] = {}
     for cell in cells:
         # the Gaussian probe is another sample for each seed, always of the same size
-        key = (cell.data.name, cell.data.root, cell.train_size, str(cell.batch_size))
-        if key not in seen:
-            seen.add(key)
-            check_data(cell)
+        own = by_set.setdefault((cell.data.name, cell.data.root), {})
+        own.setdefault((cell.train_size, str(cell.batch_size)), cell)
+    for (name, _), own in by_set.items():
+        for cell in own.values():
+            try:
+                check_data(cell)
+            except ConfigError as error:
+                if len(by_set) == 1:
+                    raise
+                raise error.at(f"data set {cell.data.label or name}: {error.key}") from None
 
 
 def cost(config: RunConfig) -> float:

@@ -15,6 +15,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from study.edge.sets import located
 from study.errors import ConfigError
 from study.paths import templates_folder
 from study.records.config import RunConfig
@@ -222,6 +223,8 @@ def run_config(config: DictConfig) -> RunConfig:
     """
     chosen = RunConfig.from_dict({key: plain(config, key) for key in RUN_KEYS})
     chosen.validate()
+    if chosen.data.root:
+        chosen.data.root = located(chosen.data.root)
     return chosen
 
 

@@ -12,6 +12,8 @@ Beside ``fixed`` and ``measure`` it has ``settings`` and ``arms`` instead of ``a
         dropout: {uniform: [0, 0.5]}
         activation: {choice: [relu, {activation: sigmoid, lr: [1, 3, 10]}]}
         init: {choice: [he, {init: normal, init.std: {log: [1.0e-4, 1]}}]}
+      also:             # settings that are given, not drawn; they have names
+        lecture: {train_size: 1000, depth: 5, dropout: 0, activation: relu, init: he}
     fixed:
       valid_size: 500
       lr: {values: [0.03, 0.1, 0.3], below: [0.01], above: [1, 3]}
@@ -26,6 +28,10 @@ the arm says (what comes later replaces what came before), at each of its learni
 and ``width`` stand for ``hidden``, so many layers of so many units. Rates ``below`` and ``above``
 are run one after the other where the best so far is the smallest or the largest
 (``study.edge.rates``).
+
+A setting of ``also`` overrides keys that the axes draw; what it leaves out is as in ``fixed`` or in
+the configuration. Its number is negative, −1, −2, … in the order in which they stand, and its seed
+is ``seeds_from``: it is no sample of the space, and no number of settings changes it.
 """
 
 import re
@@ -35,11 +41,13 @@ from itertools import pairwise
 from typing import Any
 
 from study.edge.ranges import Axis, Cell, is_integer, known_keys, read_axes, sobol
+from study.edge.sets import DATA
 from study.errors import ConfigError
+from study.records.cells import columns
 from study.records.config import RunConfig, is_number
 
 MAP_KEYS = ("fixed", "settings", "arms", "measure")
-SETTINGS_KEYS = ("count", "seed", "seeds_from", "axes")
+SETTINGS_KEYS = ("count", "seed", "seeds_from", "axes", "also")
 RATES_KEYS = ("values", "below", "above")
 
 # What a cell of such a grid has besides its overrides.
@@ -65,13 +73,16 @@ class Map:
     """What a grid of settings has besides its cells.
 
     Attributes:
-        drawn: the keys that the settings differ in, in the order of the axes.
+        drawn: the keys that the settings differ in, in the order of the axes; ``data`` stands for
+            all of its section.
         arms: their names.
+        named: numbers of the settings that are given, by their names.
         rates: of each setting and arm.
     """
 
     drawn: list[str]
     arms: list[str]
+    named: dict[str, int] = field(default_factory=dict)
     rates: dict[tuple[int, str], Rates] = field(default_factory=dict)
 
     def values_at(self, place: tuple[int, str]) -> tuple[float, ...] | None:
@@ -91,17 +102,18 @@ def most_cells(experiment: str, grid: Mapping[str, Any]) -> int:
         ConfigError: the grid cannot be used.
     """
     count, *_ = _settings(experiment, grid)
-    arms = _arms(experiment, grid)
-    given: list[Any] = [*arms.values(), grid.get("fixed") or {}]
-    given += [option for axis in _axes(experiment, grid) for option in axis.options]
+    axes, arms = _axes(experiment, grid), _arms(experiment, grid)
+    also = _also(experiment, grid, axes)
+    given: list[Any] = [*arms.values(), grid.get("fixed") or {}, *also.values()]
+    given += [option for axis in axes for option in axis.options]
     rates = [_rates(experiment, cell["lr"]) for cell in given if _has_rates(cell)]
-    return count * len(arms) * max((len(each.values) for each in rates), default=1)
+    return (count + len(also)) * len(arms) * max((len(each.values) for each in rates), default=1)
 
 
 def expand_settings(experiment: str, grid: Mapping[str, Any]) -> tuple[list[Cell], Map]:
     """All cells of a grid of settings, each with its ``setting`` (a number) and its ``arm``.
 
-    They go by setting, arm and rate.
+    They go by setting, arm and rate, those of the settings that have names last.
 
     Raises:
         ConfigError: the grid cannot be used; names the key.
@@ -109,16 +121,22 @@ def expand_settings(experiment: str, grid: Mapping[str, Any]) -> tuple[list[Cell
     count, seed, seeds_from = _settings(experiment, grid)
     axes, arms = _axes(experiment, grid), _arms(experiment, grid)
     fixed = dict(grid.get("fixed") or {})
-    drawn = list(dict.fromkeys(key for axis in axes for key in axis.keys if key != "lr"))
-    _check_keys(experiment, fixed, drawn, arms)
-    found = Map(drawn, list(arms))
-    cells: list[Cell] = []
+    keys = list(dict.fromkeys(key for axis in axes for key in axis.keys if key != "lr"))
+    _check_keys(experiment, fixed, keys, arms)
+    drawn = list(dict.fromkeys(DATA if key.startswith(f"{DATA}.") else key for key in keys))
+    settings: dict[int, Cell] = {}
     for number, point in enumerate(sobol(count, len(axes), seed)):
         values = [axis.at(u) for axis, u in zip(axes, point, strict=True)]
-        setting = {key: value for part in values for key, value in part.items()}
+        settings[number] = {key: value for part in values for key, value in part.items()}
+    also = _also(experiment, grid, axes)
+    named = {name: -i for i, name in enumerate(also, 1)}
+    settings |= {named[name]: overrides for name, overrides in also.items()}
+    found = Map(drawn, list(arms), named)
+    cells: list[Cell] = []
+    for number, setting in settings.items():
         for name, arm in arms.items():
             cell = _layered(f"experiment {experiment}, arm {name}", _merged(fixed, setting, arm))
-            cell |= {"seed": seeds_from + number, SETTING: number, ARM: name}
+            cell |= {"seed": seeds_from + max(number, 0), SETTING: number, ARM: name}
             if "lr" not in cell:
                 cells.append(cell)
                 continue
@@ -141,16 +159,22 @@ def placed_runs(
         runs: the cells that are left of the grid, and what they are composed to.
 
     Raises:
-        ConfigError: two arms are the same run, or there is nothing to choose a rate by.
+        ConfigError: two arms or settings are the same run, or there is nothing to choose a rate
+            by.
     """
     values: dict[int, list[Any]] = {}
     cells: dict[str, list[Any]] = {}
     rates: dict[tuple[int, str], list[float]] = {}
     for cell, run in runs:
         place = cell[SETTING], cell[ARM]
-        values.setdefault(place[0], _drawn_values(cell, drawn.drawn))
+        if place[0] not in values:
+            values[place[0]] = _drawn_values(cell, drawn.drawn, run)
         other = cells.setdefault(run.address, list(place))
-        if other != list(place):
+        if other[0] != place[0]:
+            names = [name for name, number in drawn.named.items() if number in (other[0], place[0])]
+            expected = "settings that differ from each other and from those drawn"
+            raise ConfigError(f"experiment {experiment}: settings.also", expected, names)
+        if other[1] != place[1]:
             expected = f"arms that differ in setting {place[0]}"
             raise ConfigError(f"experiment {experiment}: arms", expected, [other[1], place[1]])
         rates.setdefault(place, []).append(run.lr)
@@ -170,14 +194,24 @@ def placed_runs(
             for place, own in further
             if own.below or own.above
         ],
+        "named": {name: number for name, number in drawn.named.items() if number in values},
     }
 
 
-def _drawn_values(cell: Mapping[str, Any], drawn: Iterable[str]) -> list[Any]:
-    """What a cell has for each drawn key; None where it has none, as the std of ``he``."""
-    hidden = cell.get("hidden") or []
-    layers = {DEPTH: len(hidden), WIDTH: hidden[0] if hidden else 0}
-    return [layers[key] if key in layers else cell.get(key) for key in drawn]
+def _drawn_values(cell: Mapping[str, Any], drawn: Sequence[str], run: RunConfig) -> list[Any]:
+    """What a cell has for each drawn key, or what it is composed to where it says nothing of it;
+    None where that has none, as the std of ``he``. Of the data it is what they are called."""
+    composed = run.to_dict()
+    hidden = cell.get("hidden", composed["hidden"])
+    shown = {DEPTH: len(hidden), WIDTH: hidden[0] if hidden else 0}
+    shown |= {DATA: columns(composed)[DATA]} if DATA in drawn else {}
+    values = []
+    for key in drawn:
+        group, _, option = key.partition(".")
+        own = composed.get(group)
+        value = own.get(option or "name") if isinstance(own, dict) else own
+        values.append(shown[key] if key in shown else cell.get(key, value))
+    return values
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -205,14 +239,35 @@ def _axes(experiment: str, grid: Mapping[str, Any]) -> list[Axis]:
 def _arms(experiment: str, grid: Mapping[str, Any]) -> dict[str, Cell]:
     place = f"experiment {experiment}: arms"
     arms = grid.get("arms")
-    if not isinstance(arms, Mapping) or not arms:
-        raise ConfigError(place, "overrides by the names of the arms", arms)
-    for name, overrides in arms.items():
+    expected = "overrides by the names of the arms"
+    if not arms:
+        raise ConfigError(place, expected, arms)
+    return _by_name(place, expected, arms)
+
+
+def _also(experiment: str, grid: Mapping[str, Any], axes: Sequence[Axis]) -> dict[str, Cell]:
+    """The settings that are given, by their names."""
+    place = f"experiment {experiment}: settings.also"
+    also = grid["settings"].get("also")
+    found = _by_name(place, "overrides by the names of settings", {} if also is None else also)
+    drawn = list(dict.fromkeys(key for axis in axes for key in axis.keys))
+    for name, overrides in found.items():
+        for key in overrides:
+            if key not in drawn:
+                raise ConfigError(f"{place}.{name}", "keys that the axes draw", key, drawn)
+    return found
+
+
+def _by_name(place: str, expected: str, node: Any) -> dict[str, Cell]:
+    """Overrides by name."""
+    if not isinstance(node, Mapping):
+        raise ConfigError(place, expected, node)
+    for name, overrides in node.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ConfigError(place, "names of small letters, digits and _", name)
         if overrides is not None and not isinstance(overrides, Mapping):
             raise ConfigError(f"{place}.{name}", "a section of keys and values", overrides)
-    return {name: dict(overrides or {}) for name, overrides in arms.items()}
+    return {name: dict(overrides or {}) for name, overrides in node.items()}
 
 
 def _rates(experiment: str, node: Any) -> Rates:

@@ -38,8 +38,8 @@ def template(
         return page[f"auto_{PARTIAL if own else NOTHING}"]
     if not facts.get("shown", 1):
         return page[f"auto_{NOTHING}"]
-    wording = facts.get("wording", facts["unit"])
-    return page[f"auto_{figure.plots[0].kind}_{which}_{wording}"]
+    wordings = (facts.get("wording", facts["unit"]), *facts.get("further", ()))
+    return " ".join(page[f"auto_{figure.plots[0].kind}_{which}_{each}"] for each in wordings)
 
 
 def brief(figure: Figure, facts: Mapping[str, Any], page: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from study.errors import ConfigError, StoreError
 from study.records.migration import READABLE, WITHOUT_CHECKSUM, migrated_plan
 from study.records.store import ADDRESS, RunStore, changed_at, write_atomically
 
-MAP = ("axes", "settings", "arms", "cells", "further")
+MAP = ("axes", "settings", "arms", "cells", "further", "named")
 SCHEMA = 5  # older ones: study.records.migration
 # Longer names would not leave room for the temporary file's, on any file system.
 NAME_BYTES = 120
@@ -45,7 +45,8 @@ class StudyPlan:
         maps: of each experiment that has settings and arms: ``axes``, the keys that are drawn;
             ``settings``, of each its number and what it has for each of these; ``arms``, their
             names; ``cells``, setting and arm by address; ``further``, of a setting and an arm
-            the learning rates that follow below and above if its best one is at an edge.
+            the learning rates that follow below and above if its best one is at an edge;
+            ``named``, the numbers (< 0) of the settings that are not drawn, by their names.
     """
 
     name: str
@@ -110,6 +111,12 @@ def unpack_rows(packed: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What ``pack_rows`` packed."""
     columns = packed["columns"]
     return [packed["shared"] | dict(zip(columns, row, strict=True)) for row in packed["rows"]]
+
+
+def data_name(dataset: Mapping[str, Any]) -> str:
+    """What a data set (the section ``data`` of a configuration) is called."""
+    name, label, checksum = (dataset.get(key) for key in ("name", "label", "checksum"))
+    return str(label or (name if checksum is None else f"{name}-{checksum[:6]}"))
 
 
 def plan_path(store: RunStore, name: str) -> Path:
@@ -201,7 +208,7 @@ def _placed(value: Any) -> bool:
     """Whether ``value`` is what ``StudyPlan.maps`` has of an experiment."""
     if not isinstance(value, dict) or set(value) != set(MAP):
         return False
-    axes, settings, arms, cells, further = (value[key] for key in MAP)
+    axes, settings, arms, cells, further, named = (value[key] for key in MAP)
     return (
         isinstance(axes, list)
         and all(isinstance(axis, str) for axis in axes)
@@ -222,6 +229,8 @@ def _placed(value: Any) -> bool:
             for row in further
             for rates in row[2:]
         )
+        and isinstance(named, dict)
+        and all(type(number) is int and number < 0 for number in named.values())
     )
 
 

@@ -13,6 +13,8 @@ from study.analysis.verdicts import NOT_JUDGED
 from study.chapters import Chapter
 from study.report.text import Text
 
+SETS = "study.settings.sets="
+
 
 @dataclass(frozen=True)
 class Coverage:
@@ -85,7 +87,8 @@ def coverage(results: Results, chapter: Chapter, judgements: Sequence[Judgement]
     return Coverage(
         declared=len(about),
         family=len(chapter.claims),
-        selection=plan.selection,
+        # further data sets restrict nothing
+        selection=[each for each in plan.selection if not each.startswith(SETS)],
         not_run=[name for name in chapter.experiments if not plan.experiments.get(name)],
         left_out={
             name: len(plan.left_out_rows(name))

@@ -11,6 +11,7 @@ from study.analysis.frames import Results, runs_frame
 from study.analysis.registry import Registry
 from study.records.cells import CELL
 from study.records.config import overrides
+from study.records.plan import data_name
 from study.records.record import RunSummary, Status
 from study.report import tables
 from study.report.settings import told
@@ -26,12 +27,15 @@ def origin(results: Results, text: Text) -> dict[str, Any]:
     main = [record for record in good if record.config["data"]["name"] != "gaussian"]
     return {
         "counts": count_outcomes(records, len(results.plan.addresses) - len(records)),
-        "data": _distinct(record.provenance["data"] for record in main),
+        "data": _distinct(
+            {"name": text.label(data_name(record.config["data"])), **record.provenance["data"]}
+            for record in main
+        ),
         "gaussian": len(main) < len(good),
         "seeds": len({record.config["seed"] for record in records}),
         "started": min(record.provenance["started"] for record in records),
         "finished": max(record.provenance["started"] for record in records),
-        "data_name": text.label(results.plan.data),
+        "data_name": "; ".join(_data_names(main, results, text)),
         "runs": len(results.plan.addresses),
         "threads": 1,  # of BLAS, in every run
         "seconds": sum(record.timing["total"] for record in records),
@@ -42,6 +46,21 @@ def origin(results: Results, text: Text) -> dict[str, Any]:
         "libraries": _distinct(record.provenance["libraries"] for record in records),
         "machines": _distinct(record.provenance["machine"] for record in records),
     }
+
+
+def drawn_on(results: Results, text: Text) -> str:
+    """On which data the settings of maps are drawn; empty where there is no map."""
+    maps = [name for name in results.plan.maps if results.plan.experiments.get(name)]
+    names = _data_names(results.of(*maps), results, text)
+    wording = text.page["drawn_on_one" if len(names) == 1 else "drawn_on_several"]
+    return wording.format(data="; ".join(names)) if maps else ""
+
+
+def _data_names(records: Iterable[RunSummary], results: Results, text: Text) -> list[str]:
+    """The data sets of ``records``, the study's own first; that one where there are no records."""
+    own = results.plan.data
+    found = {data_name(record.config["data"]) for record in records} or {own}
+    return [text.label(name) for name in sorted(found, key=lambda name: (name != own, name))]
 
 
 def used_seeds(results: Results, registry: Registry, text: Text) -> str:

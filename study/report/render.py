@@ -30,7 +30,14 @@ from study.report import dials, files, grid_page
 from study.report.claim_views import GROUPS, MARKS, ClaimView, looks, summary, tally
 from study.report.drawing import drawing, picture
 from study.report.elsewhere import elsewhere
-from study.report.origin import citation, divergences, failures, origin, used_seeds
+from study.report.origin import (
+    citation,
+    divergences,
+    drawn_on,
+    failures,
+    origin,
+    used_seeds,
+)
 from study.report.svg import png
 from study.report.text import Text, languages, load_text
 from study.report.views import Report, claim_views, section_views, study_command
@@ -249,6 +256,7 @@ def render_page(
             language=text.language,
             title=title,
             subtitle=subtitle or text.page["subtitle_default"],
+            drawn_on=drawn_on(results, text),
             chapters=_links(reports, every, chapter, language),
             others=_other_verdicts(reports, every, chapter, language),
             elsewhere=elsewhere(reports, _files(every, language), chapter, language),

@@ -102,7 +102,7 @@ def settings_data(table: pd.DataFrame) -> dict[str, Any]:
 
     Args:
         table: of a figure ``settings``: the axes are the columns between ``setting`` and
-            ``effect``.
+            ``effect``. Settings that are given, not drawn, are left out.
 
     Returns:
         ``effects`` (shares) and ``outcomes`` (places in ``OUTCOMES``) by setting; ``axes``: those
@@ -111,7 +111,8 @@ def settings_data(table: pd.DataFrame) -> dict[str, Any]:
         the smallest effect that matters, ``normal`` the quantile of Wilson's intervals, and
         ``student`` those of Student's t with 1, 2, … degrees of freedom.
     """
-    ordered = table.sort_values("effect", kind="stable")
+    drawn = [not isinstance(name, str) for name in table["setting"]]  # names are of given ones
+    ordered = table[drawn].infer_objects().sort_values("effect", kind="stable")
     effects = ordered["effect"].to_numpy(float)
     columns = list(table.columns)
     keys = columns[columns.index("setting") + 1 : columns.index("effect")]

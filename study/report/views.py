@@ -19,6 +19,7 @@ from study.chapters import Chapter, Section
 from study.errors import MergedCellsError
 from study.figures.declare import Figure
 from study.figures.words import ALT, SAID
+from study.records.plan import data_name
 from study.report import tables
 from study.report.claim_views import MARKS, ClaimView, claim_view, interval_note
 from study.report.coverage import Coverage, coverage
@@ -30,6 +31,7 @@ from study.report.settings_data import SettingsView, settings_view
 from study.report.text import Text, kept_together
 
 LISTED = 20  # values of one of them
+SETTINGS = "study.settings."  # overrides of what maps draw
 
 
 @dataclass(frozen=True)
@@ -260,13 +262,16 @@ def study_command(words: str, results: Results) -> str:
     """The command line that asks for ``words`` of a study like this one."""
     preset = f"study={results.plan.preset}"
     added = [f"--config-dir {shlex.quote(folder)}" for folder in results.plan.folders]
-    return " ".join(["python -m study -m", *added, words, *_data_words(results), preset])
+    drawn = [shlex.quote(each) for each in results.plan.selection if each.startswith(SETTINGS)]
+    return " ".join(["python -m study -m", *added, words, *_data_words(results), preset, *drawn])
 
 
 def _data_words(results: Results) -> list[str]:
     """Overrides that choose the study's data set; where its files lie is the reader's to say."""
-    sets = (record.config["data"] for record in results.records.values())
-    data = next((data for data in sets if data["name"] != "gaussian"), None)
+    sets = [record.config["data"] for record in results.records.values()]
+    sets = [data for data in sets if data["name"] != "gaussian"]
+    own = (data for data in sets if data_name(data) == results.plan.data)
+    data = next(own, sets[0] if sets else None)
     if data is None:
         return [f"data={results.plan.data}"]
     words = [f"data={data['name']}"]

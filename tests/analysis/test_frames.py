@@ -250,7 +250,7 @@ def test_runs_of_an_experiment_with_settings_say_which_and_which_arm(results, fr
     first, second = results.plan.experiments["a"][2], results.plan.experiments["a"][0]
     drawn = {"axes": ["depth", "init.std"], "settings": [[4, 2, None], [5, 3, 0.1]],
              "arms": ["off", "on"], "cells": {first: [4, "on"], second: [5, "off"]},
-             "further": []}  # fmt: skip
+             "further": [], "named": {"lecture": -1}}  # fmt: skip
     found = Results(replace(results.plan, maps={"a": drawn}), results.records)
     placed = getattr(found, frame)("a")
     where = {first: (4, "on"), second: (5, "off")}
@@ -264,6 +264,7 @@ def test_runs_of_an_experiment_with_settings_say_which_and_which_arm(results, fr
     assert settings["setting"].tolist() == [4, 5]
     assert settings["depth"].tolist() == [2, 3]
     assert settings["init.std"].isna().tolist() == [True, False]
+    assert found.named("a") == {-1: "lecture"}
 
 
 def test_measured_gives_the_runs_that_have_the_probe(results):

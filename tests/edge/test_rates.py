@@ -38,7 +38,7 @@ class Stored:
                 records[run.address] = record(run, final=final if ok else {}, status=status)
         places = {address: [0, "a"] for address in self.cells}
         entry = {"axes": [], "settings": [[0]], "arms": ["a"], "cells": places}
-        entry["further"] = [[0, "a", BELOW, ABOVE]]
+        entry |= {"further": [[0, "a", BELOW, ABOVE]], "named": {}}
         experiments = {"e": list(self.cells)}
         self.plan = StudyPlan("n", "c", "d", "p", experiments=experiments, maps={"e": entry})
         self.runs = Runs.of(records)

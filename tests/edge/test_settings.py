@@ -181,6 +181,65 @@ def test_an_arm_that_chooses_another_scheme_leaves_the_options_of_the_old_one() 
     assert (large["init"], large["init.std"]) == ("normal", 1)
 
 
+# -- settings that are given
+
+ALSO = {
+    "lecture": {"train_size": 300, "depth": 2, "dropout": 0, "activation": "relu", "init": "he"},
+    "slow": {"depth": 1, "activation": "sigmoid", "lr": [1, 3], "init": "normal", "init.std": 0.1},
+}
+
+
+def test_a_setting_that_is_given_has_a_number_that_no_count_reaches() -> None:
+    drawn, _ = expand_settings("e", GRID)
+    for count in (8, 70):
+        cells, found = expand_settings("e", grid(settings__count=count, settings__also=ALSO))
+        assert found.named == {"lecture": -1, "slow": -2}
+        assert cells[: len(drawn)] == drawn
+        given = [cell for cell in cells if cell["setting"] < 0]
+        assert cells[-len(given) :] == given
+        assert {cell["setting"] for cell in cells} == {*range(count), -1, -2}
+
+
+def test_it_has_the_same_arms_and_rates_and_the_seed_of_the_first_setting() -> None:
+    cells, found = expand_settings("e", grid(settings__also=ALSO, settings__seeds_from=7))
+    lecture, slow = ([cell for cell in cells if cell["setting"] == i] for i in (-1, -2))
+    assert [(cell["arm"], cell["lr"]) for cell in lecture] == [
+        ("off", 0.1), ("off", 0.3), ("on", 0.1),
+    ]  # fmt: skip
+    assert [(cell["arm"], cell["lr"]) for cell in slow] == [("off", 1), ("off", 3), ("on", 0.1)]
+    assert {cell["seed"] for cell in lecture + slow} == {7}
+    assert lecture[0]["hidden"] == [30, 30]
+    assert "dropout" not in slow[0]  # as in fixed, or in the configuration
+    assert found.rates[-1, "on"].above == (1.0,)
+    assert most_cells("e", grid(settings__also=ALSO)) == (8 + 2) * 2 * 2
+
+
+def test_the_plan_says_what_a_setting_that_is_given_has_and_its_name() -> None:
+    cells, found = expand_settings("e", grid(settings__count=1, settings__also=ALSO))
+    runs = [
+        (cell, config(seed=cell["seed"], lr=cell["lr"], batchnorm=cell["arm"] == "on",
+                      valid_size=100, hidden=cell["hidden"], dropout=0.25))
+        for cell in cells
+    ]  # fmt: skip
+    said = placed_runs("e", found, runs)
+    assert said["named"] == {"lecture": -1, "slow": -2}
+    assert said["settings"][1][:4] == [-1, 300, 2, 0]
+    assert said["settings"][2] == [-2, None, 1, 0.25, "sigmoid", "normal", 0.1]
+    assert [row[:2] for row in said["further"]] == [[i, "on"] for i in (0, -1, -2)]
+    kept = placed_runs("e", found, [each for each in runs if each[0]["setting"] != -1])
+    assert kept["named"] == {"slow": -2}
+
+
+def test_two_settings_that_are_the_same_run_are_refused() -> None:
+    given = grid(settings__also={"a": ALSO["lecture"], "b": ALSO["lecture"]})
+    cells, found = expand_settings("e", given)
+    runs = [(cell, config(lr=cell["lr"], valid_size=100)) for cell in cells]
+    named = [each for each in runs if each[0]["setting"] < 0 and each[0]["arm"] == "off"]
+    message = r"e: settings.also: expected settings that differ .*, got \['a', 'b'\]"
+    with pytest.raises(ConfigError, match=message):
+        placed_runs("e", found, named)
+
+
 # -- what the plan says of it
 
 
@@ -201,6 +260,7 @@ def test_the_plan_has_each_runs_place_and_what_its_setting_drew() -> None:
     places = {run.address: [cell["setting"], cell["arm"]] for cell, run in runs}
     assert said["cells"] == places
     assert said["further"] == [[0, "on", [], [1.0]], [1, "on", [], [1.0]]]
+    assert said["named"] == {}
     # where the command line took another rate, there is no list to go on from
     others = [(cell, replace(run, lr=5.0)) for cell, run in runs if run.lr == 0.1]
     assert placed_runs("e", found, others)["further"] == []
@@ -237,6 +297,14 @@ def with_axis(node: Any, key: str = "train_size") -> dict[str, Any]:
         (grid(settings__count=2.5), r"settings.count: expected an integer >= 1, got 2.5"),
         (grid(settings__seed=-1), r"settings.seed: expected an integer >= 0, got -1"),
         (grid(settings__axes={}), r"settings.axes: expected 1 to 16 ranges"),
+        (grid(settings__also=3), "settings.also: expected overrides by the names of settings"),
+        (grid(settings__also={"A": {}}), "also: expected names of small letters, digits and _"),
+        (grid(settings__also={"a": 3}), r"also.a: expected a section of keys and values, got 3"),
+        (
+            grid(settings__also={"a": {"dropuot": 0}}),
+            r"also.a: expected keys that the axes draw, got 'dropuot' .*; did you mean dropout\?",
+        ),
+        (grid(settings__also={"a": {"width": 9}}), "also.a: expected keys that the axes draw"),
         (with_axis([1, 2]), r"axes.train_size: expected a range, such as .*, got \[1, 2\]"),
         (with_axis({"lgo": [1, 2]}), r"expected a known key, got 'lgo' .*; did you mean log\?"),
         (with_axis({"integer": True}), r"expected one kind of range, .*log, uniform, choice"),

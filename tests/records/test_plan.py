@@ -171,10 +171,11 @@ def test_chapters_and_folders_survive_the_file(store: RunStore) -> None:
 
 MAP: dict[str, Any] = {
     "axes": ["train_size", "init.std"],
-    "settings": [[0, 1000, 0.01], [1, 500, None]],
+    "settings": [[0, 1000, 0.01], [1, 500, None], [-1, 300, 0.01]],
     "arms": ["off", "on"],
     "cells": {ADDRESSES[0]: [0, "off"], ADDRESSES[1]: [1, "on"]},
     "further": [[0, "off", [0.01], []]],
+    "named": {"lecture": -1},
 }
 
 
@@ -205,6 +206,9 @@ def test_a_plan_of_before_there_were_any_is_read(store: RunStore) -> None:
         {"cells": {"../x": [0, "off"]}},
         {"further": [[0, "off", [0.01]]]},
         {"further": [[0, "off", ["x"], []]]},
+        {"named": ["lecture"]},
+        {"named": {"lecture": 0}},
+        {"named": {"lecture": "-1"}},
         {"more": 1},
     ],
 )

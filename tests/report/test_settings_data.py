@@ -121,6 +121,13 @@ def test_data_are_the_effects_and_axes_of_the_table_sorted_by_effect():
     json.dumps(found, allow_nan=False)
 
 
+def test_a_setting_that_is_given_and_not_drawn_is_none_of_those_that_are_narrowed():
+    drawn = table([0.2, -0.01, 0.05], depth=[1, 2, 3])
+    given = table([0.9], depth=[6]).assign(setting="lecture")
+    both = pd.concat([drawn.astype(object), given.astype(object)], ignore_index=True)
+    assert settings_data(both) == settings_data(drawn)
+
+
 def test_more_than_a_few_numbers_have_stops_and_missing_ones_do_not_make_them_fractions():
     values = [1, 2, 3, 4, 5, None]
     (axis,) = settings_data(table([0.0] * 6, depth=values))["axes"]

@@ -59,6 +59,7 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
     above.tick_params(labelbottom=False)
     order = np.argsort(values, kind="stable")
     legend = _draw_effects(above, values[order], words)
+    _mark_named(above, values[order], summary.data["named"], words)
     base = 0.0
     ticks: list[float] = []
     labels: list[str] = []
@@ -104,6 +105,23 @@ def _draw_effects(axes: Axes, ascending: NDArray[np.float64], words: Labels) -> 
     axes.set(ylabel=words.tr(EFFECT), xlim=(-0.7, len(ascending) - 0.3))
     axes.grid(axis="x", visible=False)
     return legend
+
+
+def _mark_named(
+    axes: Axes, ascending: NDArray[np.float64], named: dict[str, float], words: Labels
+) -> None:
+    """A star for each setting that is given: between the drawn ones that it lies between."""
+    for name, effect in named.items():
+        place = float(np.searchsorted(ascending, effect)) - 0.5
+        colour = mpl.rcParams["text.color"]
+        axes.plot(place, 100 * effect, "*", color=colour, ms=11, zorder=4)
+        # to the upper left of a rising curve there is room, below zero to its lower right
+        left = effect >= 0 and place > len(ascending) / 3
+        axes.annotate(
+            words.tr(name), (place, 100 * effect), xytext=(-7 if left else 7, 3 if left else -3),
+            textcoords="offset points", color=colour, fontsize=8.5, zorder=4,
+            ha="right" if left else "left", va="bottom" if left else "top",
+        )  # fmt: skip
 
 
 def _names(column: pd.Series) -> list[Any] | None:

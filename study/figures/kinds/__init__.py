@@ -45,7 +45,8 @@ Automatic words are ``page: auto_<kind>_<which>_<unit>`` in ``templates/text``, 
 ``alt`` and ``measured`` and ``unit`` in ``share`` and ``number``. They are filled from the
 summary's ``facts``, so every kind gives what its own two templates name (``lines``: ``x``, ``y``,
 ``highest``, ``highest_at``, ``lowest``, ``lowest_at``, ``runs``, ``diverged``) and ``unit``. Where
-a fact ``wording`` is there it stands for ``unit`` in the name.
+a fact ``wording`` is there it stands for ``unit`` in the name; a fact ``further`` lists the names
+of sentences that follow.
 """
 
 import importlib
