@@ -30,6 +30,7 @@ from study.report import dials, files, grid_page
 from study.report.claim_views import GROUPS, MARKS, ClaimView, looks, summary, tally
 from study.report.drawing import drawing, picture
 from study.report.origin import citation, divergences, failures, origin, used_seeds
+from study.report.paper_views import bibtex, reference_views
 from study.report.svg import png
 from study.report.text import Text, languages, load_text
 from study.report.views import Report, claim_views, section_views, study_command
@@ -254,6 +255,8 @@ def render_page(
             plan=results.plan,
             origin=origin(results, text),
             cite=citation(results, title, text),
+            references=reference_views(own),
+            references_bibtex=bibtex(own),
             tally=counts,
             summaries={
                 group: summary(group, counts[group], report.coverage.declared, text)

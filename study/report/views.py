@@ -25,6 +25,7 @@ from study.report.coverage import Coverage, coverage
 from study.report.drawing import Drawing, template
 from study.report.grid_data import explorer_data
 from study.report.origin import count_outcomes
+from study.report.paper_views import PaperView, paper_view
 from study.report.settings import told
 from study.report.text import Text, kept_together
 
@@ -46,6 +47,7 @@ class FigureView:
         measured: what was found, one sentence; ``note`` says what its intervals are.
         table: its numbers.
         claims: those that it shows.
+        paper: what it repeats of a paper; None where it repeats none.
         settings: configuration that all its runs share, as pairs.
         varied: configuration that differs, with the values.
         command: the command that repeats its runs.
@@ -64,6 +66,7 @@ class FigureView:
     note: str
     table: tables.TableView | None
     claims: list[ClaimView]
+    paper: PaperView | None
     settings: list[tuple[str, str]]
     varied: list[tuple[str, str]]
     command: str
@@ -182,7 +185,8 @@ def figure_view(figure: Figure, report: Report, text: Text, claims: list[ClaimVi
     """Everything that the page shows of one figure."""
     results = report.results
     missing = sum(results.missing(name) for name in figure.experiments)
-    settings, varied = describe_settings(results.runs(*figure.experiments), text)
+    runs = results.runs(*figure.experiments)
+    settings, varied = describe_settings(runs, text)
     drawing = report.drawings.get(figure.id, Drawing())
     drawn = drawing.pictures.get(text.language)
     facts, several = drawing.facts, drawing.merged
@@ -200,6 +204,7 @@ def figure_view(figure: Figure, report: Report, text: Text, claims: list[ClaimVi
         note=interval_note(said, facts, text),
         table=tables.view(drawing.table, text.label) if drawn and len(drawing.table) else None,
         claims=claims,
+        paper=paper_view(figure.paper, report.chapter, facts, runs, text) if figure.paper else None,
         settings=settings,
         varied=varied,
         command=_figure_command(figure, results),

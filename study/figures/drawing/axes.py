@@ -44,7 +44,7 @@ def values_of(
     x = np.array([places[value] for value in own[plot.x]], float)
     numbers = [estimate[:3] for estimate in own["estimate"]]
     means, lows, highs = np.array(numbers, float).reshape(-1, 3).T
-    if plot.rows == rows.POINTS and plot.log("x"):  # where 0 is no measurement
+    if plot.rows in rows.CURVES and plot.log("x"):  # where 0 is no measurement
         kept = own[plot.x].to_numpy(float) > 0
         return x[kept], means[kept], lows[kept], highs[kept]
     return x, means, lows, highs

@@ -1,0 +1,193 @@
+"""What the page shows of a paper that a figure repeats: tables and links, in one language."""
+
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from study.analysis.typography import typeset
+from study.analysis.verdicts import FEWEST
+from study.chapters import Chapter
+from study.figures.papers import (
+    AGREES,
+    DIFFERS,
+    OPEN,
+    Paper,
+    Published,
+    Reference,
+    Setting,
+    agreement,
+)
+from study.figures.quantities import Each, Told, lacking
+from study.report import tables
+from study.report.text import Text, kept_together
+
+# The look of a verdict, and its mark, of each outcome.
+LOOKS = {AGREES: "supported", DIFFERS: "refuted", OPEN: "inconclusive"}
+MARKS = {AGREES: "=", DIFFERS: "≠", OPEN: "?"}
+MOST = 6  # values of a setting that are told one by one
+
+
+@dataclass(frozen=True)
+class SettingView:
+    """A row of the settings.
+
+    Attributes:
+        relation: in words; ``key`` is its name.
+    """
+
+    what: str
+    theirs: str
+    ours: str
+    relation: str
+    key: str
+
+
+@dataclass(frozen=True)
+class PublishedView:
+    """A row of what is compared.
+
+    Attributes:
+        theirs: the number with its margin, or the words; ``margin`` is empty for words.
+        ours: the number with its interval, or a sentence.
+        outcome, look, mark: in words, as a class of the page, as a sign.
+        reason: why it cannot be told; mostly empty.
+    """
+
+    what: str
+    where: str
+    theirs: str
+    margin: str
+    ours: str
+    outcome: str
+    look: str
+    mark: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PaperView:
+    """What a figure repeats of a paper.
+
+    Attributes:
+        cites: short names of the papers, and their keys.
+        where: figure or table there.
+    """
+
+    cites: list[tuple[str, str]]
+    where: str
+    settings: list[SettingView]
+    published: list[PublishedView]
+
+
+@dataclass(frozen=True)
+class ReferenceView:
+    """A publication in the list at the end of the page."""
+
+    key: str
+    text: str
+    link: str
+    identifier: str
+
+
+def paper_view(
+    paper: Paper, chapter: Chapter, facts: Mapping[str, Any], runs: pd.DataFrame, text: Text
+) -> PaperView:
+    """The paper of a figure.
+
+    Args:
+        facts: of the figure; without any nothing is compared.
+        runs: of the figure, which say what our settings are.
+    """
+    return PaperView(
+        cites=[(chapter.references[key].short, key) for key in paper.cites],
+        where=text.said(paper.where),
+        settings=[_setting(each, runs, text) for each in paper.settings],
+        published=[_published(each, facts, text) for each in paper.published] if facts else [],
+    )
+
+
+def _setting(setting: Setting, runs: pd.DataFrame, text: Text) -> SettingView:
+    theirs = text.said(setting.theirs) or text.page["paper_unsaid"]
+    if setting.column is not None:
+        ours = _values(runs[setting.column], text)
+    else:
+        ours = text.said(setting.ours) or theirs
+    relation = text.page[f"paper_{setting.relation}"]
+    return SettingView(text.said(setting.what), theirs, ours, relation, setting.relation)
+
+
+def _values(column: pd.Series, text: Text) -> str:
+    """What the runs have: each value, or the ends of many numbers."""
+    values = sorted(dict.fromkeys(column.dropna().tolist()), key=_order)
+    values = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
+    words = [text.label(tables.cell_text(value)) for value in values]
+    if len(words) > MOST:
+        words = [f"{words[0]} … {words[-1]}"]
+    return typeset(", ".join(words)) or "–"
+
+
+def _order(value: object) -> tuple[bool, float, str]:
+    try:
+        return False, float(str(value)), ""
+    except ValueError:
+        return True, 0.0, str(value)
+
+
+def _published(published: Published, facts: Mapping[str, Any], text: Text) -> PublishedView:
+    found = agreement(published, facts)
+    unit, margin = published.unit, ""
+    if published.value is None:
+        theirs = text.said(published.says)
+    else:
+        theirs = text.quantity(published.value, unit)
+        words = text.page["paper_printed" if published.printed else "paper_margin"]
+        margin = words.format(margin=text.quantity(published.margin, _width(unit)))
+        margin = margin.replace("× ", "")
+    return PublishedView(
+        what=text.said(published.what),
+        where=text.said(published.where),
+        theirs=kept_together(theirs),
+        margin=kept_together(margin),
+        ours=kept_together(_ours(published, facts, text)),
+        outcome=text.page[f"paper_{found.outcome}"],
+        look=LOOKS[found.outcome],
+        mark=MARKS[found.outcome],
+        reason=text.page[f"paper_{found.reason}"].format(fewest=FEWEST) if found.reason else "",
+    )
+
+
+def _width(unit: str) -> str:
+    """The format of a margin: a distance has no sign."""
+    return "span" if unit in ("points", "percent") else "number"
+
+
+def _ours(published: Published, facts: Mapping[str, Any], text: Text) -> str:
+    """Our number with its interval, or our sentence; a dash where it lacks a number."""
+    if published.here:
+        words = text.said(published.here)
+        told = {key: value for key, value in facts.items() if isinstance(value, Told | Each)}
+        names = [name for _, name, _, _ in string.Formatter().parse(words) if name]
+        return "–" if lacking(told, names) else text.fill(words, facts)
+    name, side = published.of
+    value = getattr(facts[name], side)
+    return text.label(value) if isinstance(value, str) else text.quantity(value, published.unit)
+
+
+def reference_views(chapter: Chapter) -> list[ReferenceView]:
+    """All publications of the chapter, by their first author."""
+    ordered = sorted(chapter.references.values(), key=lambda r: (r.short, r.key))
+    return [ReferenceView(r.key, _cited(r), r.link, r.identifier) for r in ordered]
+
+
+def _cited(reference: Reference) -> str:
+    authors = list(reference.authors)
+    names = ", ".join(authors[:-1]) + (" & " if authors[1:] else "") + authors[-1]
+    return f"{names} ({reference.year}). {reference.title}. {reference.venue}."
+
+
+def bibtex(chapter: Chapter) -> str:
+    """The entries of all publications of the chapter; empty where there are none."""
+    return "\n\n".join(reference.bibtex for reference in chapter.references.values())
