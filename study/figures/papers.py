@@ -45,7 +45,7 @@ class Reference:
     Attributes:
         key: by which figures name it.
         kind: of entry in BibTeX (``KINDS``).
-        authors: ``First Last``, in order.
+        authors: ``First Last``, or ``van Last, First``, in order.
         venue: journal or conference.
         links: by ``doi``, ``arxiv`` or ``url``; at least one.
     """
@@ -73,9 +73,19 @@ class Reference:
     @property
     def short(self) -> str:
         """``He et al. 2015``."""
-        names = [author.rpartition(" ")[2] for author in self.authors]
+        names = [
+            author.partition(",")[0] if "," in author else author.rpartition(" ")[2]
+            for author in self.authors
+        ]
         several = f"{names[0]} et al." if len(names) > 2 else " & ".join(names)
         return f"{several} {self.year}"
+
+    @property
+    def names(self) -> str:
+        """All authors, first names first: ``Kaiming He, Xiangyu Zhang & Jian Sun``."""
+        last_first = (author.partition(", ") for author in self.authors)
+        names = [f"{first} {last}" if first else last for last, _, first in last_first]
+        return " & ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
     @property
     def bibtex(self) -> str:

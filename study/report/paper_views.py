@@ -179,13 +179,10 @@ def _ours(published: Published, facts: Mapping[str, Any], text: Text) -> str:
 def reference_views(chapter: Chapter) -> list[ReferenceView]:
     """All publications of the chapter, by their first author."""
     ordered = sorted(chapter.references.values(), key=lambda r: (r.short, r.key))
-    return [ReferenceView(r.key, _cited(r), r.link, r.identifier) for r in ordered]
-
-
-def _cited(reference: Reference) -> str:
-    authors = list(reference.authors)
-    names = ", ".join(authors[:-1]) + (" & " if authors[1:] else "") + authors[-1]
-    return f"{names} ({reference.year}). {reference.title}. {reference.venue}."
+    return [
+        ReferenceView(r.key, f"{r.names} ({r.year}). {r.title}. {r.venue}.", r.link, r.identifier)
+        for r in ordered
+    ]
 
 
 def bibtex(chapter: Chapter) -> str:
