@@ -249,9 +249,13 @@ def layer_slope(
     """
     layers = results.layers(experiment)
     layers = layers[(layers["moment"] == moment) & layers["is_hidden"].astype(bool)]
-    wide, _ = _wide(layers, column)
+    wide, hidden = _wide(layers, column)
     logs = np.log(wide.where(wide > 0).to_numpy(float))
-    slopes = [_slope(wide.columns.to_numpy(float), row) for row in logs]
+    numbers = wide.columns.to_numpy(float)
+    # a run has no slope where a layer of its own lacks a value; other runs may have more layers
+    slopes = [
+        _slope(numbers[own], row[own]) for row, own in zip(logs, hidden.to_numpy(), strict=True)
+    ]
     slopes = [-slope for slope in slopes] if down else slopes
     values = np.exp(slopes) if factor else slopes
     return _of_runs(results, experiment, pd.Series(values, index=wide.index, dtype=float))

@@ -8,7 +8,7 @@ import numpy as np
 from study.analysis.effects import is_switch
 from study.analysis.grid import Grid
 from study.analysis.intervals import Estimate
-from study.figures.labels import place
+from study.figures.labels import number, place
 from study.figures.style import Translate
 from study.records.cells import SWITCHES, TEXTS, number_text
 
@@ -50,7 +50,8 @@ def setting(factor: str, level: Any, tr: Translate) -> str:
     """A level with its factor: ``batch norm on``, ``dropout 0.2``; names of choices as they are."""
     if factor in CHOICES and level is not None:
         return tr(plain(level))
-    text = plain(level)
+    numeric = isinstance(level, float | np.floating)
+    text = number(float(level)) if numeric else plain(level)
     return f"{tr(factor_name(factor))} {tr(text) if factor in (*SWITCHES, *TEXTS) else text}"
 
 

@@ -59,7 +59,7 @@ def chosen(plot: Plot, measured: Measured) -> pd.DataFrame:
     reduction = plot.options.get("reduce")
     if reduction is not None and len(runs):
         runs = runs[runs["address"].isin(_at_the_best(plot, reduction, measured, runs))]
-    return _with_numbers(plot, runs.reset_index(drop=True))
+    return with_numbers(plot, runs.reset_index(drop=True))
 
 
 def _at_the_best(
@@ -88,7 +88,7 @@ def _at_the_best(
     return found
 
 
-def _with_numbers(plot: Plot, frame: pd.DataFrame) -> pd.DataFrame:
+def with_numbers(plot: Plot, frame: pd.DataFrame) -> pd.DataFrame:
     """With an x of names that are all numbers, such as batch sizes, as numbers."""
     if plot.x not in TEXTS or plot.x not in frame or not len(frame):
         return frame
@@ -150,7 +150,7 @@ def select(
             # Few columns: what groups them copies all of them.
             rows = rows[[column for column in dict.fromkeys(kept) if column in rows]]
             rows = rows[rows["address"].isin(own["address"]) & rows["value"].notna()]
-            parts.append(_with_numbers(plot, rows.assign(metric=measure.name)))
+            parts.append(with_numbers(plot, rows.assign(metric=measure.name)))
     if not parts:
         return pd.DataFrame(columns=[*dict.fromkeys(kept), METRIC])
     return pd.concat(parts, ignore_index=True)

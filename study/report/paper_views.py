@@ -1,25 +1,30 @@
 """What the page shows of a paper that a figure repeats: tables and links, in one language."""
 
+import math
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from study.analysis.reading import LANGUAGES, in_language
 from study.analysis.typography import typeset
 from study.analysis.verdicts import FEWEST
 from study.chapters import Chapter
+from study.figures.labels import number
 from study.figures.papers import (
     AGREES,
     DIFFERS,
     OPEN,
+    OTHER,
+    SAME,
+    SCALED,
     Paper,
     Published,
-    Reference,
     Setting,
     agreement,
-)
+)  # fmt: skip
 from study.figures.quantities import Each, Told, lacking
 from study.report import tables
 from study.report.text import Text, kept_together
@@ -111,22 +116,43 @@ def paper_view(
 
 def _setting(setting: Setting, runs: pd.DataFrame, text: Text) -> SettingView:
     theirs = text.said(setting.theirs) or text.page["paper_unsaid"]
+    relation = setting.relation
     if setting.column is not None:
-        ours = _values(runs[setting.column], text)
+        values = sorted(dict.fromkeys(runs[setting.column].dropna().tolist()), key=_order)
+        ours = _values(values, text)
+        relation = _relation(setting, values) if relation == SAME else relation
     else:
         ours = text.said(setting.ours) or theirs
-    relation = text.page[f"paper_{setting.relation}"]
-    return SettingView(text.said(setting.what), theirs, ours, relation, setting.relation)
+    return SettingView(
+        text.said(setting.what), theirs, ours, text.page[f"paper_{relation}"], relation
+    )
 
 
-def _values(column: pd.Series, text: Text) -> str:
-    """What the runs have: each value, or the ends of many numbers."""
-    values = sorted(dict.fromkeys(column.dropna().tolist()), key=_order)
-    values = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
-    words = [text.label(tables.cell_text(value)) for value in values]
+def _relation(setting: Setting, values: Sequence[Any]) -> str:
+    """Whether a setting that is declared to be the same is so in these runs."""
+    theirs = in_language(setting.theirs, LANGUAGES[0])
+    if [str(_whole(value)) for value in values] == [theirs]:
+        return SAME
+    try:
+        return SCALED if max(map(float, values), default=math.inf) <= float(theirs) else OTHER
+    except ValueError:
+        return OTHER
+
+
+def _values(values: Sequence[Any], text: Text) -> str:
+    """What the runs have: each value, or the ends of many."""
+    words = [
+        text.label(number(value) if isinstance(value, float) else tables.cell_text(value))
+        for value in map(_whole, values)
+    ]
     if len(words) > MOST:
         words = [f"{words[0]} … {words[-1]}"]
     return typeset(", ".join(words)) or "–"
+
+
+def _whole(value: Any) -> Any:
+    """Without the decimals that a column of floats gives to whole numbers."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _order(value: object) -> tuple[bool, float, str]:
@@ -142,10 +168,10 @@ def _published(published: Published, facts: Mapping[str, Any], text: Text) -> Pu
     if published.value is None:
         theirs = text.said(published.says)
     else:
-        theirs = text.quantity(published.value, unit)
+        theirs = _exact(published.value, unit, text)
         words = text.page["paper_printed" if published.printed else "paper_margin"]
-        margin = words.format(margin=text.quantity(published.margin, _width(unit)))
-        margin = margin.replace("× ", "")
+        width = _exact(published.margin, unit, text)
+        margin = words.format(margin=width.removeprefix("× "))
     return PublishedView(
         what=text.said(published.what),
         where=text.said(published.where),
@@ -159,9 +185,12 @@ def _published(published: Published, facts: Mapping[str, Any], text: Text) -> Pu
     )
 
 
-def _width(unit: str) -> str:
-    """The format of a margin: a distance has no sign."""
-    return "span" if unit in ("points", "percent") else "number"
+def _exact(value: float, unit: str, text: Text) -> str:
+    """A declared number with all its digits, in the unit of what it is compared with."""
+    shares = {"percent": " %", "points": f" {text.label('points')}"}
+    shares["span"] = shares["points"]
+    digits = f"{100 * value if unit in shares else value:.6g}"
+    return typeset(f"{'× ' if unit == 'times' else ''}{digits}{shares.get(unit, '')}")
 
 
 def _ours(published: Published, facts: Mapping[str, Any], text: Text) -> str:

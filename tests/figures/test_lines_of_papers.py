@@ -84,6 +84,13 @@ def test_each_place_is_shown_at_its_best_rate_chosen_by_the_other_seeds():
     assert (found.facts["runs"], found.facts["x_highest"]) == (6, 64)
 
 
+def test_further_metrics_stand_in_the_table_of_batch_sizes():
+    text = "{" + BATCHES + ", colour: lr, table: [gap]}"
+    table = made(text, batches(train=0.9), e=["batch_size", "lr"]).table
+    assert table["batch_size"].tolist() == [16, 64, 16, 64]
+    assert table["gap"].iloc[0].mean == pytest.approx(0.9 - 0.71)
+
+
 def test_batch_sizes_are_numbers_on_an_axis_unless_one_is_none():
     text = "{" + BATCHES + ", colour: lr, scale: {x: log, y: log}, marks: [{slope: -1}]}"
     picture = drawn(text, batches(), e=["batch_size", "lr"])
@@ -94,6 +101,14 @@ def test_batch_sizes_are_numbers_on_an_axis_unless_one_is_none():
     named = drawn(text.replace("scale: {x: log, y: log}, marks: [{slope: -1}]", "marks: []"),
                   batches((16, "full")), e=["batch_size", "lr"])  # fmt: skip
     assert "«full»" in texts(named)
+
+
+def test_numbers_of_samples_stand_on_a_logarithmic_axis():
+    results = study(e=[run(train_size=size, test=size / 1000) for size in (20, 200)])
+    text = "{kind: lines, experiment: e, x: train_size, y: test_accuracy, scale: {x: log}}"
+    picture = drawn(text, results, e=["train_size"])
+    low, high = picture.axes[0].get_xlim()
+    assert 0 < low < 20 < 200 < high
 
 
 PLAIN = {"kind": "lines", "experiment": "e", "x": "batch_size", "y": "test_accuracy"}
