@@ -50,8 +50,9 @@ def setting(factor: str, level: Any, tr: Translate) -> str:
     """A level with its factor: ``batch norm on``, ``dropout 0.2``; names of choices as they are."""
     if factor in CHOICES and level is not None:
         return tr(plain(level))
-    numeric = isinstance(level, float | np.floating)
-    text = number(float(level)) if numeric else plain(level)
+    text = plain(level)
+    if isinstance(level, float | np.floating) and "e" in text:
+        text = number(float(level))
     return f"{tr(factor_name(factor))} {tr(text) if factor in (*SWITCHES, *TEXTS) else text}"
 
 

@@ -22,6 +22,7 @@ from study.figures.papers import (
     SCALED,
     Paper,
     Published,
+    Reference,
     Setting,
     agreement,
 )  # fmt: skip
@@ -205,13 +206,43 @@ def _ours(published: Published, facts: Mapping[str, Any], text: Text) -> str:
     return text.label(value) if isinstance(value, str) else text.quantity(value, published.unit)
 
 
+def agreements(chapter: Chapter, facts: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Everything that figures of a chapter compare with papers, for programs.
+
+    Args:
+        facts: by figure, of those that are drawn.
+    """
+    rows = []
+    for figure in chapter.figures:
+        for each in figure.paper.published if figure.paper and figure.id in facts else ():
+            found = agreement(each, facts[figure.id])
+            measured = found.measured._asdict() if found.measured is not None else {}
+            rows.append(
+                {
+                    "chapter": chapter.name,
+                    "figure": figure.id,
+                    "cites": " ".join(figure.paper.cites) if figure.paper else "",
+                    "what": in_language(each.what, LANGUAGES[0]),
+                    "published": each.value,
+                    "margin": each.margin if each.value is not None else None,
+                    "says": in_language(each.says, LANGUAGES[0]) if each.says else "",
+                    **{name: measured.get(name) for name in ("mean", "low", "high", "n")},
+                    "agreement": found.outcome,
+                    "reason": found.reason,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
 def reference_views(chapter: Chapter) -> list[ReferenceView]:
     """All publications of the chapter, by their first author."""
     ordered = sorted(chapter.references.values(), key=lambda r: (r.short, r.key))
-    return [
-        ReferenceView(r.key, f"{r.names} ({r.year}). {r.title}. {r.venue}.", r.link, r.identifier)
-        for r in ordered
-    ]
+    return [ReferenceView(r.key, _cited(r), r.link, r.identifier) for r in ordered]
+
+
+def _cited(reference: Reference) -> str:
+    title = reference.title if reference.title.endswith("?") else f"{reference.title}."
+    return f"{reference.names} ({reference.year}). {title} {reference.venue}."
 
 
 def bibtex(chapter: Chapter) -> str:
