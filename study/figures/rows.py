@@ -150,10 +150,10 @@ def select(
             # Few columns: what groups them copies all of them.
             rows = rows[[column for column in dict.fromkeys(kept) if column in rows]]
             rows = rows[rows["address"].isin(own["address"]) & rows["value"].notna()]
-            parts.append(with_numbers(plot, rows.assign(metric=measure.name)))
+            parts.append(rows.assign(metric=measure.name))
     if not parts:
         return pd.DataFrame(columns=[*dict.fromkeys(kept), METRIC])
-    return pd.concat(parts, ignore_index=True)
+    return with_numbers(plot, pd.concat(parts, ignore_index=True))
 
 
 def _rows(plot: Plot, measure: Measure, experiment: str, measured: Measured) -> pd.DataFrame:

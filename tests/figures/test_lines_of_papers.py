@@ -82,6 +82,20 @@ def test_each_place_is_shown_at_its_best_rate_chosen_by_the_other_seeds():
     assert means == pytest.approx([0.71, 0.81])
     assert found.table["diverged"].tolist() == ["0/3", "0/3"]
     assert (found.facts["runs"], found.facts["x_highest"]) == (6, 64)
+    worst = "{" + BATCHES + ", " + BEST.replace("best", "worst") + "}"
+    found = made(worst, batches(), e=["batch_size", "lr"])
+    means = [estimate.mean for estimate in found.table["test accuracy"]]
+    assert means == pytest.approx([0.61, 0.51])
+
+
+def test_the_best_rate_can_be_chosen_by_validation_samples():
+    results = batches(valid_size=10)
+    for record in results.records.values():  # which like the smaller rate better
+        record.final["valid_accuracy"] = 1 - record.config["lr"] / 2
+    text = "{" + BATCHES + ", reduce: {function: best, over: lr, by: valid_accuracy}}"
+    found = made(text, results, e=["batch_size", "lr"])
+    means = [estimate.mean for estimate in found.table["test accuracy"]]
+    assert means == pytest.approx([0.71, 0.51])
 
 
 def test_further_metrics_stand_in_the_table_of_batch_sizes():
