@@ -16,6 +16,7 @@ from study.analysis.declarations import Claim, natural, read_claim
 from study.analysis.reading import LANGUAGES, Node, matches, read
 from study.errors import ConfigError
 from study.figures.declare import Figure, automatic, read_figure
+from study.figures.papers import Reference, read_references
 from study.paths import conf_folder
 from study.records.cells import COLUMNS, GROUPS
 
@@ -60,6 +61,7 @@ class Chapter:
             in), those of other chapters that it uses among them.
         figures: in the order of the page.
         claims: in the order of the page.
+        references: the publications that its figures repeat and its words name, by key.
         own: whether it comes with the study.
     """
 
@@ -73,6 +75,7 @@ class Chapter:
     experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
     claims: tuple[Claim, ...] = ()
+    references: dict[str, Reference] = field(default_factory=dict)
     own: bool = False
 
     def shown(self, experiments: Collection[str]) -> list[Figure]:
@@ -100,6 +103,7 @@ class Chapter:
         found += [s.id for s in self.sections if lacks(s.title) or lacks(s.says)]
         for figure in self.figures:
             said = [*figure.alt.values(), *figure.measured.values()]
+            said += figure.paper.words() if figure.paper is not None else ()
             if any(map(lacks, [figure.title, figure.look, *said])):
                 found.append(figure.id)
         for claim in self.claims:
@@ -198,7 +202,8 @@ def load_chapter(path: Path, known: Mapping[str, Path] | None = None) -> Chapter
     name = path.name if path.is_dir() else path.stem
     root = Node(str(main), "", read(main))
     root.keys(
-        ("title",), ("subtitle", "subtitle_part", "page", "source", "sections", "uses", *PARTS)
+        ("title",),
+        ("subtitle", "subtitle_part", "page", "source", "sections", "references", "uses", *PARTS),
     )
     own = Node(str(path), "", name)
     own.check("a name (letters, digits, - and _)", matches(NAME, name))
@@ -208,8 +213,8 @@ def load_chapter(path: Path, known: Mapping[str, Path] | None = None) -> Chapter
     used = _used(root.get("uses", []), known or {})
     varied = {key: varied_columns(grid) for key, grid in (used | experiments).items()}
     sections = tuple(_section(key, node) for key, node in root.get("sections", {}).items())
-    nodes = parts["figures"]
-    figures = [read_figure(node, key, varied, nodes) for key, node in nodes.items()]
+    nodes, references = parts["figures"], read_references(root.get("references", {}))
+    figures = [read_figure(node, key, varied, nodes, references) for key, node in nodes.items()]
     for figure in figures:
         _known_section(nodes[figure.id], figure.section, sections)
     shown = {each for figure in figures for each in figure.experiments}
@@ -235,6 +240,7 @@ def load_chapter(path: Path, known: Mapping[str, Path] | None = None) -> Chapter
         experiments=experiments | {key: used[key] for key in used if key in named},
         figures=tuple(sorted(figures, key=lambda figure: order.get(figure.section or "", -1))),
         claims=tuple(sorted(claims, key=lambda c: (c.beyond, order.get(c.section, -1)))),
+        references=references,
         own=path.parent == conf_folder().resolve() / "chapter",
     )
 

@@ -50,7 +50,7 @@ def run(
     length = {} if {"num_epochs", "num_steps"} & set(config) else {"num_epochs": 2}
     own = RunConfig(
         seed=seed, init=dict(SCHEMES[init]), activation=dict(FUNCTIONS[activation]),
-        train_size=100, **length, **config,
+        **{"train_size": 100, **length, **config},
     )  # fmt: skip
     diverged = status == "diverged"
     lost = dict.fromkeys(METRICS, np.nan)

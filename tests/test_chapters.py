@@ -290,7 +290,7 @@ def test_chapters_are_found_in_the_study_and_in_added_folders(tmp_path: Path) ->
     (tmp_path / "none").mkdir()
     folders = chapter_folders([tmp_path / "added", tmp_path / "none", tmp_path / "added"])
     assert folders == [conf_folder().resolve() / "chapter", tmp_path / "added" / "chapter"]
-    assert list(find_chapters(folders)) == ["gate", "lecture", "map", "mine", "second"]
+    assert list(find_chapters(folders)) == ["gate", "lecture", "map", "papers", "mine", "second"]
     found = load_chapters(["mine", "lecture", "mine"], folders)
     assert [(chapter.name, chapter.own) for chapter in found] == [
         ("mine", False), ("lecture", True),

@@ -40,6 +40,7 @@ EXPERIMENTS = list(LECTURE.experiments)
 FIGURES = {figure.id: figure for figure in LECTURE.figures}
 MAP = load_chapters(["map"], chapter_folders())[0]
 MAPS = list(MAP.experiments)
+PAPERS = load_chapters(["papers"], chapter_folders())[0]
 PRESETS = {"default": (6, 3), "full": (10, 6), "quick": (2, 1)}
 FROM = {"full": 100}  # the first seed
 OPTIONS = [
@@ -160,7 +161,9 @@ def test_the_main_job_runs_every_experiment_of_the_lecture_and_no_other() -> Non
     assert GATE not in EXPERIMENTS
 
 
-@pytest.mark.parametrize("chapter", [LECTURE, OF_GATE, MAP], ids=lambda chapter: chapter.name)
+@pytest.mark.parametrize(
+    "chapter", [LECTURE, OF_GATE, MAP, PAPERS], ids=lambda chapter: chapter.name
+)
 def test_the_file_of_an_experiment_says_how_to_run_it(chapter: Chapter) -> None:
     for name in chapter.experiments:
         path = CONF / "chapter" / chapter.name / "experiments" / f"{name}.yaml"
@@ -179,6 +182,49 @@ def test_every_cell_of_every_experiment_is_valid_under_every_preset(
     start = FROM.get(preset, 0)
     assert values(found, "seed") == set(range(start, start + seeds))
     assert len({config.address for config in found}) == len(found)
+
+
+def of_papers(experiment: str, preset: str) -> list[RunConfig]:
+    return found_in(study("chapter=papers", f"study={preset}"), experiment)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("experiment", PAPERS.experiments)
+def test_every_cell_of_the_papers_is_valid_under_every_preset(experiment: str, preset: str) -> None:
+    found = of_papers(experiment, preset)
+    for config in found:
+        config.validate()
+    start = FROM.get(preset, 0)
+    assert values(found, "seed") == set(range(start, start + PRESETS[preset][0]))
+    assert len({config.address for config in found}) == len(found)
+    if preset != "full":  # which has all of MNIST; mnist5k has 4,000 training samples
+        sizes = [config.batch_size for config in found if config.batch_size != "full"]
+        assert max(max(config.train_size or 0 for config in found), *sizes) <= 3500
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("figure", PAPERS.figures, ids=lambda figure: figure.id)
+def test_a_figure_of_the_papers_takes_apart_all_its_cells(figure: Figure, preset: str) -> None:
+    for experiments, where, by in plots(figure):
+        found = [each for name in experiments for each in of_papers(name, preset)]
+        rows = pd.DataFrame([columns(each.to_dict()) for each in found])
+        rows = rows[mask(resolved(where, rows), rows)]
+        assert len(rows)
+        taken = [column for column in by if column in CELL]
+        assert differing(rows.drop_duplicates(list(CELL)), taken) == {}
+
+
+def test_every_figure_of_the_papers_compares_and_every_claim_has_one() -> None:
+    for figure in PAPERS.figures:
+        assert figure.paper is not None
+        assert figure.paper.settings, figure.id
+        assert figure.paper.published, figure.id
+        assert [claim.figure for claim in PAPERS.claims].count(figure.id) == 1
+    cited = {key for f in PAPERS.figures if f.paper is not None for key in f.paper.cites}
+    said = " ".join(section.says["en"] for section in PAPERS.sections)
+    for key, reference in PAPERS.references.items():
+        first = reference.short.partition(" et al.")[0].partition(" & ")[0].removesuffix(" 2017")
+        assert key in cited or (first in said and str(reference.year) in said), key
 
 
 @pytest.mark.parametrize("experiment", MAPS)

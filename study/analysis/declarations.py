@@ -365,6 +365,16 @@ def read_selection(node: Node, *, extremes: bool = False) -> Selection:
     return _selection(node, extremes)
 
 
+def read_reduction(node: Node, metric: str) -> Reduction:
+    """A reduction that chooses one of several runs: ``best`` or ``worst``, as in a claim."""
+    node.check("a mapping", isinstance(node.value, dict))
+    found = _reduction(node, ("seed",), metric, judged=True)
+    chooses = found is not None and found.function in ("best", "worst")
+    node.get("function").check("best or worst", chooses)
+    assert found is not None
+    return found
+
+
 def _part(node: Node, experiments: Collection[str] | None, *, judged: bool = True) -> Part:
     node.keys(("experiment", "metric", "treatment", "direction"), _PART_KEYS)
     experiment = node.get("experiment")

@@ -238,18 +238,25 @@ def _of_all_weights(layers: pd.DataFrame, column: str) -> pd.Series:
 
 
 def layer_slope(
-    results: Results, experiment: str, *, column: str, moment: str, factor: bool
-) -> pd.DataFrame:
+    results: Results, experiment: str, *, column: str, moment: str, factor: bool,
+    down: bool = False,
+) -> pd.DataFrame:  # fmt: skip
     """Least-squares slope of ln(statistic) on the number of the hidden layer.
 
     Args:
         factor: its exponential: by how much each layer multiplies the statistic.
+        down: from the last layer to the first, as gradients travel.
     """
     layers = results.layers(experiment)
     layers = layers[(layers["moment"] == moment) & layers["is_hidden"].astype(bool)]
-    wide, _ = _wide(layers, column)
+    wide, hidden = _wide(layers, column)
     logs = np.log(wide.where(wide > 0).to_numpy(float))
-    slopes = [_slope(wide.columns.to_numpy(float), row) for row in logs]
+    numbers = wide.columns.to_numpy(float)
+    # a run has no slope where a layer of its own lacks a value; other runs may have more layers
+    slopes = [
+        _slope(numbers[own], row[own]) for row, own in zip(logs, hidden.to_numpy(), strict=True)
+    ]
+    slopes = [-slope for slope in slopes] if down else slopes
     values = np.exp(slopes) if factor else slopes
     return _of_runs(results, experiment, pd.Series(values, index=wide.index, dtype=float))
 
@@ -293,6 +300,25 @@ def _by_probe(probe: str, of: Callable[..., float]) -> Callable[..., pd.DataFram
         return measurement(results, experiment, probe=probe, moment=moment, of=own)
 
     return measure
+
+
+def input_drift(results: Results, experiment: str, *, layer: Any) -> pd.DataFrame:
+    """How far the inputs of a unit wander during training: range of their median / mean width.
+
+    The median, and the width from the 15th to the 85th percentile, are of what enters the
+    activation of the layer's first unit, at each point of the curve but the first: before any
+    update (``unit_inputs``; Ioffe & Szegedy 2015, figure 1b, c, show all three).
+    """
+
+    def drift(result: Mapping[str, Any]) -> float:
+        low, middle, high = np.moveaxis(np.asarray(result["percentiles"], float)[1:], -1, 0)
+        if not len(middle):
+            return math.nan
+        widths = (high - low).mean(axis=0)
+        wandered = np.ptp(middle, axis=0)
+        return _pick_of(wandered / np.where(widths > 0, widths, math.nan), layer)
+
+    return measurement(results, experiment, probe="unit_inputs", moment="points", of=drift)
 
 
 def histogram(
@@ -525,6 +551,10 @@ METRICS |= {
     "layer_factor": Metric(
         partial(layer_slope, factor=True), {"column": _STATISTIC, "moment": _MOMENT}
     ),
+    "layer_factor_down": Metric(
+        partial(layer_slope, factor=True, down=True), {"column": _STATISTIC, "moment": _MOMENT}
+    ),
+    "input_drift": Metric(input_drift, {"layer": _LAYER}, lower_is_better=True),
     "histogram": Metric(
         _by_probe("histograms", histogram),
         {

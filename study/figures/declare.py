@@ -14,6 +14,7 @@ from study.figures import quantities
 from study.figures.kinds import OWN, kind
 from study.figures.measures import read_words
 from study.figures.own import OWN as BY_HAND
+from study.figures.papers import Paper, read_paper
 from study.figures.plot import Plot, Words
 from study.figures.quantities import MEASURED, Cases, Quantity
 from study.figures.reading import read_plot
@@ -23,7 +24,7 @@ Sentences = Mapping[str, Words]  # by case; just MEASURED where there are none
 
 SAID = (
     "title", "look", "section", "beside", "about", "alt", "measured", "quantities", "cases",
-    "facts", "like",
+    "facts", "like", "paper",
 )  # fmt: skip
 BESIDE = ("explorer", "ranking")
 ID = r"[\w][\w.-]*"
@@ -47,6 +48,7 @@ class Figure:
         beside: what the page shows with it (``BESIDE``); empty for nothing.
         about: claims of other chapters, by their ids, that it says more of.
         constants: further facts of its sentences, which the declaration gives itself.
+        paper: what it repeats of a paper; None for a figure that repeats none.
     """
 
     id: str
@@ -64,6 +66,7 @@ class Figure:
     alt: Sentences = field(default_factory=dict)
     measured: Sentences = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
+    paper: Paper | None = None
 
 
 def read_figure(
@@ -71,6 +74,7 @@ def read_figure(
     figure_id: str,
     experiments: Mapping[str, Collection[str]],
     others: Mapping[str, Node] | None = None,
+    references: Collection[str] = (),
 ) -> Figure:
     """The figure that ``node`` declares.
 
@@ -78,6 +82,7 @@ def read_figure(
         figure_id: its id in the chapter.
         experiments: those there are: the columns that their axes vary.
         others: the figures that it can be ``like``, by id.
+        references: keys of the publications that it can cite.
 
     Raises:
         ConfigError: something that cannot be; names file and key.
@@ -95,7 +100,7 @@ def read_figure(
         "about": _about(node),
     }
     if node.value.get("kind") == OWN:
-        return _by_hand(node, experiments, said)
+        return _by_hand(node, experiments, said, references)
     plots = _plots(node, experiments)
     names = tuple(dict.fromkeys(name for plot in plots for name in plot.experiments))
     constants = _constants(node.get("facts", {}))
@@ -116,6 +121,7 @@ def read_figure(
         alt=_sentences(node, "alt", cases, known),
         measured=_sentences(node, "measured", cases, known),
         constants=constants,
+        paper=_paper(node, references, found),
     )
 
 
@@ -153,8 +159,15 @@ def _plots(node: Node, experiments: Mapping[str, Collection[str]]) -> tuple[Plot
     return tuple(plots)
 
 
+def _paper(node: Node, references: Collection[str], found: Mapping[str, Quantity]) -> Paper | None:
+    return read_paper(node.get("paper"), references, found) if "paper" in node.value else None
+
+
 def _by_hand(
-    node: Node, experiments: Mapping[str, Collection[str]], said: dict[str, Any]
+    node: Node,
+    experiments: Mapping[str, Collection[str]],
+    said: dict[str, Any],
+    references: Collection[str],
 ) -> Figure:
     """A figure of the registry, which brings its drawing, its table and its facts."""
     node.keys(("kind", "own", "title", "experiment"),
@@ -169,6 +182,7 @@ def _by_hand(
         alt=_any_case(node, "alt"),
         measured=_any_case(node, "measured"),
         constants=_constants(node.get("facts", {})),
+        paper=_paper(node, references, {}),
     )
 
 

@@ -64,7 +64,8 @@ def spaced(name: str) -> str:
 def number(value: float) -> str:
     """As short as it can be; small ones as powers of ten: ``10⁻⁴``, ``3·10⁻⁴``."""
     if value == 0 or 0.01 <= abs(value) < 1e5:
-        return f"{value:.4g}".replace("-", "−")
+        # of five digits the last one, too: 10000 and not 1e+04
+        return f"{value:{'.0f' if abs(value) >= 1e4 else '.4g'}}".replace("-", "−")
     mantissa, _, exponent = f"{value:.2g}".partition("e") if "e" in f"{value:.2g}" else (
         f"{value:.1e}".partition("e")
     )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 from study.analysis.effects import is_switch
 from study.analysis.grid import Grid
 from study.analysis.intervals import Estimate
-from study.figures.labels import place
+from study.figures.labels import number, place
 from study.figures.style import Translate
 from study.records.cells import SWITCHES, TEXTS, number_text
 
@@ -51,6 +51,8 @@ def setting(factor: str, level: Any, tr: Translate) -> str:
     if factor in CHOICES and level is not None:
         return tr(plain(level))
     text = plain(level)
+    if isinstance(level, float | np.floating) and "e" in text:
+        text = number(float(level))
     return f"{tr(factor_name(factor))} {tr(text) if factor in (*SWITCHES, *TEXTS) else text}"
 
 

@@ -181,7 +181,9 @@ def _share_x(summaries: Sequence[Summary], shown: Sequence[np.ndarray]) -> None:
                 panel.set_title("")
         both = (summary.cells[summary.plot.x] for summary in (upper, lower) if summary.plot.x)
         ends = {(min(x, default=0), max(x, default=0)) for x in both}
-        if upper.plot.x is not None and upper.plot.x == lower.plot.x and len(ends) == 1:
+        below_each_other = axes.shape[1] == below.shape[1]
+        same_x = upper.plot.x is not None and upper.plot.x == lower.plot.x
+        if below_each_other and same_x and len(ends) == 1:
             for panel in axes[-1]:
                 panel.tick_params(labelbottom=False)
                 panel.set_xlabel("")

@@ -70,6 +70,12 @@ def number(node: Node, plot: Plot) -> Options:
     return {"at": float(node.value)}
 
 
+def slope(node: Node, plot: Plot) -> Options:
+    """``{slope: -1}``: from the first x of each line a straight line, on logarithmic axes."""
+    node.check("scale: {x: log, y: log}", plot.log("x") and plot.log("y"))
+    return number(node, plot)
+
+
 def cells(node: Node, plot: Plot) -> Options:
     """``{beside: {weight_decay: 0}}``: the same lines of other cells, thin and grey."""
     where = read_selection(node, extremes=True)

@@ -5,6 +5,7 @@ from study.analysis.frames import HIDDEN_STATISTICS, WEIGHT_STATISTICS
 from study.analysis.metrics import METRICS, SHARES
 from study.analysis.probe_rows import PROBES
 from study.analysis.reading import LANGUAGES, Node
+from study.analysis.trajectories import MEASUREMENTS
 from study.figures.plot import Measure, Words
 from study.figures.rows import LAYERS, POINTS, RUNS
 from study.records.record import METRICS as FINAL
@@ -38,6 +39,8 @@ def read_measure(node: Node, rows: str) -> Measure:
     if rows == LAYERS:
         name = node.choice((*HIDDEN_STATISTICS, *WEIGHT_STATISTICS))
         return Measure(name, {}, "share" if name in SHARES else "number", label)
+    if rows in MEASUREMENTS:
+        return Measure(node.choice(MEASUREMENTS[rows]), {}, "number", label)
     columns = PROBES[rows].columns
     name = node.choice(columns)
     return Measure(name, {}, "share" if columns[name] else "number", label)

@@ -236,11 +236,16 @@ def read_cases(node: Node, quantities: Mapping[str, Quantity]) -> Cases:
     cases: Cases = {}
     for name, case in node.named_items():
         case.check(f"another name than {MEASURED}, which is what else there is", name != MEASURED)
-        case.keys((), list(quantities))
-        case.check("at least one quantity and its outcome", bool(case.value))
-        known = {name: AMONG if own.each else OUTCOMES for name, own in quantities.items()}
-        cases[name] = {own: _outcomes(case.get(own), known[own]) for own in case.value}
+        cases[name] = read_conditions(case, quantities)
     return cases
+
+
+def read_conditions(node: Node, quantities: Mapping[str, Quantity]) -> dict[str, tuple[str, ...]]:
+    """By quantity, the outcomes of which one has to hold."""
+    node.keys((), list(quantities))
+    node.check("at least one quantity and its outcome", bool(node.value))
+    known = {name: AMONG if own.each else OUTCOMES for name, own in quantities.items()}
+    return {own: _outcomes(node.get(own), known[own]) for own in node.value}
 
 
 def _outcomes(node: Node, known: Sequence[str]) -> tuple[str, ...]:
@@ -323,13 +328,15 @@ def _within(part: Part, cell: Mapping[str, Any]) -> Part:
 
 def case_of(cases: Cases, found: Mapping[str, Found]) -> str:
     """The first case whose conditions all hold; ``measured`` where there is none."""
-    for name, conditions in cases.items():
-        if all(
-            any(_holds(found[quantity], outcome) for outcome in outcomes)
-            for quantity, outcomes in conditions.items()
-        ):
-            return name
-    return MEASURED
+    return next((name for name, own in cases.items() if holds(own, found)), MEASURED)
+
+
+def holds(conditions: Mapping[str, Sequence[str]], found: Mapping[str, Found]) -> bool:
+    """Whether each quantity has one of its outcomes."""
+    return all(
+        any(_holds(found[quantity], outcome) for outcome in outcomes)
+        for quantity, outcomes in conditions.items()
+    )
 
 
 def _holds(found: Found, wanted: str) -> bool:

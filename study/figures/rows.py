@@ -13,17 +13,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from study.analysis.declarations import EXTREMES, Selection, mask
+from study.analysis import pairing
+from study.analysis.declarations import EXTREMES, Part, Reduction, Selection, mask
 from study.analysis.findings import Measured
 from study.analysis.frames import differing
 from study.analysis.probe_rows import PROBES, probe_rows
+from study.analysis.trajectories import MEASUREMENTS, trajectories
 from study.errors import MergedCellsError
 from study.figures.plot import METRIC, Measure, Plot
-from study.records.cells import CELL, overrides_for
+from study.records.cells import CELL, TEXTS, overrides_for
 
 RUNS, POINTS, LAYERS = "runs", "points", "layers"
 LENGTH, IN_STEPS = "num_epochs", "num_steps"  # of training; a run has one of them
 AXES = ("step", "epoch", "samples_seen", "seconds")  # of a learning curve
+# Measured at each point of a curve, for each hidden layer.
+TRAJECTORIES = tuple(MEASUREMENTS)
+CURVES = (POINTS, *TRAJECTORIES)
 TO_THE_END = ("train_accuracy", "test_accuracy", "gap")  # of diverged runs, too: at chance
 # Probes whose results are histograms, and which there are: by layer, but for the weights'.
 HISTOGRAMS = {
@@ -51,7 +56,44 @@ def chosen(plot: Plot, measured: Measured) -> pd.DataFrame:
         first = measured.results.records[runs["address"].iloc[0]].config
         words = [word for column in found for word in overrides_for(column, first)]
         raise MergedCellsError(", ".join(plot.experiments), found, words)
-    return runs
+    reduction = plot.options.get("reduce")
+    if reduction is not None and len(runs):
+        runs = runs[runs["address"].isin(_at_the_best(plot, reduction, measured, runs))]
+    return with_numbers(plot, runs.reset_index(drop=True))
+
+
+def _at_the_best(
+    plot: Plot, reduction: Reduction, measured: Measured, runs: pd.DataFrame
+) -> set[str]:
+    """The runs at the best (or worst) level of what the plot reduces, one for each seed and place.
+
+    As of a claim's reduction: chosen by validation samples, or for each seed by the other seeds.
+    """
+    measure, found = plot.y[0], set()
+    for experiment in plot.experiments:
+        frame = measured.metric(experiment, measure.name, measure.options)
+        frame = frame[frame["address"].isin(runs["address"])]
+        apart = tuple(key for key in plot.keys if key in CELL)
+        part = Part(
+            label={}, experiment=experiment, metric=measure.name, options=dict(measure.options),
+            treatment=({},), direction="greater", paired_by=("seed", *apart), reduce=reduction,
+        )  # fmt: skip
+        chooser: Mapping[str, float] = {}
+        if reduction.by is not None:
+            by = measured.metric(experiment, reduction.by, {})
+            sign = -1 if reduction.by.endswith("loss") else 1
+            chooser = dict(zip(by["address"], sign * by["value"], strict=True))
+        side = pairing.sides(part, {"treatment": frame}, chooser)["treatment"]
+        found |= set(side.rows["address"])
+    return found
+
+
+def with_numbers(plot: Plot, frame: pd.DataFrame) -> pd.DataFrame:
+    """With an x of names that are all numbers, such as batch sizes, as numbers."""
+    if plot.x not in TEXTS or plot.x not in frame or not len(frame):
+        return frame
+    numbers = pd.to_numeric(frame[plot.x], errors="coerce")
+    return frame if numbers.isna().any() else frame.assign(**{plot.x: numbers})
 
 
 def mask_of(plot: Plot, runs: pd.DataFrame) -> NDArray[np.bool_]:
@@ -111,7 +153,7 @@ def select(
             parts.append(rows.assign(metric=measure.name))
     if not parts:
         return pd.DataFrame(columns=[*dict.fromkeys(kept), METRIC])
-    return pd.concat(parts, ignore_index=True)
+    return with_numbers(plot, pd.concat(parts, ignore_index=True))
 
 
 def _rows(plot: Plot, measure: Measure, experiment: str, measured: Measured) -> pd.DataFrame:
@@ -127,6 +169,8 @@ def _rows(plot: Plot, measure: Measure, experiment: str, measured: Measured) -> 
     elif plot.rows == LAYERS:
         rows = results.layers(experiment)
         rows = rows[rows["moment"] == plot.moment]
+    elif plot.rows in TRAJECTORIES:
+        rows = trajectories(results, experiment, plot.rows)
     else:
         rows = probe_rows(results, experiment, plot.rows, plot.moment)
     return rows.assign(value=rows[name].astype(float))
@@ -136,6 +180,8 @@ def axis_columns(rows: str) -> tuple[str, ...]:
     """The columns of the rows that are no configuration: what x can be beside it."""
     if rows == POINTS:
         return AXES
+    if rows in TRAJECTORIES:
+        return ("step", "epoch", "layer")
     if rows == LAYERS or HISTOGRAMS.get(rows):
         return ("layer",)
     return (PROBES[rows].axis,) if rows in PROBES else ()

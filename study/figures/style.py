@@ -87,6 +87,9 @@ STYLES: dict[str, tuple[str, Any]] = {
     "vote": (_GREEN, "-"),
     "thinned": (_BLACK, "-."),
     "scaled": (_ORANGE, "--"),
+    "p15": (_SKY, "--"),
+    "p50": (_VERMILION, "-"),
+    "p85": (_BLUE, "-."),
 }
 MARKERS = {"train": "o", "test": "s", "gap": "^"}
 

@@ -53,7 +53,8 @@ def has(figure: Figure, language: str) -> bool:
     """Whether all words of the figure are there in a language; the automatic ones always are."""
     every = (figure.title, figure.look, *figure.alt.values(), *figure.measured.values())
     labels = (words for plot in figure.plots for words in plot.labels.values())
-    return all(language in words for words in (*every, *labels) if words)
+    paper = figure.paper.words() if figure.paper is not None else ()
+    return all(language in words for words in (*every, *labels, *paper) if words)
 
 
 def _own(sentences: Sentences, case: str) -> Mapping[str, str]:

@@ -3,17 +3,23 @@
 import json
 from collections.abc import Sequence
 
+import pandas as pd
+
 from study.analysis.frames import Results
 from study.analysis.verdict_json import to_json
 from study.report import tables
+from study.report.paper_views import agreements
 from study.report.views import Report
 
 CLAIMS = "claims.json"
 RUNS = "runs.csv"
+AGREEMENT = "agreement.csv"
 
 
 def machine_readable(results: Results, reports: Sequence[Report]) -> dict[str, str]:
     """Content by file name: the verdicts, one row for each run, and each figure's table.
+
+    Where figures repeat papers, also whether they agree (``AGREEMENT``).
 
     Args:
         results: of all chapters.
@@ -25,12 +31,24 @@ def machine_readable(results: Results, reports: Sequence[Report]) -> dict[str, s
     registrations = {k: v for report in reports for k, v in report.registrations.items()}
     verdicts = to_json(judgements, results.plan, registrations)
     tables_of = {"tables": first} | {f"tables/{each.chapter.name}": each for each in others}
-    return {
-        CLAIMS: json.dumps(verdicts, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-        RUNS: results.by_experiment().to_csv(index=False),
-    } | {
-        f"{folder}/{figure_id}.csv": tables.flat(drawing.table).to_csv(index=False)
-        for folder, report in tables_of.items()
-        for figure_id, drawing in report.drawings.items()
-        if drawing.is_drawn
-    }
+    compared = pd.concat(
+        [
+            agreements(each.chapter, {k: d.facts for k, d in each.drawings.items() if d.is_drawn})
+            for each in reports
+        ],
+        ignore_index=True,
+    )
+    papers = {AGREEMENT: compared.to_csv(index=False)} if len(compared) else {}
+    return (
+        papers
+        | {
+            CLAIMS: json.dumps(verdicts, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+            RUNS: results.by_experiment().to_csv(index=False),
+        }
+        | {
+            f"{folder}/{figure_id}.csv": tables.flat(drawing.table).to_csv(index=False)
+            for folder, report in tables_of.items()
+            for figure_id, drawing in report.drawings.items()
+            if drawing.is_drawn
+        }
+    )

@@ -38,6 +38,7 @@ from study.report.origin import (
     origin,
     used_seeds,
 )
+from study.report.paper_views import bibtex, reference_views
 from study.report.svg import png
 from study.report.text import Text, languages, load_text
 from study.report.views import Report, claim_views, section_views, study_command
@@ -266,6 +267,8 @@ def render_page(
             plan=results.plan,
             origin=origin(results, text),
             cite=citation(results, title, text),
+            references=reference_views(own),
+            references_bibtex=bibtex(own),
             tally=counts,
             summaries={
                 group: summary(group, counts[group], report.coverage.declared, text)

@@ -26,6 +26,7 @@ from study.report.coverage import Coverage, coverage
 from study.report.drawing import Drawing, template
 from study.report.grid_data import explorer_data
 from study.report.origin import count_outcomes
+from study.report.paper_views import PaperView, paper_view
 from study.report.settings import told
 from study.report.settings_data import SettingsView, settings_view
 from study.report.text import Text, kept_together
@@ -50,6 +51,7 @@ class FigureView:
         table: its numbers.
         narrowing: of a specification curve, what a reader can narrow.
         claims: those that it shows.
+        paper: what it repeats of a paper; None where it repeats none.
         settings: configuration that all its runs share, as pairs.
         varied: configuration that differs, with the values.
         command: the command that repeats its runs.
@@ -69,6 +71,7 @@ class FigureView:
     table: tables.TableView | None
     narrowing: SettingsView | None
     claims: list[ClaimView]
+    paper: PaperView | None
     settings: list[tuple[str, str]]
     varied: list[tuple[str, str]]
     command: str
@@ -204,7 +207,8 @@ def figure_view(figure: Figure, report: Report, text: Text, claims: list[ClaimVi
     """Everything that the page shows of one figure."""
     results = report.results
     missing = sum(results.missing(name) for name in figure.experiments)
-    settings, varied = describe_settings(results.runs(*figure.experiments), text)
+    runs = results.runs(*figure.experiments)
+    settings, varied = describe_settings(runs, text)
     drawing = report.drawings.get(figure.id, Drawing())
     drawn = drawing.pictures.get(text.language)
     facts, several = drawing.facts, drawing.merged
@@ -223,6 +227,7 @@ def figure_view(figure: Figure, report: Report, text: Text, claims: list[ClaimVi
         table=tables.view(drawing.table, text.label) if drawn and len(drawing.table) else None,
         narrowing=settings_view(figure, drawing.table, text) if drawn else None,
         claims=claims,
+        paper=paper_view(figure.paper, report.chapter, facts, runs, text) if figure.paper else None,
         settings=settings,
         varied=varied,
         command=_figure_command(figure, results),

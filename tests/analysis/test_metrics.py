@@ -232,8 +232,25 @@ def test_what_each_layer_does_to_a_statistic():
     options = {"column": "gradient_norm", "moment": "init"}
     assert values("layer_slope", run, **options) == [near(math.log(2))]
     assert values("layer_factor", run, **options) == [near(2.0)]
+    assert values("layer_factor_down", run, **options) == [near(0.5)]
     zero = layered(gradient_norm=[0.0, 2.0, 4.0, math.nan])
     assert values("layer_slope", zero, **options) == [near(math.nan)]
+    # of networks that differ in depth each has its own layers
+    deeper = layered(1, gradient_norm=[1.0, 3.0, 9.0, 27.0, 81.0, math.nan])
+    assert values("layer_factor", run, deeper, **options) == [near(2.0), near(3.0)]
+
+
+def test_how_far_the_input_of_a_unit_wanders_in_training():
+    # points × layers × (15th percentile, median, 85th percentile); the first point is the start
+    first = [[-9.0, 9.0, 9.0], [-1.0, 0.0, 1.0], [0.0, 3.0, 3.0]]
+    last = [[-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]]
+    percentiles = np.stack([first, last], axis=1)
+    run = make.run(measurements={"points": {"unit_inputs": {"percentiles": percentiles}}})
+    # the median goes from 0 to 3; the distribution is 2 and 3 wide
+    assert values("input_drift", run, layer=1) == [near(3 / 2.5)]
+    assert values("input_drift", run, layer="last") == [0.0]
+    flat = make.run(1, measurements={"points": {"unit_inputs": {"percentiles": 0 * percentiles}}})
+    assert values("input_drift", flat, layer=1) == [near(math.nan)]
 
 
 # --- measurements -------------------------------------------------------------------------------

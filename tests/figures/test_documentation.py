@@ -38,7 +38,7 @@ def test_an_example_shows_and_says_something(name, declared):
             for seed in range(3)
         ]
     )  # fmt: skip
-    figure = read_figure(Node("figures.md", name, declared), name, VARYING)
+    figure = read_figure(Node("figures.md", name, declared), name, VARYING, references=["he2015"])
     made, text = make(figure, Measured(results)), load_text()
     assert made.facts["shown"] > 0
     sentence = text.fill(template(figure, made.facts, SAID, text.page, "en"), made.facts)

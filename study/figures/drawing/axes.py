@@ -1,6 +1,7 @@
 """Axes of lines and points: where a value of x stands, ticks, limits and labels."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import matplotlib as mpl
@@ -14,6 +15,7 @@ from study.figures.labels import Labels, number
 from study.figures.plot import Plot, Summary
 
 FEW = 9  # values of x that get a tick each
+NARROW = 5  # ticks of a logarithmic axis that have room where panels are beside each other
 Floats = NDArray[np.float64]
 
 
@@ -23,7 +25,7 @@ def places_of(plot: Plot, cells: pd.DataFrame) -> dict[Any, float]:
     On a logarithmic axis 0 gets a place one decade left of the smallest other (``gap_at``).
     """
     values = rows.levels(plot, cells, plot.x)
-    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+    if not all(map(_is_number, values)):
         return {value: float(place) for place, value in enumerate(values)}
     if not plot.log("x"):
         return {value: float(value) for value in values}
@@ -34,7 +36,12 @@ def places_of(plot: Plot, cells: pd.DataFrame) -> dict[Any, float]:
 
 def is_number_axis(plot: Plot, places: Mapping[Any, float]) -> bool:
     """Whether x is a number, and not a name."""
-    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in places)
+    return all(map(_is_number, places))
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a number, also one of NumPy's, as columns that may lack one have them."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def values_of(
@@ -44,7 +51,7 @@ def values_of(
     x = np.array([places[value] for value in own[plot.x]], float)
     numbers = [estimate[:3] for estimate in own["estimate"]]
     means, lows, highs = np.array(numbers, float).reshape(-1, 3).T
-    if plot.rows == rows.POINTS and plot.log("x"):  # where 0 is no measurement
+    if plot.rows in rows.CURVES and plot.log("x"):  # where 0 is no measurement
         kept = own[plot.x].to_numpy(float) > 0
         return x[kept], means[kept], lows[kept], highs[kept]
     return x, means, lows, highs
@@ -162,6 +169,8 @@ def ticks(axes: Axes, plot: Plot, places: Mapping[Any, float], words: Labels, co
             return
         near = [m * 10.0**power for power in range(-9, 10) for m in (1, 2, 5)]
         steps = [place for place in near if low <= place <= high]
+        if columns > 1 and len(steps) > NARROW:
+            steps = [step for step in steps if f"{step:e}".startswith("1.")]
         axes.set_xticks(steps, [number(step) for step in steps])
         axes.minorticks_off()
         return

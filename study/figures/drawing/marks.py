@@ -60,6 +60,17 @@ def _theory(panel: Panel, mark: Mark) -> None:
                             linewidth=1.4)  # fmt: skip
 
 
+def _slope(panel: Panel, mark: Mark) -> None:
+    """What each line would be if x had this power from its first mean on."""
+    for _, look, own in panel.lines():
+        x, means, _, _ = values_of(own, panel.places, panel.summary.plot)
+        known = np.isfinite(means)
+        if known.any():
+            x, start = x[known], means[known][0]
+            panel.axes.plot(x, start * (x / x[0]) ** mark.options["at"], color=look.colour,
+                            linestyle=":", linewidth=1.2)  # fmt: skip
+
+
 def _each(panel: Panel, mark: Mark) -> None:
     """Single runs, beside their mean so that both can be seen."""
     for _, look, own in panel.split(panel.own(panel.summary.data["each"])):
@@ -70,7 +81,7 @@ def _each(panel: Panel, mark: Mark) -> None:
 
 
 _BELOW: dict[str, Callable[[Panel, Mark], None]] = {
-    "beside": _beside, "theory": _theory, "each": _each,
+    "beside": _beside, "theory": _theory, "each": _each, "slope": _slope,
 }  # fmt: skip
 
 

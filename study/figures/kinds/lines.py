@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.declarations import Selection
+from study.analysis.declarations import Selection, read_reduction
 from study.analysis.findings import Measured
 from study.analysis.intervals import Estimate, t_interval
 from study.analysis.probe_rows import PROBES
@@ -21,8 +21,8 @@ from study.records.cells import CELL
 from study.records.record import METRICS as FINAL
 
 REQUIRED = ("x", "y")
-OPTIONAL = ("colour", "scale", "table")
-ROWS = (rows.RUNS, rows.POINTS, rows.LAYERS, *PROBES)
+OPTIONAL = ("colour", "scale", "table", "reduce")
+ROWS = (rows.RUNS, *rows.CURVES, rows.LAYERS, *PROBES)
 MARKS = {
     "ends": marks.of_measures,  # the name of each line at its end, and its mean
     "values": marks.of_measures,  # the mean at each x
@@ -36,6 +36,7 @@ MARKS = {
     "gap": marks.between,
     "best": marks.choice,  # the best x of each line
     "theory": marks.formulas,
+    "slope": marks.slope,
 }
 FACTS = (
     "shown", "unit", "x", "y", "runs", "seeds", "diverged", "lines", "chance",
@@ -52,8 +53,18 @@ def check(node: Node, plot: Plot) -> Plot:
     names = [mark.name for mark in plot.marks]
     node.get("marks").check("each mark once", len(set(names)) == len(names))
     table = node.get("table", [])
-    further = tuple(read_measure(each, rows.RUNS) for each in table.listed())
-    return replace(plot, options={"table": further})
+    options: dict[str, Any] = {
+        "table": tuple(read_measure(each, rows.RUNS) for each in table.listed())
+    }
+    if plot.rows in rows.TRAJECTORIES:
+        node.get("x").check("step or epoch, which the rows have one value of", plot.x != "layer")
+        node.get("panel").check("layer as colour or panel: layers differ", "layer" in plot.keys)
+    if "reduce" in node.value:
+        reduction = read_reduction(node.get("reduce"), plot.y[0].name)
+        node.get("reduce").check("rows: runs, of which it chooses", plot.rows == rows.RUNS)
+        place.check("one measure, which chooses", len(plot.y) == 1)
+        options |= {"reduce": reduction, "by": reduction.over}
+    return replace(plot, options=options)
 
 
 # --- what is drawn ------------------------------------------------------------------------------

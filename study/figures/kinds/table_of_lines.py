@@ -113,7 +113,7 @@ def _further(plot: Plot, measured: Measured, runs: pd.DataFrame) -> pd.DataFrame
     nothing = t_interval([])
     for name, each in columns.items():
         table[name] = pd.Series([each.get(key, nothing) for key in index], dtype=object)
-    return table
+    return rows.with_numbers(plot, table)
 
 
 def _spread_out(x: pd.Series, log: bool, most: int) -> list[Any]:
