@@ -56,6 +56,11 @@ def named(column: str, tr: Translate) -> str:
     return tr(words) if column in NAMES or tr(words) != words else spaced(tr(column))
 
 
+def label_of(column: str) -> str:
+    """What the page's labels have the name of a column under."""
+    return NAMES.get(column, column)
+
+
 def spaced(name: str) -> str:
     """A name of the code as words."""
     return name.replace("_", " ")

@@ -20,7 +20,7 @@ from study.figures.style import power_text
 
 COLUMNS = 2
 HEIGHT = 2.0
-MOST_TICKS = 5
+MOST_TICKS = 4
 
 
 def shape(summary: Summary) -> tuple[int, int]:
@@ -44,7 +44,7 @@ def draw(figure: Figure, axes: np.ndarray, summary: Summary, words: Labels) -> D
         return Drawn()
     found = outcomes(values)
     for panel, each in zip(axes.flat, listed, strict=False):
-        x = _draw_axis(panel, values, drawn[each.axis])
+        x = _draw_axis(panel, values, drawn[each.axis], even=math.isfinite(each.p))
         for outcome, (_, colour, marker) in OUTCOMES.items():
             own = found == outcome
             panel.plot(x[own], 100 * values[own], marker, color=colour, ms=3.5, alpha=0.75)
@@ -64,10 +64,19 @@ def _strength(each: Strength) -> str:
     return f"{strength}, {p}"
 
 
-def _draw_axis(axes: Axes, effect: NDArray[np.float64], column: pd.Series) -> NDArray[np.float64]:
-    """The trend, or the mean at each value; returns where on the axis each setting lies."""
+def _draw_axis(
+    axes: Axes, effect: NDArray[np.float64], column: pd.Series, *, even: bool
+) -> NDArray[np.float64]:
+    """The trend, or the mean at each value; returns where on the axis each setting lies.
+
+    Args:
+        even: whether the values are drawn evenly; an outcome crowds at one end, where a trend
+            would follow single settings.
+    """
     if is_ordered(column):
         x: NDArray[np.float64] = column.to_numpy(float, na_value=np.nan)
+        if not even:
+            return x
         curve = trend(x, effect)
         if curve is not None:
             if is_wide(x):

@@ -14,7 +14,7 @@ from study.analysis.deciding import Strength, strengths
 from study.analysis.findings import Measured
 from study.analysis.thumb import Condition, Rule, rule_of_thumb
 from study.figures.kinds import settings
-from study.figures.labels import english
+from study.figures.labels import english, label_of
 from study.figures.plot import METRIC, Plot, Summary
 from study.records.cells import number_text
 
@@ -51,7 +51,7 @@ def summarise(plot: Plot, measured: Measured) -> Summary:
     }
     if listed:
         first = listed[0]
-        name = english(first.axis.replace(".", "_"))
+        name = label_of(first.axis.replace(".", "_"))
         strength = round(first.strength, 2)
         facts |= {"strongest": name, "strength": strength, "p": first.p_corrected}
     if rule.said:
