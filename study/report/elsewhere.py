@@ -3,7 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from study.analysis.verdicts import NOT_JUDGED
 from study.figures import words
+from study.figures.declare import Figure
+from study.report.claim_views import sentence
+from study.report.drawing import Drawing
 from study.report.text import Text
 from study.report.views import Report
 
@@ -41,13 +45,22 @@ def elsewhere(
             drawing = report.drawings.get(figure.id)
             if drawing is None or not drawing.is_drawn:
                 continue
-            template = words.brief(figure, drawing.facts, text.page)
             link = Elsewhere(
                 chapter=text.said(report.chapter.title),
                 title=text.said(figure.title),
                 href=f"{files[report.chapter.name]}#{figure.id}",
-                brief=text.fill(template, drawing.facts) if template else "",
+                brief=_brief(report, figure, drawing, text),
             )
             for claim in figure.about:
                 found.setdefault(claim, []).append(link)
     return found
+
+
+def _brief(report: Report, figure: Figure, drawing: Drawing, text: Text) -> str:
+    """The few words of the figure's kind, or else what was found of its first claim."""
+    template = words.brief(figure, drawing.facts, text.page)
+    if template:
+        return text.fill(template, drawing.facts)
+    own = (each for each in report.judgements if each.claim.figure == figure.id)
+    judged = next((each for each in own if each.verdict != NOT_JUDGED), None)
+    return "" if judged is None else sentence(judged, text)

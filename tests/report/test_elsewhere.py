@@ -1,7 +1,10 @@
 """A claim's row links to the figures of other chapters that say more of it."""
 
+from dataclasses import replace
+
 import pytest
-from builders_map import EFFECTS, declared, drawn_map
+from builders_map import DECIDES, EFFECTS, declared, drawn_map
+from test_claim_views import finding, judgement
 
 from study.analysis.findings import Measured
 from study.chapters import Chapter
@@ -38,3 +41,19 @@ def test_a_claim_is_told_where_else_it_is_looked_at(language, chapter, brief) ->
 def test_a_chapter_has_no_links_to_itself_and_none_to_what_is_not_drawn() -> None:
     assert elsewhere(reports(), FILES, "map", load_text()) == {}
     assert elsewhere(reports(is_drawn=False), FILES, "lecture", load_text()) == {}
+
+
+def test_a_figure_whose_kind_has_no_few_words_tells_what_was_found_of_its_claim() -> None:
+    _, other = reports()
+    figure = declared(DECIDES, about=["D1"])
+    judged = judgement(finding(), figure="f", finding={"supported": {"en": "It is {p0.effect}."}})
+    drawing = replace(other.drawings["f"], facts={**other.drawings["f"].facts, "shown": 1})
+    lecture = Report(other.results, Chapter("lecture", {"en": "Lecture"}), {}, [])
+    chapter = replace(other.chapter, figures=(figure,))
+    found = [
+        elsewhere([lecture, Report(other.results, chapter, {"f": drawing}, judgements)], FILES,
+                  "lecture", load_text())["D1"][0].brief
+        for judgements in ([judged], [replace(judged, verdict="not_judged")], [])
+    ]  # fmt: skip
+    assert found[0].startswith("It is −0.065 ± ")
+    assert found[1:] == ["", ""]
