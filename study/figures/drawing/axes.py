@@ -15,6 +15,7 @@ from study.figures.labels import Labels, number
 from study.figures.plot import Plot, Summary
 
 FEW = 9  # values of x that get a tick each
+ACROSS = 12  # ticks of all panels beside each other that have room
 NARROW = 5  # ticks of a logarithmic axis that have room where panels are beside each other
 Floats = NDArray[np.float64]
 
@@ -171,6 +172,7 @@ def ticks(axes: Axes, plot: Plot, places: Mapping[Any, float], words: Labels, co
         steps = [place for place in near if low <= place <= high]
         if columns > 1 and len(steps) > NARROW:
             steps = [step for step in steps if f"{step:e}".startswith("1.")]
+            steps = steps[:: 1 + (columns * len(steps) > ACROSS)]
         axes.set_xticks(steps, [number(step) for step in steps])
         axes.minorticks_off()
         return
