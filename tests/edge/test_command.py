@@ -618,9 +618,9 @@ def test_help_shows_the_study_and_its_experiments(command: Command) -> None:
     done = command.afresh("--help")
     assert done.returncode == 0
     assert done.stdout.startswith("One run:    python -m study ")
-    assert "\nchapter: gate, lecture\n" in done.stdout
+    assert "\nchapter: gate, lecture, map, papers\n" in done.stdout
     assert "\nexperiment: gate, activation_widths, activations" in done.stdout
-    assert re.search("^claim: B1, .*, X7, open$", done.stdout, re.MULTILINE)
+    assert re.search("^claim: B1, .*, X7, P1, .*, open$", done.stdout, re.MULTILINE)
     assert "claims:" not in done.stdout  # no group of which one could be chosen
     assert "num_epochs: 20" in done.stdout
     assert list(command.folder.iterdir()) == []
@@ -635,7 +635,7 @@ def test_help_names_what_is_in_a_folder_of_ones_own(command: Command) -> None:
     own_chapter(command.folder / "conf", MINE + "experiments: {apart: {axes: {seed: [0]}}}\n")
     done = command("--config-dir", "conf", "--help")
     assert done.returncode == 0, done.stderr
-    assert "\nchapter: gate, lecture, mine\n" in done.stdout
+    assert "\nchapter: gate, lecture, map, papers, mine\n" in done.stdout
     assert re.search(r"^experiment: gate, .*, apart$", done.stdout, re.MULTILINE)
     assert re.search(r"^claim: .*, wider, open$", done.stdout, re.MULTILINE)
     own_chapter(command.folder / "conf", "experiment: {}")
