@@ -150,7 +150,7 @@ def test_without_it_what_is_asked_for_says_which(
     [
         (
             ["chapter=mien"],
-            r"chapter: .*'mien' \(choices: gate, lecture, map, mine, papers, same\).*mean mine\?",
+            r"chapter: .*'mien' \(choices: gate, lecture, map, papers, mine, same\).*mean mine\?",
         ),
         (["chapter=mine,lectur"], r"chapter: .*'lectur' .*mean lecture\?"),
         (["chapter=same", "experiment=width"], r"experiment: .*'width' \(choices: alike\)"),
