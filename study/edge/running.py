@@ -7,7 +7,8 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,7 +103,7 @@ class Runner:
             costs = {address: cost(cells[address]) for address in pending}
             progress = StoreProgress(self.store, costs, self.console, on_failure=self._note_failure)
             try:
-                with progress:
+                with progress, _interruptible() if self._config.fail_fast else nullcontext():
                     waiting = [cells[address] for address in pending]
                     self.problems += _launch(self._launcher, waiting, self.store, self._config)
             except KeyboardInterrupt:
@@ -137,6 +138,21 @@ class Runner:
             _thread.interrupt_main()
         else:
             signal.pthread_kill(main.ident, signal.SIGINT)  # ends its waiting, too
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGINT end what this thread waits for, also where it is ignored, as shells have it in
+    the background."""
+    before = signal.getsignal(signal.SIGINT)
+    if before != signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def take_stock(store: RunStore, cells: Mapping[str, RunConfig]) -> Stock:

@@ -415,6 +415,20 @@ def test_fail_fast_stops_at_the_first_failure(command: Command, user_conf: str) 
     assert wait_until(lambda: not command.alive())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+def test_fail_fast_stops_in_the_background_too(command: Command, user_conf: str) -> None:
+    """Where a shell has made Ctrl-C ignored."""
+    words = ("-m", "experiment=width", "data=gaussian", "hidden=[1000]", "num_epochs=100000",
+             "evaluation.points=1", "seed=0", user_conf)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "study", *words, "init=he,misbehave", "workers=2", "fail_fast=true"],
+        cwd=command.folder, env=command.environment(), capture_output=True, text=True, timeout=300,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "stopped at the first failure" in done.stderr
+
+
 def test_a_run_beyond_its_time_fails_alone(command: Command, user_conf: str) -> None:
     Path(user_conf.partition("file://")[2].rstrip("]"), "init", "misbehave.yaml").write_text(
         "name: misbehave\n_target_: misbehave.Misbehave\nhow: hang\n"
