@@ -28,6 +28,7 @@ from study.figures.papers import (
 )  # fmt: skip
 from study.figures.quantities import Each, Told, lacking
 from study.report import tables
+from study.report.tables import by_size, whole
 from study.report.text import Text, kept_together
 
 # The look of a verdict, and its mark, of each outcome.
@@ -119,7 +120,7 @@ def _setting(setting: Setting, runs: pd.DataFrame, text: Text) -> SettingView:
     theirs = text.said(setting.theirs) or text.page["paper_unsaid"]
     relation = setting.relation
     if setting.column is not None:
-        values = sorted(dict.fromkeys(runs[setting.column].dropna().tolist()), key=_order)
+        values = sorted(dict.fromkeys(runs[setting.column].dropna().tolist()), key=by_size)
         ours = _values(values, text)
         relation = _relation(setting, values) if relation == SAME else relation
     else:
@@ -132,7 +133,7 @@ def _setting(setting: Setting, runs: pd.DataFrame, text: Text) -> SettingView:
 def _relation(setting: Setting, values: Sequence[Any]) -> str:
     """Whether a setting that is declared to be the same is so in these runs."""
     theirs = in_language(setting.theirs, LANGUAGES[0])
-    if [str(_whole(value)) for value in values] == [theirs]:
+    if [str(whole(value)) for value in values] == [theirs]:
         return SAME
     try:
         return SCALED if max(map(float, values), default=math.inf) <= float(theirs) else OTHER
@@ -144,23 +145,11 @@ def _values(values: Sequence[Any], text: Text) -> str:
     """What the runs have: each value, or the ends of many."""
     words = [
         text.label(number(value) if isinstance(value, float) else tables.cell_text(value))
-        for value in map(_whole, values)
+        for value in map(whole, values)
     ]
     if len(words) > MOST:
         words = [f"{words[0]} … {words[-1]}"]
     return typeset(", ".join(words)) or "–"
-
-
-def _whole(value: Any) -> Any:
-    """Without the decimals that a column of floats gives to whole numbers."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _order(value: object) -> tuple[bool, float, str]:
-    try:
-        return False, float(str(value)), ""
-    except ValueError:
-        return True, 0.0, str(value)
 
 
 def _published(published: Published, facts: Mapping[str, Any], text: Text) -> PublishedView:

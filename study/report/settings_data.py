@@ -19,6 +19,7 @@ from study.analysis.multiverse import MARGIN, outcomes
 from study.figures.declare import Figure
 from study.figures.drawing.settings import EFFECT, OUTCOMES, SORTED, axis_name, shown
 from study.figures.labels import Labels
+from study.report.tables import whole
 from study.report.text import Text
 
 KIND = "settings"  # of the figures that can be narrowed
@@ -132,7 +133,7 @@ def settings_data(table: pd.DataFrame) -> dict[str, Any]:
 
 def _axis(key: str, column: pd.Series) -> dict[str, Any]:
     """An axis with its values; empty where there is nothing to choose between."""
-    values = [None if _is_missing(value) else _whole(level(value)) for value in column]
+    values = [None if _is_missing(value) else whole(level(value)) for value in column]
     known = list(dict.fromkeys(value for value in values if value is not None))
     if len(known) < 2:
         return {}
@@ -159,7 +160,7 @@ def stops(values: Sequence[float]) -> list[float]:
             step = max(step, 1)
         first = math.ceil(low / step)
         between = [_round(place * step) for place in range(first, math.floor(high / step) + 1)]
-    return [low, *(_whole(value) for value in between if low < value < high), high]
+    return [low, *(whole(value) for value in between if low < value < high), high]
 
 
 def _step(smallest: float) -> float:
@@ -175,8 +176,3 @@ def _round(value: float) -> float:
 
 def _is_missing(value: Any) -> bool:
     return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
-
-
-def _whole(value: Any) -> Any:
-    """Without the decimals that a column with missing values gives to whole numbers."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -46,6 +46,19 @@ def view(frame: pd.DataFrame, translate: Callable[[str], str] = str) -> TableVie
     )
 
 
+def whole(value: Any) -> Any:
+    """Without the decimals that a column of floats, or one with gaps, gives to whole numbers."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def by_size(value: object) -> tuple[bool, float, str]:
+    """Sorts the values of a column: numbers by size, then words."""
+    try:
+        return False, float(str(value)), ""
+    except ValueError:
+        return True, 0.0, str(value)
+
+
 def flat(frame: pd.DataFrame) -> pd.DataFrame:
     """Estimates as columns of their own: mean, ends of the 95 % interval, and how many runs."""
     columns: dict[str, Any] = {}

@@ -29,6 +29,7 @@ from study.report.origin import count_outcomes
 from study.report.paper_views import PaperView, paper_view
 from study.report.settings import told
 from study.report.settings_data import SettingsView, settings_view
+from study.report.tables import by_size, whole
 from study.report.text import Text, kept_together
 
 LISTED = 20  # values of one of them
@@ -242,7 +243,7 @@ def _problem(merged: MergedCellsError | None, broken: str, text: Text) -> str:
     if merged is None:
         return str(text.page["nothing_yet"])
     columns = [
-        f"{text.label(column)} ({_listed(sorted(map(_whole, values), key=_order), text)})"
+        f"{text.label(column)} ({_listed(sorted(map(whole, values), key=by_size), text)})"
         for column, values in merged.differing.items()
     ]
     return str(text.page["merged"].format(columns="; ".join(columns)))
@@ -295,11 +296,11 @@ def describe_settings(
     varied: list[tuple[str, str]] = []
     names = [name for name in told(runs) if name != "seed"]
     for column in (*names, "seed"):
-        values = [_whole(value) for value in dict.fromkeys(runs[column].dropna().tolist())]
+        values = [whole(value) for value in dict.fromkeys(runs[column].dropna().tolist())]
         if len(values) == 1 and column != "seed" and runs[column].notna().all():
             shared.append((text.label(column), text.label(tables.cell_text(values[0]))))
         elif values:
-            varied.append((text.label(column), _listed(sorted(values, key=_order), text)))
+            varied.append((text.label(column), _listed(sorted(values, key=by_size), text)))
     return shared, varied
 
 
@@ -309,19 +310,6 @@ def _listed(values: Sequence[Any], text: Text) -> str:
     if len(words) <= LISTED:
         return ", ".join(words)
     return f"{', '.join(words[: LISTED // 2])}, …, {words[-1]} (n = {len(words):,})"
-
-
-def _whole(value: Any) -> Any:
-    """Without the decimals that a column of floats gives to whole numbers."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _order(value: object) -> tuple[bool, float, str]:
-    """Numbers by size, then words."""
-    try:
-        return False, float(str(value)), ""
-    except ValueError:
-        return True, 0.0, str(value)
 
 
 def _formula(latex: str) -> Markup:

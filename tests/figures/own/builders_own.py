@@ -1,7 +1,7 @@
 """Records and sentences of the lecture's figures that are drawn by hand; numbers are known."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,3 +118,18 @@ def cases(name: str) -> set[str]:
     figure = FIGURES[name]
     assert set(figure.alt) == set(figure.measured)
     return set(figure.alt)
+
+
+def lacking(run: Callable[..., RunRecord]) -> list[list[RunRecord]]:
+    """Runs of a figure with and without batch norm of which one side, or both, cannot be shown.
+
+    Args:
+        run: makes one that can.
+    """
+    return [
+        [failed(batchnorm=True)],
+        [run(batchnorm=True), failed(batchnorm=False)],
+        [run(batchnorm=False)],
+        [run(batchnorm=False), diverged(batchnorm=True)],
+        [diverged(batchnorm=side, init=normal(1.0)) for side in (False, True)],
+    ]

@@ -88,16 +88,7 @@ def test_the_layer_furthest_from_its_aim_is_named():
     assert "0.3 to 4" in words["en alt"]
 
 
-@pytest.mark.parametrize(
-    "runs",
-    [
-        [make.failed(batchnorm=True)],
-        [run(batchnorm=True), make.failed(batchnorm=False)],
-        [run(batchnorm=False)],
-        [run(batchnorm=False), make.diverged(batchnorm=True)],
-        [make.diverged(batchnorm=side, init=make.normal(1.0)) for side in (False, True)],
-    ],
-)
+@pytest.mark.parametrize("runs", make.lacking(run))
 def test_whatever_is_missing_or_diverged_there_is_a_sentence(runs):
     facts = placement.facts_placement(make.results("batchnorm", runs, missing=2))
     assert facts["case"] in make.cases("placement")

@@ -169,16 +169,7 @@ def test_one_scale_has_no_scatter(runs):
     assert "standard deviation 0.1" in make.sentences("scales", facts)["en measured"]
 
 
-@pytest.mark.parametrize(
-    "runs",
-    [
-        [make.failed(batchnorm=True)],
-        [run(batchnorm=True), make.failed(batchnorm=False)],
-        [run(batchnorm=False)],
-        [run(batchnorm=False), make.diverged(batchnorm=True)],
-        [make.diverged(batchnorm=side, init=make.normal(1.0)) for side in (False, True)],
-    ],
-)
+@pytest.mark.parametrize("runs", make.lacking(run))
 def test_whatever_is_missing_or_diverged_there_is_a_sentence(runs):
     facts = scales.facts_scales(make.results("batchnorm_scales", runs, missing=2))
     assert facts["case"] in make.cases("scales")
