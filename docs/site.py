@@ -1,8 +1,9 @@
-"""The project as a site: ``python docs/site.py FOLDER``.
+"""The project as a site: ``python docs/site.py FOLDER [--url ADDRESS]``.
 
 README and docs as pages, the reports as they are, and what they refer to in the repository: text
 files as pages that show them, pictures as copies. Whatever is linked is there, so that the site
-needs no other one; ``.github/workflows/pages.yml`` publishes it.
+needs no other one; ``.github/workflows/pages.yml`` publishes it. What shows a shared link wants the
+picture by its whole address: ``--url`` is that of the site.
 """
 
 import argparse
@@ -60,11 +61,13 @@ class Site:
     Args:
         root: of the checkout.
         out: a folder that is not there, or is empty.
+        url: where it will be read; empty if that is not known.
     """
 
-    def __init__(self, root: Path, out: Path) -> None:
+    def __init__(self, root: Path, out: Path, url: str = "") -> None:
         self._root = root
         self._out = out
+        self._url = url.rstrip("/")
         self._waiting: list[str] = []
         self._known: set[str] = set()
         self._markdown = MarkdownIt("commonmark").enable("table")
@@ -74,7 +77,10 @@ class Site:
     def build(self) -> int:
         """Write all pages; return how many files they are."""
         for report in self._reports:
-            shutil.copytree(report, self._out / report.relative_to(self._root))
+            folder = report.relative_to(self._root)
+            shutil.copytree(report, self._out / folder)
+            for page in (self._out / folder).glob("*.html") if self._url else ():
+                self._address_cover(page, folder)
         docs = sorted(path.relative_to(self._root) for path in self._root.glob("docs/*.md"))
         for path in (START, "CHANGELOG.md", *(each.as_posix() for each in docs)):
             self._want(path)
@@ -93,6 +99,13 @@ class Site:
                 body = f"<h1>{html.escape(path)}</h1>\n<pre><code>{text}</code></pre>"
                 self._write(path, body)
         return sum(path.is_file() for path in self._out.rglob("*"))
+
+    def _address_cover(self, page: Path, folder: Path) -> None:
+        """Give the picture of a report's page its whole address."""
+        before = '<meta property="og:image" content="'
+        text = page.read_text(encoding="utf-8")
+        text = text.replace(before, f"{before}{self._url}/{folder.as_posix()}/", 1)
+        page.write_text(text, encoding="utf-8")
 
     def _want(self, path: str) -> str:
         """Note a file or folder of the repository that the site needs; return its address."""
@@ -195,12 +208,14 @@ def main() -> int:
     """Build the site; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where it goes; must be new or empty")
-    out: Path = parser.parse_args().folder
+    parser.add_argument("--url", default="", help="where it will be read")
+    options = parser.parse_args()
+    out: Path = options.folder
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         print(f"{out}: expected a new or an empty folder", file=sys.stderr)
         return 1
     try:
-        count = Site(ROOT, out.resolve()).build()
+        count = Site(ROOT, out.resolve(), options.url).build()
     except FileNotFoundError as error:
         print(error, file=sys.stderr)
         return 1

@@ -56,6 +56,8 @@ class Chapter:
         title, subtitle, subtitle_part: by language; the last for a page of a part of it.
         page: by language, words of the page that are its own (``page:`` in ``templates/text``).
         source: the language of what the chapter is about, whose own words the page shows, too.
+        cover: the id of the figure that is the page's picture where its link is shared; empty for
+            the first one that is drawn.
         sections: in the order of the page.
         experiments: their grids as written (interpolations such as ``${seeds:6}`` are not filled
             in), those of other chapters that it uses among them.
@@ -71,6 +73,7 @@ class Chapter:
     subtitle_part: dict[str, str] = field(default_factory=dict)
     page: dict[str, dict[str, str]] = field(default_factory=dict)
     source: str = LANGUAGES[0]
+    cover: str = ""
     sections: tuple[Section, ...] = ()
     experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
@@ -203,8 +206,9 @@ def load_chapter(path: Path, known: Mapping[str, Path] | None = None) -> Chapter
     root = Node(str(main), "", read(main))
     root.keys(
         ("title",),
-        ("subtitle", "subtitle_part", "page", "source", "sections", "references", "uses", *PARTS),
-    )
+        ("subtitle", "subtitle_part", "page", "source", "cover", "sections", "references", "uses",
+         *PARTS),
+    )  # fmt: skip
     own = Node(str(path), "", name)
     own.check("a name (letters, digits, - and _)", matches(NAME, name))
     own.check("another name than that of the first page", name != "index")
@@ -236,6 +240,7 @@ def load_chapter(path: Path, known: Mapping[str, Path] | None = None) -> Chapter
         **{key: root.get(key).languages() if key in root.value else {} for key in WORDS},
         page=_page(root.get("page", {})),
         source=root.get("source", LANGUAGES[0]).choice(LANGUAGES),
+        cover=root.get("cover").choice([f.id for f in figures]) if "cover" in root.value else "",
         sections=sections,
         experiments=experiments | {key: used[key] for key in used if key in named},
         figures=tuple(sorted(figures, key=lambda figure: order.get(figure.section or "", -1))),

@@ -1,5 +1,6 @@
 """The site of the project: everything that its pages refer to is there."""
 
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -42,8 +43,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def build(folder: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(ROOT / "docs" / "site.py"), str(folder)]
+def build(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(ROOT / "docs" / "site.py"), str(folder), *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=100)
 
 
@@ -84,6 +85,23 @@ def test_the_index_names_the_reports_in_both_languages_and_the_docs(site: Path) 
         assert report.relative_to(ROOT).as_posix() in links
     for doc in ROOT.glob("docs/*.md"):
         assert f"docs/{doc.stem}.html" in links
+
+
+def test_the_picture_of_a_shared_page_has_its_whole_address(site: Path, tmp_path: Path) -> None:
+    url = "https://example.org/study"
+    assert build(tmp_path / "new", "--url", f"{url}/").returncode == 0
+    pages = [path.relative_to(site) for path in site.glob("reports/*/*.html")]
+    for page in pages:
+        (relative,) = covers(site / page)
+        (whole,) = covers(tmp_path / "new" / page)
+        assert (site / page.parent / relative).is_file()
+        assert whole == f"{url}/{page.parent.as_posix()}/{relative}"
+    assert len(pages) >= 4
+
+
+def covers(page: Path) -> list[str]:
+    pattern = r'<meta property="og:image" content="([^"]+)">'
+    return re.findall(pattern, page.read_text(encoding="utf-8"))
 
 
 def test_nothing_in_it_is_hidden_which_would_not_be_published(site: Path) -> None:

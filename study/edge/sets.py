@@ -17,6 +17,7 @@ from study.records.config import DataConfig
 from study.records.plan import data_name
 
 DATA, SETS, FOUND = "data", "sets", "found"
+RAW = "raw"
 SECTION = tuple(DataConfig.__dataclass_fields__)
 # Two sizes of the same images: who studies one of them has no further data set in the other.
 SAME = ("mnist", "mnist5k")
@@ -100,7 +101,7 @@ def _further(place: str, sets: Any, own: Dataset) -> list[Dataset]:
         checksum = data.checksum("idx", root=folder)
         if checksum not in known:
             known.add(checksum)
-            found = {"name": "idx", "root": str(folder), "label": folder.name}
+            found = {"name": "idx", "root": str(folder), "label": _label(folder)}
             further.append(found | {"checksum": checksum})
     names = [data_name(each) for each in (own, *further)]
     twice = [name for name in names if names.count(name) > 1]
@@ -115,7 +116,13 @@ def _found(place: str) -> list[Path]:
     base = _base()
     if base is None or not base.is_dir():
         raise ConfigError(place, f"STUDY_DATA_DIR, a folder of data sets, for {FOUND}", FOUND)
-    return [folder for folder in sorted(base.iterdir()) if _holds(folder)]
+    # torchvision keeps the files of FashionMNIST in FashionMNIST/raw
+    places = (place for folder in sorted(base.iterdir()) for place in (folder, folder / RAW))
+    return [place for place in places if _holds(place)]
+
+
+def _label(folder: Path) -> str:
+    return folder.parent.name if folder.name == RAW else folder.name
 
 
 def _holds(folder: Path) -> bool:

@@ -40,7 +40,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from study.edge.ranges import Axis, Cell, is_integer, known_keys, read_axes, sobol
+from study.edge.ranges import Axis, Cell, Interval, is_integer, known_keys, read_axes, sobol
 from study.edge.sets import DATA
 from study.errors import ConfigError
 from study.records.cells import columns
@@ -273,6 +273,11 @@ def _by_name(place: str, expected: str, node: Any) -> dict[str, Cell]:
 def _rates(experiment: str, node: Any) -> Rates:
     """A number, a list of numbers, or ``values`` with ``below`` and ``above``."""
     place = f"experiment {experiment}: lr"
+    if isinstance(node, Interval):
+        expected = "rates to try, as a number, a list or values: each arm has its own best one"
+        raise ConfigError(
+            place, expected, {"log" if node.log else "uniform": [node.low, node.high]}
+        )
     if isinstance(node, Mapping):
         known_keys(place, node, RATES_KEYS)
         parts = [node.get(key, []) for key in RATES_KEYS]

@@ -23,6 +23,7 @@ from study.records.compaction import COMPACTING, compact
 from study.records.plan import read_plan
 from study.records.store import RunStore
 from study.report.render import export_figure, render_study
+from study.report.svg import FORMATS
 from study.report.text import DEFAULT_LANGUAGE
 
 
@@ -38,7 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
         help="where chapters lie that do not come with the study (default: as when it was run)",
     )  # fmt: skip
     parser.add_argument(
-        "--figure", metavar="ID", help="write just this figure, as <folder>/<name>/<ID>.png"
+        "--figure", metavar="ID", help="write just this figure, as <folder>/<name>/<ID>.<format>"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, default=FORMATS[0], help="of --figure (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
@@ -52,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         for error in stored.errors:
             console.print(f"left out: {error}")
         if options.figure is not None:
-            path = Path(options.folder) / plan.name / f"{options.figure}.png"
+            path = Path(options.folder) / plan.name / f"{options.figure}.{options.format}"
             export_figure(Results(plan, stored.runs), chapters, options.figure, path, options.lang)
             print(f"figure: {path}")
             return 1 if stored.errors else 0

@@ -5,7 +5,7 @@ import gc
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +24,7 @@ from study.figures.declare import Figure
 from study.figures.style import house_style, korean_font
 from study.figures.words import ALT
 from study.report.progress import counted
-from study.report.svg import inline_svg
+from study.report.svg import inline_svg, on_white
 from study.report.text import Text, load_text
 
 Key = tuple[str, str]
@@ -39,6 +39,7 @@ class Drawing:
         table: its numbers.
         facts: what its sentences are filled with.
         pictures: SVG by language.
+        on_white: PNG by language, of a figure that stands for its page.
         merged: why it is not drawn, where it would average over runs of different cells.
         broken: what went wrong; empty where nothing did.
     """
@@ -46,6 +47,7 @@ class Drawing:
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     facts: Mapping[str, Any] = field(default_factory=dict)
     pictures: dict[str, str] = field(default_factory=dict)
+    on_white: dict[str, bytes] = field(default_factory=dict)
     merged: MergedCellsError | None = None
     broken: str = ""
 
@@ -81,17 +83,18 @@ def drawing(
         for figure in chapter.shown([n for n, own in results.plan.experiments.items() if own])
         if results.has(*figure.experiments)
     }
+    covers = _covers(chapters, figures)
     count = min(workers or os.cpu_count() or 1, len(figures))
     if count <= 1:
         found = Measured(results)
         yield lambda: {
-            key: draw(figures[key], found, languages)
+            key: draw(figures[key], found, languages, cover=key in covers)
             for key in counted(list(figures), len(figures), console)
         }
         return
     # A forked process has the results and the libraries already; elsewhere they are sent to it.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    kept = (figures, Measured(results), tuple(languages))
+    kept = (figures, Measured(results), tuple(languages), covers)
     with ProcessPoolExecutor(count, context, _keep, kept) as pool:
         # All are handed in before the progress starts a thread, which a fork would not survive.
         # The grid's take longest and are the last of the page: no process is left alone with them.
@@ -108,8 +111,28 @@ def drawing(
             pool.shutdown(cancel_futures=True)  # after an error nobody waits for the rest
 
 
-def draw(figure: Figure, measured: Measured, languages: Sequence[str]) -> Drawing:
-    """One figure, in each language; one that fails is said to be broken, and the others go on."""
+def _covers(chapters: Sequence[Chapter], figures: Collection[Key]) -> set[Key]:
+    """The figure that stands for each chapter: the one declared, else its first."""
+    found = set()
+    for chapter in chapters:
+        own = [key for key in figures if key[0] == chapter.name]
+        declared = (chapter.name, chapter.cover)
+        found |= {declared} if declared in own else set(own[:1])
+    return found
+
+
+def draw(
+    figure: Figure,
+    measured: Measured,
+    languages: Sequence[str],
+    *,
+    cover: bool = False,
+) -> Drawing:
+    """One figure, in each language; one that fails is said to be broken, and the others go on.
+
+    Args:
+        cover: whether it stands for its page.
+    """
     try:
         if not making.has_runs(figure, measured):
             return Drawing()
@@ -121,6 +144,9 @@ def draw(figure: Figure, measured: Measured, languages: Sequence[str]) -> Drawin
             with house_style(language):
                 drawn = picture(figure, made, measured, text)
                 drawing.pictures[language] = inline_svg(drawn, figure.id, description)
+            if cover:
+                with house_style(language, on_white=True):
+                    drawing.on_white[language] = on_white(picture(figure, made, measured, text))
     except MergedCellsError as error:
         return Drawing(merged=error)
     except Exception as error:
@@ -145,19 +171,24 @@ def figure_text(text: Text) -> Text:
     return load_text() if text.language == "ko" and korean_font() is None else text
 
 
-_kept: tuple[dict[Key, Figure], Measured, tuple[str, ...]]
+_kept: tuple[dict[Key, Figure], Measured, tuple[str, ...], set[Key]]
 
 
-def _keep(figures: dict[Key, Figure], measured: Measured, languages: tuple[str, ...]) -> None:
+def _keep(
+    figures: dict[Key, Figure],
+    measured: Measured,
+    languages: tuple[str, ...],
+    covers: set[Key],
+) -> None:
     """In a drawing process: what it draws from."""
     end_with_parent()
     global _kept
-    _kept = figures, measured, languages
+    _kept = figures, measured, languages, covers
     # A figure is thousands of small objects, and the records lie beside them: looking through all
     # of them for cycles takes an eighth of the time, and the process ends with its last figure.
     gc.disable()
 
 
 def _draw_kept(key: Key) -> Drawing:
-    figures, measured, languages = _kept
-    return draw(figures[key], measured, languages)
+    figures, measured, languages, covers = _kept
+    return draw(figures[key], measured, languages, cover=key in covers)

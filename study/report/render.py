@@ -28,7 +28,7 @@ from study.records.runs import Runs
 from study.records.store import write_atomically
 from study.report import dials, files, grid_page
 from study.report.claim_views import GROUPS, MARKS, ClaimView, looks, summary, tally
-from study.report.drawing import drawing, picture
+from study.report.drawing import drawing, figure_text, picture
 from study.report.elsewhere import elsewhere
 from study.report.origin import (
     citation,
@@ -39,7 +39,8 @@ from study.report.origin import (
     used_seeds,
 )
 from study.report.paper_views import bibtex, reference_views
-from study.report.svg import png
+from study.report.sharing import SIZE, cover, description
+from study.report.svg import on_white
 from study.report.text import Text, languages, load_text
 from study.report.views import Report, claim_views, section_views, study_command
 
@@ -56,6 +57,11 @@ class Page:
     chapter: str
     language: str
     file: str
+
+    @property
+    def cover(self) -> str:
+        """The file of its picture, where its link is shared."""
+        return f"covers/{self.file.removesuffix('.html')}.png"
 
 
 class Rendered(NamedTuple):
@@ -112,10 +118,17 @@ def render_study(
         console=console, workers=workers, judgements=judgements,
     )  # fmt: skip
     target = Path(folder) / plan.name
-    content = {
+    content: dict[str, str | bytes] = {
         page.file: render_page(reports, page.chapter, load_text(page.language), pages)
         for page in pages
     }
+    for report in reports:
+        own = (page for page in pages if page.chapter == report.chapter.name)
+        content |= {
+            page.cover: cover(report, figure_text(load_text(page.language)).of(report.chapter))
+            for page in own
+            if page.language in report.covers
+        }
     content |= files.machine_readable(results, reports)
     try:
         for name, text in content.items():
@@ -191,7 +204,7 @@ def export_figure(
     path: Path,
     language: str = "en",
 ) -> None:
-    """Write one figure as a PNG on white, for a slide or a README.
+    """Write one figure on white, for a slide, a paper or a README; the suffix says as what.
 
     Raises:
         ConfigError: there is no such figure; names those there are.
@@ -209,7 +222,7 @@ def export_figure(
     made = make(figure, measured)
     with house_style(language, on_white=True):
         drawn = picture(figure, made, measured, load_text(language))
-        content = png(drawn, background="white")
+        content = on_white(drawn, path.suffix.removeprefix("."))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -248,6 +261,7 @@ def render_page(
     whole = report.coverage.whole or not own.subtitle_part
     subtitle = text.said(own.subtitle if whole else own.subtitle_part)
     explorer = report.explorer if "explorer" in beside else None
+    shared = next(p.cover for p in every if (p.chapter, p.language) == (chapter, language.language))
     return (
         environment(templates)
         .get_template("report.html.j2")
@@ -257,6 +271,9 @@ def render_page(
             language=text.language,
             title=title,
             subtitle=subtitle or text.page["subtitle_default"],
+            description=description(report, text) or subtitle,
+            cover=shared if language.language in report.covers else "",
+            cover_size=SIZE,
             drawn_on=drawn_on(results, text),
             chapters=_links(reports, every, chapter, language),
             others=_other_verdicts(reports, every, chapter, language),

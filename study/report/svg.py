@@ -1,4 +1,4 @@
-"""Figures as SVG that belongs into the page (its colours, its font, its own ids), or as PNG."""
+"""Figures as SVG that belongs into the page (its colours, font and ids), or as files."""
 
 import io
 import re
@@ -11,6 +11,7 @@ from study.figures.style import FAINT, INK, PALETTE
 
 DATE = {"Date": None}  # the same runs give the same bytes
 PIXELS_PER_INCH = 160
+FORMATS = ("png", "svg", "pdf")
 _LONG_NUMBER = re.compile(r"(?<=[ \"(,-])\d+\.\d{3,}")
 
 
@@ -79,12 +80,14 @@ def in_page_colours(text: str, kind: str = "") -> str:
     return text
 
 
-def png(figure: Figure, *, background: str = "none") -> bytes:
-    """``figure`` as a PNG; the same figure gives the same bytes."""
+def on_white(figure: Figure, kind: str = FORMATS[0]) -> bytes:
+    """``figure`` as a file of its own (``FORMATS``); the same figure gives the same bytes."""
     buffer = io.BytesIO()
+    # what says when or with what it was made
+    unsaid = {"png": ["Software"], "svg": ["Date"], "pdf": ["CreationDate", "Creator", "Producer"]}
     figure.savefig(
-        buffer, format="png", dpi=PIXELS_PER_INCH, facecolor=background,
-        metadata={"Software": None},
+        buffer, format=kind, dpi=PIXELS_PER_INCH, facecolor="white",
+        metadata=dict.fromkeys(unsaid[kind]),
     )  # fmt: skip
     return buffer.getvalue()
 

@@ -127,6 +127,11 @@ class Report:
         }
 
     @cached_property
+    def covers(self) -> dict[str, bytes]:
+        """The figure that stands for the page where its link is shared: PNG by language."""
+        return {k: png for each in self.drawings.values() for k, png in each.on_white.items()}
+
+    @cached_property
     def registrations(self) -> dict[str, Registration]:
         """Whether each claim was declared before its runs, by id."""
         return {each.claim.id: self._registration(each) for each in self.judgements}

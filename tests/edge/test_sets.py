@@ -93,6 +93,12 @@ def test_found_are_those_below_the_data_folder_that_are_not_the_studys_own(folde
     assert names == ["mine", "fashion", "kmnist"]
 
 
+def test_found_are_the_files_in_raw_too_where_torchvision_keeps_them(folder: Path) -> None:
+    write_set(folder / "FashionMNIST" / "raw", 5)
+    names = [each.get("data.label") for each in data_axis("found")]
+    assert names == [None, "FashionMNIST", "fashion", "kmnist", "own"]
+
+
 @pytest.mark.parametrize("sets", [[], ["own"]])
 def test_without_another_set_nothing_is_drawn(folder: Path, sets: list[str]) -> None:
     own = {"name": "idx", "root": "x", "label": "mine"}

@@ -335,6 +335,7 @@ def with_axis(node: Any, key: str = "train_size") -> dict[str, Any]:
         (grid(arms={"a": 3}), r"arms.a: expected a section of keys and values, got 3"),
         (grid(arms={"a": {"lr": []}}), "lr: expected ascending values"),
         (grid(arms={"a": {"lr": [0.3, 0.1]}}), "lr: expected ascending values"),
+        (grid(settings__axes={"lr": {"log": [0.1, 1]}}), r"rates to try, .* got .'log': .0.1, 1"),
         (grid(arms={"a": {"lr": [-1, 0.1]}}), r"lr, values: expected a list of numbers > 0"),
         (grid(arms={"a": {"lr": {"value": [1]}}}), "lr: expected a known key, got 'value'"),
         (grid(arms={"a": {"lr": {"values": [1], "below": [2]}}}), "lr: expected ascending values"),

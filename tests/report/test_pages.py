@@ -144,7 +144,8 @@ def test_a_page_for_each_chapter_and_language() -> None:
 def test_what_is_written(study: Study, pages: Path) -> None:
     found = {str(path.relative_to(pages)) for path in pages.rglob("*") if path.is_file()}
     tables = {"tables/a.csv", "tables/b.csv", "tables/second/a.csv"}
-    assert found == {*PAGES, "claims.json", "runs.csv", *tables}
+    covers = {f"covers/{name.removesuffix('.html')}.png" for name in PAGES}
+    assert found == {*PAGES, "claims.json", "runs.csv", *tables, *covers}
     assert all((pages / name).stat().st_size < 3_000_000 for name in PAGES)
     runs = pd.read_csv(pages / "runs.csv")
     assert list(runs["address"]) == study.plan.addresses

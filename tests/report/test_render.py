@@ -105,9 +105,10 @@ def test_report_is_written_from_stored_records_alone(tiny_study, tmp_path, monke
     assert status == 0
     assert "report:" in capsys.readouterr().out
     written = {path.name: path for path in (tmp_path / "tiny").iterdir()}
-    assert set(written) == {"index.html", "index.ko.html", "claims.json", "runs.csv", "tables"}
+    folders = {"tables", "covers"}
+    assert set(written) == {"index.html", "index.ko.html", "claims.json", "runs.csv", *folders}
     for name, path in written.items():
-        if name != "tables":
+        if name not in folders:
             assert path.read_bytes() == (tiny_study.page.parent / name).read_bytes()
 
 
@@ -416,6 +417,14 @@ def test_one_figure_can_be_exported(tiny_study, tmp_path, capsys):
     arguments = ["tiny", "--store", str(tiny_study.store.folder), "--folder", str(tmp_path)]
     assert main([*arguments, "--figure", "1.3.1-b"]) == 0
     assert (tmp_path / "tiny" / "1.3.1-b.png").read_bytes().startswith(b"\x89PNG")
+    for kind, start in (("svg", b"<?xml"), ("pdf", b"%PDF")):
+        path = tmp_path / "tiny" / f"1.3.1-b.{kind}"
+        written = []
+        for _ in range(2):
+            assert main([*arguments, "--figure", "1.3.1-b", "--format", kind]) == 0
+            written.append(path.read_bytes())
+        assert written[0] == written[1]
+        assert written[0].startswith(start)
     assert main([*arguments, "--figure", "9.9-z"]) == 1
     assert "1.3.1-b" in capsys.readouterr().err
 
