@@ -118,6 +118,7 @@ def paper_view(
 
 def _setting(setting: Setting, runs: pd.DataFrame, text: Text) -> SettingView:
     theirs = text.said(setting.theirs) or text.page["paper_unsaid"]
+    theirs = f"{int(theirs):,}" if theirs.isdecimal() else theirs
     relation = setting.relation
     if setting.column is not None:
         values = sorted(dict.fromkeys(runs[setting.column].dropna().tolist()), key=by_size)

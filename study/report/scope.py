@@ -25,7 +25,8 @@ def scope_words(scope: Mapping[str, Sequence[Any]], text: Text, data: str) -> li
 
 
 def _column(name: str, values: Sequence[Any], text: Text) -> str:
-    own = text.page.get(f"scope_{name}")
+    one = text.page.get(f"scope_{name}_one") if list(values) == [1] else None
+    own = one or text.page.get(f"scope_{name}")
     wording = own if own is not None else f"{text.label(name)} {{values}}"
     return wording.format(values=_values(values, text))
 

@@ -249,6 +249,8 @@ def test_scope_is_short():
         ("init", ["glorot", "he", "xavier"], "init 3 values"),
         ("batchnorm", [False, True], "batch norm off, on"),
         ("data", ["gaussian"], "Gaussian inputs"),
+        ("depth", [1], "1 hidden layer"),
+        ("depth", [1, 2], "1, 2 hidden layers"),
     ],
 )
 def test_scope_of_several_values_is_a_range(column, values, words):

@@ -32,7 +32,7 @@ HANGUL = re.compile(r"[\uac00-\ud7a3]")
 # What is the same in Korean: names, units, symbols, words of the command line, formulas.
 SAME = {
     "ReLU", "He", "Xavier", "Glorot", "2 × Xavier", "tanh", "MNIST", "Affine", "voting",
-    "std", "std 1", "std 0.01", "n", "%p", "SHA-256",
+    "std", "std 1", "std 0.01", "n", "%p", "SHA-256", "ko_KR",
 }  # fmt: skip
 NUMBER = re.compile(r"\d[\d.,]*(e[-+]?\d+)?")
 # Names of choices with a number that only some runs have, as normal 0.0857696.

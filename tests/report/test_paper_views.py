@@ -127,13 +127,13 @@ def test_settings_are_those_of_the_runs(folder: Path) -> None:
     _, settings = tables(folder)
     assert settings == [
         ["rate", "–", "0.01, 0.1", "the paper does not say"],
-        ["samples", "1000", "200", "scaled down"],  # declared as the same, but not so here
+        ["samples", "1,000", "200", "scaled down"],  # declared as the same, but not so here
         ["epochs", "1", "1", "the same"],
         ["set", "MNIST", "Gaussian inputs", "another"],
         ["layers", "many", "1", "scaled down"],
     ]
     _, korean = tables(folder, "index.ko.html")
-    assert korean[1] == ["데이터", "1000", "200", "줄임"]
+    assert korean[1] == ["데이터", "1,000", "200", "줄임"]
 
 
 def test_papers_are_listed_and_linked_with_their_bibtex(folder: Path) -> None:
