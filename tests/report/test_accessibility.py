@@ -1,11 +1,15 @@
 """The report for readers who do not see it, or use no mouse: axe-core, and the keyboard."""
 
+from pathlib import Path
+
 import pytest
 from browsing import open_everything, seen, visit
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 pytestmark = pytest.mark.xdist_group("report")
+
+COMMITTED = sorted(Path(__file__).parents[2].glob("reports/*/*.html"))
 
 
 def violations(browser, axe):
@@ -46,6 +50,15 @@ def violations(browser, axe):
 def test_axe_has_nothing_against_the_page(browser, tiny_study, axe, language, theme, width):
     with seen(browser, width=width, theme=theme):
         visit(browser, tiny_study.page_in(language))
+        open_everything(browser)
+        assert violations(browser, axe) == []
+
+
+@pytest.mark.parametrize("page", COMMITTED, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_axe_has_nothing_against_the_committed_pages(browser, axe, page):
+    own = {"width": 390, "theme": "dark"} if ".ko." in page.name else {"theme": "light"}
+    with seen(browser, **own):
+        visit(browser, page)
         open_everything(browser)
         assert violations(browser, axe) == []
 
