@@ -101,8 +101,9 @@ def drawing(
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     with ProcessPoolExecutor(count, context, _keep, (kept,)) as pool:
         # All are handed in before the progress starts a thread, which a fork would not survive.
-        # The grid's take longest and are the last of the page: no process is left alone with them.
-        waiting = [pool.submit(_draw_kept, groups[name]) for name in reversed(groups)]
+        # The largest groups come first: no process is left alone with one of them.
+        largest = sorted(groups.values(), key=len, reverse=True)
+        waiting = [pool.submit(_draw_kept, keys) for keys in largest]
         try:
             yield lambda: all_of(each.result() for each in as_completed(waiting))
         finally:
