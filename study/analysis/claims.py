@@ -103,13 +103,25 @@ def _tests(claim: Claim, measured: Measured, upto: int | None = None) -> dict[st
     return {name: examine(part, measured, upto) for name, part in claim.parts.items()}
 
 
+def _all_tests(family: Sequence[Claim], measured: Measured) -> dict[str, dict[str, Tested]]:
+    """The parts of each claim; in memory are the curves of one experiment at a time."""
+    found: dict[str, dict[str, Tested]] = {}
+    for experiment in dict.fromkeys(name for claim in family for name in claim.experiments):
+        for claim in family:
+            own = {k: part for k, part in claim.parts.items() if part.experiment == experiment}
+            tested = {name: examine(part, measured) for name, part in own.items()}
+            found[claim.id] = found.get(claim.id, {}) | tested
+        measured.forget()
+    return {claim.id: {name: found[claim.id][name] for name in claim.parts} for claim in family}
+
+
 def _judge_family(family: Sequence[Claim], results: Results) -> dict[str, Judgement]:
     """The claims of one chapter, by id."""
     first, *later = spent(results.plan)
     measured, size = Measured(results), len(family)
+    tests = _all_tests(family, measured)
     judged = {
-        claim.id: _judgement(claim, _tests(claim, measured), first, size, measured)
-        for claim in family
+        claim.id: _judgement(claim, tests[claim.id], first, size, measured) for claim in family
     }
     further = Measured(results.with_further())
     if further.results is results:

@@ -90,7 +90,8 @@ def time_to(
     points = results.points(experiment)
     values = points[metric].to_numpy(float)
     there = values <= level if metric.endswith("loss") else values >= level
-    reached = points[there & (points["status"] == "completed").to_numpy()]
+    there &= (points["status"] == "completed").to_numpy()
+    reached = points.loc[there, ["address", *dict.fromkeys(["step", AXES[axis]])]]
     first = reached.sort_values("step", kind="stable").groupby("address", sort=False)[AXES[axis]]
     when = first.first().astype(float).to_dict()
     rows = []

@@ -109,7 +109,7 @@ class Measured:
 
     def __init__(self, results: Results) -> None:
         self.results = results
-        self._frames: dict[Hashable, pd.DataFrame] = {}
+        self._frames: dict[tuple[Hashable, ...], pd.DataFrame] = {}
 
     def frame(self, part: Part) -> pd.DataFrame:
         """The frame of a part's metric, prepared for pairing."""
@@ -119,9 +119,17 @@ class Measured:
         """The frame of a metric with these options, prepared for pairing."""
         key = (experiment, name, *options.items())
         if key not in self._frames:
-            frame = measure(self.results, experiment, name, options)
-            self._frames[key] = pairing.prepared(frame)
+            frame, runs = measure(self.results, experiment, name, options), self.runs(experiment)
+            places = runs.index.get_indexer(pd.Index(frame["address"]))
+            config = runs[[*CONFIG_COLUMNS, *pairing.FURTHER]].take(places).set_axis(frame.index)
+            own = [name for name in frame.columns if name not in CONFIG_COLUMNS]
+            self._frames[key] = pd.concat([config, frame[own]], axis=1)
         return self._frames[key]
+
+    def forget(self) -> None:
+        """Let go of all but the runs; what is asked for again is made again."""
+        self._frames = {key: frame for key, frame in self._frames.items() if key[0] == "runs"}
+        self.results.forget()
 
     def curves(self, experiment: str) -> pd.DataFrame:
         """The learning curves of an experiment to their end (``curves.accuracy_curves``)."""

@@ -41,9 +41,10 @@ diverged or failed are NaN; ``count_diverged`` says what to count them as. ``val
 ``valid_accuracy`` are NaN without validation samples (``valid_size`` = 0).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -53,13 +54,16 @@ from study.errors import MergedCellsError
 from study.network.trainer import Point
 from study.records import columns as table_columns
 from study.records.cells import CELL, COLUMNS, columns, overrides_for
-from study.records.columns import to_table
+from study.records.columns import CURVE, LAYERS, to_table
+from study.records.config import cell_key
 from study.records.plan import StudyPlan
 from study.records.record import METRICS, VALIDATION, RunRecord, RunSummary
 from study.records.runs import Runs
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+T = TypeVar("T")
 
 CONFIG_COLUMNS = ("address", *COLUMNS)
 SECONDS = ("total", "setup", "training", "evaluation", "probes")
@@ -78,7 +82,6 @@ HIDDEN_STATISTICS = (
 )  # fmt: skip
 LAYER_COLUMNS = ("moment", "layer", "is_hidden", *WEIGHT_STATISTICS, *HIDDEN_STATISTICS)
 
-POINTS, LAYERS = "points.", "layers."  # of a table's columns
 # Since pandas 3 what is shared is copied when somebody writes to it.
 _DEEP = int(pd.__version__.partition(".")[0]) < 3
 
@@ -98,33 +101,50 @@ def config_row(record: RunSummary) -> dict[str, Any]:
 
 def runs_frame(records: Iterable[RunSummary]) -> pd.DataFrame:
     """One row for each run; ``gap`` is train minus test accuracy."""
+    records = list(records)
     rows = []
     for record in records:
-        row = config_row(record) | {"status": record.status, "diverged_at": record.diverged_at}
+        row: dict[str, Any] = {"status": record.status, "diverged_at": record.diverged_at}
         row |= {metric: record.final.get(metric) for metric in (*METRICS, *VALIDATION)}
         row["chance"] = 1 / record.provenance.get("data", {}).get("num_classes", 10)
         row |= {f"{part}_seconds": record.timing.get(part) for part in SECONDS}
         rows.append(row)
-    frame = _frame(rows, (*CONFIG_COLUMNS, *RUN_COLUMNS))
+    frame = pd.concat([_config_frame(records), _frame(rows, RUN_COLUMNS)], axis=1)
     return frame.assign(gap=frame["train_accuracy"] - frame["test_accuracy"])
+
+
+def _config_frame(records: Sequence[RunSummary]) -> pd.DataFrame:
+    """``config_row`` of each run; runs that differ in their seed alone are looked at once."""
+    first: dict[Hashable, int] = {}
+    rows: list[dict[str, Any]] = []
+    places = np.empty(len(records), np.int64)
+    for i, record in enumerate(records):
+        places[i] = first.setdefault(cell_key(record.config), len(first))
+        if len(rows) < len(first):
+            rows.append(config_row(record))
+    own = {
+        "address": _column("address", [record.address for record in records]),
+        "seed": _column("seed", [record.config["seed"] for record in records]),
+    }
+    return _frame(rows, CONFIG_COLUMNS).take(places).reset_index(drop=True).assign(**own)
 
 
 def points_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     """One row for each run and evaluation."""
     records = list(records)
-    return _points(runs_frame(records), to_table(records))
+    return _points(runs_frame(records), to_table(records, CURVE))
 
 
 def layers_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     """One row for each run, moment and layer (1 is the first hidden layer)."""
     records = list(records)
-    return _layers(runs_frame(records), to_table(records))
+    return _layers(runs_frame(records), to_table(records, LAYERS))
 
 
 def stored_frames(runs: Runs) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """The frames ``runs``, ``points`` and ``layers`` of stored runs."""
     frame = runs_frame(runs.values())
-    return frame, _points(frame, runs.table(runs, POINTS)), _layers(frame, runs.table(runs, LAYERS))
+    return frame, _points(frame, runs.table(runs, CURVE)), _layers(frame, runs.table(runs, LAYERS))
 
 
 def _points(runs: pd.DataFrame, table: "pa.Table") -> pd.DataFrame:
@@ -133,7 +153,7 @@ def _points(runs: pd.DataFrame, table: "pa.Table") -> pd.DataFrame:
     frame = _repeated(runs[[*CONFIG_COLUMNS, "status"]], counts)
     return frame.assign(
         **{
-            name: table_columns.values(table, POINTS + name).astype(_DTYPES.get(name, "float64"))
+            name: table_columns.values(table, CURVE + name).astype(_DTYPES.get(name, "float64"))
             for name in (*POINT_COLUMNS, "seconds")
         }
     )
@@ -161,10 +181,8 @@ def _repeated(config: pd.DataFrame, counts: NDArray[np.int64]) -> pd.DataFrame:
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
-    """Rows as a frame of ``columns``, and then of what else they have, in the documented types."""
-    further = dict.fromkeys(key for row in rows for key in row)
-    names = list(dict.fromkeys([*columns, *further]))
-    return pd.DataFrame({name: _column(name, [row.get(name) for row in rows]) for name in names})
+    """Rows as a frame of ``columns``, in the documented types."""
+    return pd.DataFrame({name: _column(name, [row.get(name) for row in rows]) for name in columns})
 
 
 def _column(name: str, values: Sequence[Any]) -> Any:
@@ -213,9 +231,9 @@ def differing(cells: pd.DataFrame, by: Sequence[str]) -> dict[str, list[Any]]:
     return {name: cells[name].drop_duplicates().tolist() for name in spread}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
-    """The stored runs of one study, by experiment.
+    """The stored runs of one study, by experiment; they equal themselves alone.
 
     Args:
         plan: which runs there should be.
@@ -224,9 +242,7 @@ class Results:
 
     plan: StudyPlan
     records: Runs | Mapping[str, RunRecord]
-    _frames: dict[tuple[str, ...], pd.DataFrame] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _made: dict[tuple[Hashable, ...], Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         found = self.records if isinstance(self.records, Runs) else Runs.of(self.records)
@@ -326,7 +342,7 @@ class Results:
         """``points_frame`` of ``experiment``."""
         return self._kept(
             ("points", experiment),
-            lambda: _points(self._runs([experiment]), self._table(experiment, POINTS)),
+            lambda: _points(self._runs([experiment]), self._table(experiment, CURVE)),
         )
 
     def layers(self, experiment: str) -> pd.DataFrame:
@@ -338,9 +354,7 @@ class Results:
 
     def _runs(self, experiments: Sequence[str]) -> pd.DataFrame:
         """Rows of the frame of all runs: to make that takes longer than all the others."""
-        every = self._frames.get(("runs",))
-        if every is None:
-            every = self._frames["runs",] = runs_frame(self.records.values())
+        every = self.once(("runs",), lambda: runs_frame(self.records.values()))
         if not experiments:
             return every
         rows = pd.Index(every["address"]).get_indexer(self._addresses(experiments))
@@ -351,9 +365,19 @@ class Results:
 
     def _kept(self, key: tuple[str, ...], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """Each frame is made once: ten figures and as many claims may look at the same runs."""
-        if key not in self._frames:
-            self._frames[key] = self._placed(make(), key[1:])
-        return self._frames[key].copy(deep=_DEEP)
+        return self.once(key, lambda: self._placed(make(), key[1:])).copy(deep=_DEEP)
+
+    def once(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
+        """What ``make`` returns, made once for each ``key`` until it is forgotten."""
+        if key not in self._made:
+            self._made[key] = make()
+        found: T = self._made[key]
+        return found
+
+    def forget(self) -> None:
+        """Let go of all but the frame of all runs: of many runs, curves do not fit in memory."""
+        for key in self._made.keys() - {("runs",)}:
+            del self._made[key]
 
     def _placed(self, frame: pd.DataFrame, experiments: Sequence[str]) -> pd.DataFrame:
         """``frame`` with the setting and the arm of each run, where its one experiment has them."""
@@ -366,9 +390,27 @@ class Results:
         return frame.assign(setting=setting, arm=arm)
 
     def measured(
-        self, experiment: str, measurement: str, moment: str = "end"
-    ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-        """Configuration row and result of a probe, for each run of ``experiment`` that has it."""
+        self, experiment: str, measurement: str, moment: str = "end",
+        of: Callable[[dict[str, Any]], Any] = dict,
+    ) -> Iterator[tuple[dict[str, Any], Any]]:  # fmt: skip
+        """Configuration row and result of a probe, for each run of ``experiment`` that has it.
+
+        Args:
+            of: what is kept of a result, where not all of it: matrices of many runs are gigabytes.
+        """
         addresses = self._addresses([experiment])
-        for address, result in self.stored.measured(addresses, moment, measurement):
+        for address, result in self.stored.measured(addresses, moment, measurement, of):
             yield config_row(self.records[address]), result
+
+
+def once(function: Callable[..., T]) -> Callable[..., T]:
+    """A function of results, or of a grid of them, computed once until the results ``forget``."""
+
+    @functools.wraps(function)
+    def kept(of: Any, *further: Hashable) -> T:
+        whole = isinstance(of, Results)
+        results: Results = of if whole else of.results
+        key = (function, *further) if whole else (function, of, *further)
+        return results.once(key, lambda: function(of, *further))
+
+    return kept

@@ -174,8 +174,7 @@ def layer(
     relative_to: Any, minus: Any,
 ) -> pd.DataFrame:  # fmt: skip
     """A statistic of one layer, or over the hidden layers, or of all weights together."""
-    layers = results.layers(experiment)
-    layers = layers[layers["moment"] == moment]
+    layers = _measured_at(results, experiment, moment, column)
     if layer == "all":
         values = _of_all_weights(layers, column)
     else:
@@ -187,6 +186,13 @@ def layer(
         if minus is not None:
             values = values - _pick(wide, hidden, minus)
     return _of_runs(results, experiment, values)
+
+
+def _measured_at(results: Results, experiment: str, moment: str, column: str) -> pd.DataFrame:
+    """The layers at a moment, without their configurations, which would be copied for each."""
+    layers = results.layers(experiment)
+    kept = dict.fromkeys(["address", "layer", "is_hidden", *WEIGHT_STATISTICS, column])
+    return layers.loc[layers["moment"] == moment, list(kept)]
 
 
 def _wide(layers: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -247,8 +253,8 @@ def layer_slope(
         factor: its exponential: by how much each layer multiplies the statistic.
         down: from the last layer to the first, as gradients travel.
     """
-    layers = results.layers(experiment)
-    layers = layers[(layers["moment"] == moment) & layers["is_hidden"].astype(bool)]
+    layers = _measured_at(results, experiment, moment, column)
+    layers = layers[layers["is_hidden"].astype(bool)]
     wide, hidden = _wide(layers, column)
     logs = np.log(wide.where(wide > 0).to_numpy(float))
     numbers = wide.columns.to_numpy(float)
@@ -285,8 +291,8 @@ def measurement(
     of: Callable[[Mapping[str, Any]], float],
 ) -> pd.DataFrame:  # fmt: skip
     """``of`` the result of a probe."""
-    found = results.measured(experiment, probe, moment)
-    values = {config["address"]: of(result) for config, result in found}
+    found = results.measured(experiment, probe, moment, of)
+    values = {config["address"]: value for config, value in found}
     return _of_runs(results, experiment, pd.Series(values, dtype=float))
 
 

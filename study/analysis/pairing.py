@@ -62,17 +62,28 @@ class Side:
     edge: bool = False
 
 
+NUMBER = "cell"  # of the cell of a run, the same for all its seeds
+FURTHER = (RECOMMENDED, NUMBER)
+
+
 def prepared(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame of a metric with the column ``recommended``, and None for what is not available.
+    """The frame of a metric with the columns ``FURTHER``, and None for what is not available.
 
     None equals itself, so that runs without a value are in the same pair.
     """
-    plain = {
-        name: frame[name].astype(object).where(frame[name].notna(), None)
-        for name in COLUMNS
-        if frame[name].hasnans
-    }
-    return frame.assign(**plain, **{RECOMMENDED: mask(recommended(), frame)})
+    further: dict[str, Any] = {name: _plain(frame[name]) for name in COLUMNS}
+    further[NUMBER] = frame.groupby(list(CELL), dropna=False, sort=False).ngroup()
+    further[RECOMMENDED] = mask(recommended(), frame)
+    return frame.assign(**further).copy()  # which puts columns of one type together
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    """Names, and what is missing in places, as objects: many rows are selected many times."""
+    if not column.hasnans and column.dtype != "str":
+        return column
+    places, values = pd.factorize(column)
+    found = np.array([*values.tolist(), None], object)[places]
+    return pd.Series(found, column.index, dtype=object)
 
 
 def selected(part: Part, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -124,6 +135,8 @@ def _side(
 
 def _check_single(rows: pd.DataFrame, places: list[Key]) -> None:
     """Raise MergedCells unless each place has one run."""
+    if len(set(places)) == len(places):
+        return
     first: dict[Key, Key] = {}
     differing: set[str] = set()
     for place, cell in zip(places, _tuples(rows, [*COLUMNS, "address"]), strict=True):
@@ -143,11 +156,8 @@ def lacking(rows: pd.DataFrame) -> int:
 
     A mean over the cells of a seed that lacks one would be another mean.
     """
-    by_seed: dict[Hashable, set[Key]] = {}
-    for seed, cell in zip(rows["seed"].tolist(), _tuples(rows, CELL), strict=True):
-        by_seed.setdefault(seed, set()).add(cell)
-    every = set().union(*by_seed.values())
-    return sum(len(every) - len(own) for own in by_seed.values())
+    there = rows[["seed", NUMBER]].drop_duplicates()
+    return int(there["seed"].nunique() * there[NUMBER].nunique()) - len(there)
 
 
 def _chosen(

@@ -40,12 +40,12 @@ class Made:
 
 
 def has_runs(figure: Figure, measured: Measured) -> bool:
-    """Whether the study has any of the cells that a figure shows.
-
-    Raises:
-        MergedCellsError: it would average over runs of different cells.
-    """
-    return not figure.plots or any(len(rows.chosen(plot, measured)) for plot in figure.plots)
+    """Whether the study has any of the cells that a figure shows."""
+    return not figure.plots or any(
+        rows.mask_of(plot, measured.runs(experiment)).any()
+        for plot in figure.plots
+        for experiment in plot.experiments
+    )
 
 
 def make(figure: Figure, measured: Measured) -> Made:

@@ -51,7 +51,8 @@ def chosen(plot: Plot, measured: Measured) -> pd.DataFrame:
         parts.append(own.assign(experiment=experiment))
     runs = pd.concat(parts, ignore_index=True).drop_duplicates("address", ignore_index=True)
     by = [column for column in plot.by if column in CELL]
-    found = differing(runs.drop_duplicates(list(CELL)), by)
+    cells = runs.drop_duplicates(["experiment", pairing.NUMBER]).drop_duplicates(list(CELL))
+    found = differing(cells, by)
     if found:
         first = measured.results.records[runs["address"].iloc[0]].config
         words = [word for column in found for word in overrides_for(column, first)]

@@ -161,6 +161,7 @@ def house_style(language: str = "en", *, on_white: bool = False) -> Iterator[Non
             "grid.linewidth": 0.5,
             "axes.grid": True,
             "axes.axisbelow": True,
+            "axes.titley": 1.0,  # nothing is above, and to look there takes a seventh of the time
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.unicode_minus": True,

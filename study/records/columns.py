@@ -23,28 +23,28 @@ from numpy.typing import NDArray
 from study.network.trainer import Point
 from study.records.record import VALIDATION, RunRecord
 
-POINTS = tuple(f"points.{item.name}" for item in fields(Point))
+CURVE, LAYERS = "points.", "layers."  # prefixes of the names
+POINTS = tuple(f"{CURVE}{item.name}" for item in fields(Point))
 # what older tables, and the runs that came from them, do not have
-LATER = tuple(f"points.{name}" for name in VALIDATION)
+LATER = tuple(f"{CURVE}{name}" for name in VALIDATION)
 SECONDS = "points.seconds"
-LAYERS = "layers."
 MOMENT = "layers.moment"
 NUMBERED = ("layers.layer", "layers.hidden")  # what every row of a layer has
 
 
-def to_table(records: Sequence[RunRecord]) -> pa.Table:
-    """The columns of ``records``.
+def to_table(records: Sequence[RunRecord], prefix: str) -> pa.Table:
+    """The columns of ``records`` whose names begin with ``CURVE`` or with ``LAYERS``.
 
     Raises:
         ValueError: the columns of a learning curve differ in length.
     """
-    return pa.table(_points(records) | _layers(records))
+    return pa.table(_points(records) if prefix == CURVE else _layers(records))
 
 
 def _points(records: Sequence[RunRecord]) -> dict[str, pa.Array]:
     counts = [len(record.history.get("step", ())) for record in records]
     columns: dict[str, list[Any]] = {
-        name: [record.history.get(name.removeprefix("points.")) for record in records]
+        name: [record.history.get(name.removeprefix(CURVE)) for record in records]
         for name in POINTS
     }
     columns[SECONDS] = [record.timing.get("at") for record in records]
@@ -94,26 +94,28 @@ def fits(record: RunRecord) -> bool:
     )
 
 
-def check_table(table: pa.Table) -> None:
+def check_table(table: pa.Table, prefix: str) -> None:
     """Raise ValueError unless ``table`` has columns as ``to_table`` makes them."""
-    further = [name for name in table.column_names if name.startswith(LAYERS)]
-    required = (*(name for name in POINTS if name not in LATER), SECONDS)
-    later = [name for name in LATER if name in table.column_names]
-    for group in ((*required, *later), (MOMENT, *NUMBERED, *further)):
-        entries = _lengths(table, group[0])
-        for name in group:
-            column, kind = _joined(table, name), pa.string() if name == MOMENT else pa.float64()
-            if column.type != pa.list_(kind):
-                raise ValueError(f"{name} is not made of lists of {kind}")
-            there = column.is_valid().to_numpy(zero_copy_only=False)
-            if not there.all() and name in (*required, MOMENT, *NUMBERED):
-                raise ValueError(f"{name} has gaps")
-            if not np.array_equal(_lengths(table, name)[there], entries[there]):
-                raise ValueError(f"{name}: its length differs from that of {group[0]}")
-    for name in ("points.step", "points.samples_seen", "layers.layer", "layers.hidden"):
+    required: tuple[str, ...] = (MOMENT, *NUMBERED)
+    further, counted = table.column_names, NUMBERED
+    if prefix == CURVE:
+        required = (*(name for name in POINTS if name not in LATER), SECONDS)
+        further = [name for name in LATER if name in table.column_names]
+        counted = ("points.step", "points.samples_seen")
+    entries = _lengths(table, required[0])
+    for name in dict.fromkeys([*required, *further]):
+        column, kind = _joined(table, name), pa.string() if name == MOMENT else pa.float64()
+        if column.type != pa.list_(kind):
+            raise ValueError(f"{name} is not made of lists of {kind}")
+        there = column.is_valid().to_numpy(zero_copy_only=False)
+        if not there.all() and name in required:
+            raise ValueError(f"{name} has gaps")
+        if not np.array_equal(_lengths(table, name)[there], entries[there]):
+            raise ValueError(f"{name}: its length differs from that of {required[0]}")
+    for name in counted:
         if not (np.abs(values(table, name)) < 2**63).all():
             raise ValueError(f"{name} is no count")
-    if _joined(table, MOMENT).flatten().null_count:
+    if prefix == LAYERS and _joined(table, MOMENT).flatten().null_count:
         raise ValueError(f"{MOMENT} is no text")
 
 
@@ -125,7 +127,7 @@ def counts(table: pa.Table, name: str) -> NDArray[np.int64]:
 
 def values(table: pa.Table, name: str) -> NDArray[np.float64]:
     """All runs' numbers in ``name``, one after the other; NaNs where a run has no such column."""
-    first = POINTS[0] if name.startswith("points.") else MOMENT
+    first = POINTS[0] if name.startswith(CURVE) else MOMENT
     own = _lengths(table, first)
     column = _joined(table, name)
     numbers = column.flatten().to_numpy(zero_copy_only=False)

@@ -5,6 +5,7 @@ here knows Hydra.
 """
 
 import copy
+import functools
 import hashlib
 import importlib
 import inspect
@@ -12,8 +13,8 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -324,11 +325,14 @@ class RunConfig:
         ``measure`` and options without effect (``effective``) are left out. Every stored run is
         found by it: do not change the scheme.
         """
+        return digest(self._content())[:20]
+
+    def _content(self) -> dict[str, Any]:
         content = self.without_before(
             vars(self) | {"data": dict(vars(self.data)), "evaluation": dict(vars(self.evaluation))}
         )
         del content["measure"], content["data"]["root"]
-        return digest(content)[:20]
+        return content
 
     def without_before(self, content: dict[str, Any]) -> dict[str, Any]:
         """``content``, this configuration as mappings, without the keys of ``as_before``."""
@@ -406,10 +410,82 @@ def build(choice: Mapping[str, Any], group: str) -> Any:
     return built
 
 
+class Seeded(Mapping[str, Any]):
+    """A valid configuration as plain containers, all but the seed kept once for all that share it.
+
+    Attributes:
+        seed: its own.
+        cell: which all runs of one cell have in common.
+    """
+
+    __slots__ = ("cell", "seed")
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        """Check ``values``, keys left out as in ``RunConfig.from_dict``, what they name is not.
+
+        Measurements that this version does not know are no reason not to read the others.
+
+        Raises:
+            ConfigError: a value that cannot be used.
+        """
+        self.seed = values.get("seed", 0)
+        self.cell = _cell(json.dumps({**values, "seed": 0}))
+        _check("seed", "an integer >= 0", self.seed, _integer(self.seed, 0))
+
+    @property
+    def address(self) -> str:
+        """As ``RunConfig.address``."""
+        before, after = self.cell.around_seed
+        text = f"{before}{json.dumps(_canonical(self.seed))}{after}"
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    def __getitem__(self, key: str) -> Any:
+        return self.seed if key == "seed" else self.cell.values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.cell.values)
+
+    def __len__(self) -> int:
+        return len(self.cell.values)
+
+
+def cell_key(config: Mapping[str, Any]) -> Hashable:
+    """What is equal only for configurations that agree in all but the seed."""
+    return config.cell if isinstance(config, Seeded) else json.dumps({**config, "seed": 0})
+
+
+@dataclass(frozen=True, eq=False)
+class _Cell:
+    """What configurations that differ in their seed have in common.
+
+    Attributes:
+        values: of all keys, with any seed.
+        around_seed: the text whose digest is the address, up to the seed and from there on.
+    """
+
+    values: dict[str, Any]
+    around_seed: tuple[str, str]
+
+
+@functools.lru_cache(maxsize=4096)
+def _cell(text: str) -> _Cell:
+    config = RunConfig.from_dict(json.loads(text))
+    listed = isinstance(config.measure, list) and all(isinstance(m, str) for m in config.measure)
+    _check("measure", "a list of names", config.measure, listed)
+    replace(config, measure=[]).check_values()
+    content = config._content()
+    before = _text({key: value for key, value in content.items() if key < "seed"})
+    after = _text({key: value for key, value in content.items() if key > "seed"})
+    return _Cell(config.to_dict(), (f'{before[:-1]}, "seed": ', f", {after[1:]}"))
+
+
 def digest(value: Any) -> str:
     """SHA-256 of plain containers: what is the same setting has the same digest."""
-    text = json.dumps(_canonical(value), sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_text(value).encode()).hexdigest()
+
+
+def _text(value: Any) -> str:
+    return json.dumps(_canonical(value), sort_keys=True, allow_nan=False)
 
 
 def _canonical(value: Any) -> Any:

@@ -1,16 +1,18 @@
 """One run's record: a versioned JSON document that carries its own checksum."""
 
 import base64
+import copy
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
 from study.errors import StoreError
-from study.records.config import RunConfig
+from study.records.config import RunConfig, Seeded
 from study.records.parts import check_curves, check_summary
 
 SCHEMA = 1
@@ -22,6 +24,8 @@ Status = Literal["completed", "diverged", "failed"]
 # How values that JSON does not have are written: mappings with just these keys.
 _FLOAT, _ARRAY = {"float"}, {"dtype", "shape", "base64"}
 _RESERVED = (_FLOAT, _ARRAY)
+# Text with none of these has no such mapping, whatever letters are escaped in it.
+_CODED = ('"float"', '"base64"', "\\u")
 _HEAD, _TAIL = '{{"checksum": "{}", "record": ', "}"
 METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 # of runs that hold out validation samples: in ``final`` and in ``history``
@@ -47,7 +51,7 @@ class RunSummary:
 
     Attributes:
         address: content address of ``config``, also the record's name in the store.
-        config: the resolved ``RunConfig`` as plain containers.
+        config: the resolved ``RunConfig`` as plain containers; read from a store it is complete.
         status: ``completed``; ``diverged`` (a loss was not finite: an outcome, not an error);
             ``failed`` (says why in ``error``).
         diverged_at: the step whose loss was not finite.
@@ -62,7 +66,7 @@ class RunSummary:
     """
 
     address: str
-    config: dict[str, Any]
+    config: Mapping[str, Any]
     status: Status
     diverged_at: int | None = None
     error: str | None = None
@@ -100,18 +104,21 @@ class RunSummary:
             raise RecordError(f"status {record.status!r} (choices: {', '.join(get_args(Status))})")
         try:
             record.check()
+            config = Seeded(record.config)
         except ValueError as error:
             raise RecordError(f"not a record of this study: {error}") from None
-        config = record.run_config
         if config.address != record.address:
             raise RecordError(f"the configuration does not lead to the address {record.address}")
-        if record.config.keys() != RunConfig.__dataclass_fields__.keys():  # an older record
-            record.config = config.to_dict()
+        record.hold(config)
         return record
 
     def check(self) -> None:
-        """Raise ValueError for the first part that is not what it should be."""
+        """Raise ValueError for the first part, but ``config``, that is not what it should be."""
         check_summary(vars(self))
+
+    def hold(self, config: Seeded) -> None:
+        """Keep ``config``, which is the run's own, checked and complete."""
+        self.config = config
 
 
 @dataclass
@@ -168,9 +175,14 @@ class RunRecord(RunSummary):
             raise RecordError(f"not a record of this study ({error!r})") from None
 
     def check(self) -> None:
-        """Raise ValueError for the first part that is not what it should be."""
+        """Raise ValueError for the first part, but ``config``, that is not what it should be."""
         super().check()
         check_curves(vars(self))
+
+    def hold(self, config: Seeded) -> None:
+        """Complete the configuration of an older record; what is JSON stays so."""
+        if self.config.keys() != config.keys():
+            self.config = copy.deepcopy(dict(config))
 
 
 def seal(body: str) -> str:
@@ -190,7 +202,8 @@ def dumps(value: Any) -> str:
 
 def loads(text: str | bytes) -> Any:
     """What ``dumps`` wrote."""
-    return json.loads(text, object_hook=_decode)
+    plain = isinstance(text, str) and not any(word in text for word in _CODED)
+    return json.loads(text, object_hook=None if plain else _decode)
 
 
 def _digest(text: str) -> str:

@@ -1,6 +1,6 @@
 """Stored runs by address: summaries in memory, curves in columns, measurements where they lie."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 class Part(Protocol):
     """Runs that lie together, by row."""
 
-    @property
-    def table(self) -> "pa.Table":
-        """Their curves and layers (``records.columns``)."""
+    def table(self, rows: Sequence[int], prefix: str) -> "pa.Table":
+        """The columns ``points.…`` or ``layers.…`` (``records.columns``) of ``rows``."""
 
     def measured(self, moment: str, name: str, rows: Sequence[int]) -> Iterable[dict[str, Any]]:
         """The result of a measurement in each of ``rows``; empty where a run has none."""
@@ -31,10 +30,13 @@ class Loose(Part):
     records: Sequence[RunRecord]
 
     @cached_property
-    def table(self) -> "pa.Table":
-        from study.records.columns import to_table
+    def _tables(self) -> "dict[str, pa.Table]":
+        from study.records.columns import CURVE, LAYERS, to_table
 
-        return to_table(self.records)
+        return {prefix: to_table(self.records, prefix) for prefix in (CURVE, LAYERS)}
+
+    def table(self, rows: Sequence[int], prefix: str) -> "pa.Table":
+        return self._tables[prefix].take(rows)
 
     def measured(self, moment: str, name: str, rows: Sequence[int]) -> Iterable[dict[str, Any]]:
         for row in rows:
@@ -52,9 +54,8 @@ class Compacted(Part):
     segment: "Segment"
     rows: Sequence[int]
 
-    @cached_property
-    def table(self) -> "pa.Table":
-        return self.segment.numbers(self.rows)
+    def table(self, rows: Sequence[int], prefix: str) -> "pa.Table":
+        return self.segment.numbers([self.rows[row] for row in rows], prefix)
 
     def measured(self, moment: str, name: str, rows: Sequence[int]) -> Iterable[dict[str, Any]]:
         return self.segment.measured(moment, name, [self.rows[row] for row in rows])
@@ -116,13 +117,11 @@ class Runs(Mapping[str, RunSummary]):
 
         from study.records.columns import to_table
 
-        tables: list[pa.Table] = [to_table([])]
+        tables: list[pa.Table] = [to_table([], prefix)]
         order: list[int] = []
         for part, rows, positions in self._grouped(addresses):
-            names = [name for name in part.table.column_names if name.startswith(prefix)]
-            tables.append(part.table.select(names).take(pa.array(rows, pa.int64())))
+            tables.append(part.table(rows, prefix))
             order += positions
-        tables[0] = tables[0].select([n for n in tables[0].column_names if n.startswith(prefix)])
         joined = pa.concat_tables(tables, promote_options="default")
         if order == sorted(order):
             return joined
@@ -130,15 +129,16 @@ class Runs(Mapping[str, RunSummary]):
         return joined.take(pa.array(back, pa.int64()))
 
     def measured(
-        self, addresses: Iterable[str], moment: str, name: str
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Address and result of a measurement, for each of the runs that has it, in that order."""
+        self, addresses: Iterable[str], moment: str, name: str,
+        of: Callable[[dict[str, Any]], Any] = dict,
+    ) -> Iterator[tuple[str, Any]]:  # fmt: skip
+        """Address and ``of`` a measurement, for each of the runs that has it, in that order."""
         wanted = list(addresses)
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, Any] = {}
         for part, rows, positions in self._grouped(wanted):
             for position, result in zip(positions, part.measured(moment, name, rows), strict=True):
                 if result:
-                    found[wanted[position]] = result
+                    found[wanted[position]] = of(result)
         return ((address, found[address]) for address in wanted if address in found)
 
     def _grouped(self, addresses: Iterable[str]) -> Iterator[tuple[Part, list[int], list[int]]]:

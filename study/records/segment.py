@@ -65,9 +65,10 @@ def to_table(records: Sequence[RunRecord], texts: Sequence[str]) -> pa.Table:
         "curves": [curves for _, curves, _ in split],
     } | {name: [measured.get(name) for _, _, measured in split] for name in names}
     table = pa.table({name: pa.array(column, pa.string()) for name, column in strings.items()})
-    numbers = columns.to_table(records)
-    for name in numbers.column_names:
-        table = table.append_column(name, numbers[name])
+    for prefix in (columns.CURVE, columns.LAYERS):
+        numbers = columns.to_table(records, prefix)
+        for name in numbers.column_names:
+            table = table.append_column(name, numbers[name])
     return table
 
 
@@ -205,12 +206,12 @@ class Segment:
             table = file.read([name for name in names if name in self._names], use_threads=False)
             return table if rows is None else table.take(pa.array(rows, pa.int64()))
 
-    def numbers(self, rows: Sequence[int]) -> pa.Table:
-        """The columns that ``records.columns`` describes, of ``rows``."""
-        names = sorted(n for n in self._names if n.startswith(("points.", columns.LAYERS)))
+    def numbers(self, rows: Sequence[int], prefix: str) -> pa.Table:
+        """The columns ``points.…`` or ``layers.…`` that ``records.columns`` describes."""
+        names = sorted(name for name in self._names if name.startswith(prefix))
         table = self.read(names, rows)
         with self._blamed():
-            columns.check_table(table)
+            columns.check_table(table, prefix)
         return table
 
     def record(self, row: int) -> RunRecord:
@@ -276,8 +277,7 @@ def _signature(path: Path) -> tuple[int, int, int]:
 
 def _shared(summary: RunSummary, known: dict[str, Any]) -> RunSummary:
     """``summary`` with what most runs have in common kept once, not a hundred thousand times."""
-    for holder in (summary.config, summary.provenance):
-        for key, value in holder.items():
-            if isinstance(value, dict):
-                holder[key] = known.setdefault(repr(value), value)
+    for key, value in summary.provenance.items():
+        if isinstance(value, dict):
+            summary.provenance[key] = known.setdefault(repr(value), value)
     return summary

@@ -5,7 +5,7 @@ import gc
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,30 +83,31 @@ def drawing(
         for figure in chapter.shown([n for n, own in results.plan.experiments.items() if own])
         if results.has(*figure.experiments)
     }
-    covers = _covers(chapters, figures)
-    count = min(workers or os.cpu_count() or 1, len(figures))
+    groups: dict[str, list[Key]] = {}
+    for key, figure in figures.items():
+        groups.setdefault(figure.experiments[0], []).append(key)
+    kept = (figures, results, tuple(languages), _covers(chapters, figures))
+    results.runs()  # before there are several processes, each of which would make it
+    gc.freeze()  # nobody looks through the records for cycles
+
+    def all_of(found: Iterable[Iterable[tuple[Key, Drawing]]]) -> dict[Key, Drawing]:
+        each = (drawn for group in found for drawn in group)
+        drawings = dict(counted(each, len(figures), console))
+        return {key: drawings[key] for key in figures}
+
+    count = min(workers or os.cpu_count() or 1, len(groups))
     if count <= 1:
-        found = Measured(results)
-        yield lambda: {
-            key: draw(figures[key], found, languages, cover=key in covers)
-            for key in counted(list(figures), len(figures), console)
-        }
+        yield lambda: all_of(_draw_group(keys, *kept) for keys in groups.values())
         return
     # A forked process has the results and the libraries already; elsewhere they are sent to it.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    kept = (figures, Measured(results), tuple(languages), covers)
-    with ProcessPoolExecutor(count, context, _keep, kept) as pool:
+    with ProcessPoolExecutor(count, context, _keep, (kept,)) as pool:
         # All are handed in before the progress starts a thread, which a fork would not survive.
-        # The grid's take longest and are the last of the page: no process is left alone with them.
-        waiting = {key: pool.submit(_draw_kept, key) for key in reversed(figures)}
-
-        def drawn() -> dict[Key, Drawing]:
-            for each in counted(as_completed(waiting.values()), len(figures), console):
-                each.result()  # raises what went wrong there
-            return {key: waiting[key].result() for key in figures}
-
+        # The largest groups come first: no process is left alone with one of them.
+        largest = sorted(groups.values(), key=len, reverse=True)
+        waiting = [pool.submit(_draw_kept, keys) for keys in largest]
         try:
-            yield drawn
+            yield lambda: all_of(each.result() for each in as_completed(waiting))
         finally:
             pool.shutdown(cancel_futures=True)  # after an error nobody waits for the rest
 
@@ -171,24 +172,33 @@ def figure_text(text: Text) -> Text:
     return load_text() if text.language == "ko" and korean_font() is None else text
 
 
-_kept: tuple[dict[Key, Figure], Measured, tuple[str, ...], set[Key]]
+_Kept = tuple[dict[Key, Figure], Results, tuple[str, ...], set[Key]]
+_kept: _Kept
 
 
-def _keep(
-    figures: dict[Key, Figure],
-    measured: Measured,
-    languages: tuple[str, ...],
-    covers: set[Key],
-) -> None:
+def _keep(kept: _Kept) -> None:
     """In a drawing process: what it draws from."""
     end_with_parent()
     global _kept
-    _kept = figures, measured, languages, covers
+    _kept = kept
     # A figure is thousands of small objects, and the records lie beside them: looking through all
     # of them for cycles takes an eighth of the time, and the process ends with its last figure.
     gc.disable()
 
 
-def _draw_kept(key: Key) -> Drawing:
-    figures, measured, languages, covers = _kept
-    return draw(figures[key], measured, languages, cover=key in covers)
+def _draw_kept(keys: Sequence[Key]) -> list[tuple[Key, Drawing]]:
+    return list(_draw_group(keys, *_kept))
+
+
+def _draw_group(
+    keys: Sequence[Key],
+    figures: Mapping[Key, Figure],
+    results: Results,
+    languages: Sequence[str],
+    covers: Collection[Key],
+) -> Iterator[tuple[Key, Drawing]]:
+    """The figures of one experiment, from metrics and curves that are made once for all of them."""
+    measured = Measured(results)
+    for key in keys:
+        yield key, draw(figures[key], measured, languages, cover=key in covers)
+    measured.forget()

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from study.analysis.frames import Results, runs_frame
+from study.analysis.frames import Results, once, runs_frame
 from study.analysis.registry import Registry
 from study.records.cells import CELL
 from study.records.config import overrides
@@ -120,6 +120,15 @@ def _settings(record: RunSummary) -> dict[str, Any]:
 
 def divergences(results: Results, text: Text) -> Sequence[Mapping[str, Any]]:
     """The cells of each experiment in which runs diverged: how many, of how many."""
+    return [
+        {"experiment": experiment, "cell": _cell(cell, text), "count": count, "total": total}
+        for experiment, cell, count, total in _diverged(results)
+    ]
+
+
+@once
+def _diverged(results: Results) -> list[tuple[str, dict[str, Any], int, int]]:
+    """Experiment and cell, of what varies in it, and how many of its runs diverged, of how many."""
     found = []
     for experiment in results.plan.experiments:
         runs = results.runs(experiment)
@@ -129,8 +138,8 @@ def divergences(results: Results, text: Text) -> Sequence[Mapping[str, Any]]:
         )
         cells = lost.agg(["sum", "size"])
         for key, count, total in cells[cells["sum"] > 0].itertuples(name=None):
-            words = _cell({n: v for n, v in zip(CELL, key, strict=True) if n in varied}, text)
-            found.append({"experiment": experiment, "cell": words, "count": count, "total": total})
+            cell = {n: v for n, v in zip(CELL, key, strict=True) if n in varied}
+            found.append((experiment, cell, count, total))
     return found
 
 

@@ -301,7 +301,7 @@ def describe_settings(
     varied: list[tuple[str, str]] = []
     names = [name for name in told(runs) if name != "seed"]
     for column in (*names, "seed"):
-        values = [whole(value) for value in dict.fromkeys(runs[column].dropna().tolist())]
+        values = [whole(value) for value in runs[column].dropna().unique().tolist()]
         if len(values) == 1 and column != "seed" and runs[column].notna().all():
             shared.append((text.label(column), text.label(tables.cell_text(values[0]))))
         elif values:

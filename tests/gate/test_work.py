@@ -280,6 +280,9 @@ def test_summaries_are_computed_once_however_many_figures_want_them(
             results.runs(experiment), results.points(experiment), results.layers(experiment)
         results.runs()
     assert counts == {"runs_frame": 1, "_points": 2, "_layers": 2}
+    results.forget()  # curves, but not what all runs are
+    results.runs("one"), results.points("one")
+    assert counts == {"runs_frame": 1, "_points": 3, "_layers": 2}
 
 
 def test_a_record_is_written_once(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from study.records.config import (
     DataConfig,
     EvaluationConfig,
     RunConfig,
+    Seeded,
     build,
     hydra_string,
     overrides,
@@ -538,3 +539,24 @@ def test_build_gives_the_class_its_arguments() -> None:
 
 def test_every_measurement_can_be_asked_for() -> None:
     config(measure=sorted(PROBES), dropout=0.2).validate()
+
+
+@pytest.mark.parametrize("seed", [0, 3, 2**53 + 1])
+@pytest.mark.parametrize(
+    "changes", [{}, {"output_init": HE, "batchnorm": True}, {"lr": 1, "measure": ["unknown"]}]
+)
+def test_what_shares_all_but_its_seed_is_kept_once(seed: int, changes: dict[str, Any]) -> None:
+    whole = config(seed=seed, **changes)
+    seeded, other = Seeded(whole.to_dict()), Seeded(config(seed=7, **changes).to_dict())
+    assert list(seeded.items()) == list(whole.to_dict().items())
+    assert seeded.cell is other.cell
+    assert seeded != other
+    assert seeded.address == whole.address == RunConfig.from_dict(seeded).address
+    again = copy.deepcopy(seeded)  # as a process gets it
+    assert (dict(again), again.address) == (dict(seeded), seeded.address)
+
+
+@pytest.mark.parametrize(("key", "value", "expected"), [("seed", True, "integer"), BAD[4]])
+def test_what_is_kept_once_is_refused_like_any_other(key: str, value: Any, expected: str) -> None:
+    with pytest.raises(ConfigError, match=f"{key}.*{expected}"):
+        Seeded(config().to_dict() | {key: value})

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from study.analysis.frames import Results
+from study.analysis.frames import Results, once
 from study.analysis.intervals import Estimate, paired_difference, t_interval
 from study.figures import style
 from study.figures.own import parts
@@ -94,6 +94,7 @@ def _sides(results: Results) -> list[tuple[str, float]]:
     return [("off", 0.0)] + ([("on", rate)] if rate is not None else [])
 
 
+@once
 def table_correlations(results: Results) -> pd.DataFrame:
     """Layer, mean absolute correlation and effective number of units, with and without.
 

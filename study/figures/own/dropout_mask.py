@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from study.analysis.frames import Results
+from study.analysis.frames import Results, once
 from study.analysis.intervals import t_interval
 from study.figures import style
 from study.figures.own import parts
@@ -83,6 +83,7 @@ def _network(axes: Axes, kept: list[np.ndarray], tr: Translate) -> None:
     axes.set_axis_off()
 
 
+@once
 def table_mask(results: Results) -> pd.DataFrame:
     """Units that the mask keeps and drops in each hidden layer, and in all of them."""
     masks = first_masks(results)

@@ -4,7 +4,6 @@ Here are its learning curves (G-d), and the list of its figures that are drawn b
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -14,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from study.analysis.declarations import recommended
-from study.analysis.frames import Results
+from study.analysis.frames import Results, once
 from study.analysis.grid import Grid
 from study.analysis.intervals import t_interval
 from study.figures import style
@@ -34,7 +33,7 @@ ROLES = ("recommended", "the same without batch norm", "all other cells")
 PANELS = ("activation", "batchnorm")  # a row and a column of panels for each level, if they vary
 
 
-@lru_cache(maxsize=1)
+@once
 def _curves(grid: Grid) -> pd.DataFrame:
     """Learning curves with ``number`` and ``role`` of their cell; diverged runs at chance."""
     parts = [
@@ -169,15 +168,10 @@ def facts_curves(grid: Grid) -> dict[str, Any]:
     return facts | {"lead": known(lead)}
 
 
-_kept: dict[str, Grid] = {}
-
-
 def _of(results: Results, experiments: Sequence[str]) -> Grid:
     """The grid of the first experiment; the same one for table, facts and pictures."""
     name = experiments[0]
-    if name not in _kept or _kept[name].results is not results:
-        _kept[name] = Grid(results, name, recommended())
-    return _kept[name]
+    return results.once(("grid", name), lambda: Grid(results, name, recommended()))
 
 
 FIGURES = tuple(

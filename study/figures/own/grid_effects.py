@@ -1,7 +1,6 @@
 """Interactions in a grid (figure G-c)."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import matplotlib as mpl
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from study.analysis.effects import interaction, spread_by, switch_effect
+from study.analysis.frames import once
 from study.analysis.grid import Grid
 from study.figures import style
 from study.figures.drawing.effects import dot
@@ -40,7 +40,7 @@ def _switches(grid: Grid) -> list[str]:
     return [factor for factor in switches(grid) if factor != _subject(grid)]
 
 
-@lru_cache(maxsize=16)
+@once
 def _interaction(grid: Grid, subject: str, switch: str) -> list[dict[str, Any]]:
     return _rows(interaction(grid.counted, METRIC, subject, switch, grid.factors))
 
@@ -133,7 +133,7 @@ def _subsets(grid: Grid) -> list[tuple[str, pd.DataFrame]]:
     return subsets
 
 
-@lru_cache(maxsize=1)
+@once
 def _ranges(grid: Grid) -> list[tuple[str, dict[str, Any]]]:
     """By subset of the levels: best minus worst of them, without and with batch norm."""
     subject = _subject(grid)
@@ -171,7 +171,7 @@ def _ranges_plot(
     return draw
 
 
-@lru_cache(maxsize=1)
+@once
 def _symmetry(grid: Grid) -> pd.DataFrame:
     """Distinct units of each trained layer with constant initial weights, by dropout."""
     columns = ["layer", "off", "on", "difference", "blocks"]

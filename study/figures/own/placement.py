@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from scipy import stats
 
-from study.analysis.frames import Results
+from study.analysis.frames import Results, once
 from study.analysis.intervals import (
     t_interval,
 )
@@ -129,6 +129,7 @@ def _distribution(axes: Axes, histograms: list[dict[str, Any]], colour: str) -> 
     return f"\n|x| > {SHOWN[1]:g}: {parts.small_share(pooled.outside)}" if pooled.outside else ""
 
 
+@once
 def table_placement(results: Results) -> pd.DataFrame:
     """Mean and variance before and after the layer; the last columns: a network without it."""
     columns = {

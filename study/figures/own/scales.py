@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.analysis.frames import Results
+from study.analysis.frames import Results, once
 from study.analysis.intervals import (
     Estimate,
     paired_difference,
@@ -33,6 +33,7 @@ def _level(level: float) -> str:
 SCALES = "batchnorm_scales"
 EPS, TEXTBOOK_EPS = 1e-5, 1e-6  # that of every other figure; the textbook's, written 10e-7
 TEXTBOOK = "textbook_eps"  # the third side, in the styles
+SHOWN = ["init_std", "batchnorm", "batchnorm_eps", "train_accuracy"]
 VISIBLE = 0.03  # from which difference of accuracy the third curve is drawn in a small panel
 
 
@@ -60,15 +61,22 @@ def closest_eps(frame: pd.DataFrame) -> float | None:
     return min(values, key=lambda eps: abs(math.log(eps / EPS))) if len(values) else None
 
 
+@once
+def _curves(results: Results) -> pd.DataFrame:
+    return parts.accuracy_curves(results, SCALES)[[*SHOWN, "epoch"]]
+
+
+def _runs(results: Results) -> pd.DataFrame:
+    return parts.final_runs(results, SCALES)[[*SHOWN, "seed", "status"]]
+
+
 def draw_scales(results: Results, tr: Translate) -> Figure:
     """Final training accuracy against the initial scale, and by epoch at each, a panel each.
 
     In the corner of a panel: what batch norm adds in the end. With the textbook's ε: a thin line
     of its own, in the small panels only where it is ``VISIBLE`` apart from the other.
     """
-    curves = parts.accuracy_curves(results, SCALES)
-    runs = parts.final_runs(results, SCALES)
-    table = table_scales(results)
+    curves, runs, table = _curves(results), _runs(results), table_scales(results)
     rows = -(-len(table) // COLUMNS)
     figure, grid = style.new_figure(
         1 + rows, COLUMNS, height=3.4 + 1.2 * rows, height_ratios=[2.2] + [1] * rows,
@@ -175,13 +183,14 @@ def _draw_final(axes: Axes, runs: pd.DataFrame, tr: Translate) -> None:
 SMALL = "with batch norm, ε = 10⁻⁶"
 
 
+@once
 def table_scales(results: Results) -> pd.DataFrame:
     """Final training accuracy at each scale; differences are from no batch norm, paired by seed."""
     columns = [
         "scale", NAMES[False], NAMES[True], SMALL, "difference", "difference, ε = 10⁻⁶",
         "diverged without", "diverged with", "diverged, ε = 10⁻⁶",
     ]  # fmt: skip
-    runs = parts.final_runs(results, SCALES)
+    runs = _runs(results)
     rows: list[list[object]] = []
     for scale, group in runs.groupby("init_std", sort=False):
         sides = sides_of(group)
@@ -213,7 +222,7 @@ def facts_scales(results: Results) -> dict[str, Any]:
     gains = list(table["difference"])
     scales = [float(f"{scale:.2g}") for scale in table["scale"]]
     least, most = (int(choose([gain.mean for gain in gains])) for choose in (np.argmin, np.argmax))
-    runs = parts.final_runs(results, SCALES)
+    runs = _runs(results)
     runs = runs[runs["init_std"].isin(table["scale"])]
     sides = dict(zip(("without", "with", "small"), sides_of(runs).values(), strict=True))
     by_seed = {name: side.groupby("seed")["train_accuracy"] for name, side in sides.items()}

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from study.analysis.frames import Results
+from study.analysis.frames import Results, once
 from study.analysis.intervals import log_t_interval, pairs, t_interval
 from study.figures import style
 from study.figures.own import parts
@@ -58,6 +58,7 @@ def _description(pooled: parts.Pooled, table: pd.DataFrame, decay: float, tr: Tr
     return "\n".join([*lines, f"|w| > {pooled.edges[-1]:g}: {parts.small_share(pooled.outside)}"])
 
 
+@once
 def table_weights(results: Results) -> pd.DataFrame:
     """Mean square, kurtosis and largest weight by layer, and of all layers together."""
     columns = ["λ", "layer", "mean square", "kurtosis", "largest weight"]

@@ -1,6 +1,7 @@
 """Weight matrices after training, where all weights started at the same value and where not."""
 
 import math
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from study.analysis.frames import Results
+from study.analysis.frames import Results, once
 from study.analysis.intervals import t_interval
 from study.figures import style
 from study.figures.spec import FigureSpec
@@ -24,12 +25,13 @@ PALETTE = "RdBu_r"  # diverging, and colour-blind safe
 
 def first_run(results: Results) -> dict[str, dict[str, Any]]:
     """Result of the ``weights`` probe after training, by scheme, of the lowest seed there is."""
-    found: dict[str, tuple[int, dict[str, Any]]] = {}
-    for config, result in results.measured("symmetry", "weights"):
-        init, seed = config["init"], config["seed"]
-        if init not in found or seed < found[init][0]:
-            found[init] = (seed, result)
-    return {init: found[init][1] for init in style.in_order(list(found), INITS)}
+    found: dict[str, dict[str, Any]] = {}
+    runs = results.runs("symmetry").sort_values("seed", kind="stable")
+    for init, address in zip(runs["init"], runs["address"], strict=True):
+        if init not in found:
+            for _, result in results.stored.measured([address], "end", "weights"):
+                found[init] = result
+    return {init: found[init] for init in style.in_order(list(found), INITS)}
 
 
 def draw_weights(results: Results, tr: Translate) -> Figure:
@@ -86,6 +88,7 @@ def _draw_matrix(axes: Axes, matrix: NDArray[np.float64], tr: Translate) -> None
         spine.set_visible(True)
 
 
+@once
 def table_weights(results: Results) -> pd.DataFrame:
     """Distinct units, rank and spreads by scheme and layer after training, over the seeds.
 
@@ -95,8 +98,8 @@ def table_weights(results: Results) -> pd.DataFrame:
     layers = layers[layers["moment"] == "end"]
     ranks = {
         (config["address"], layer): rank
-        for config, result in results.measured("symmetry", "weights")
-        for layer, rank in enumerate(result["ranks"], start=1)
+        for config, own in results.measured("symmetry", "weights", of=itemgetter("ranks"))
+        for layer, rank in enumerate(own, start=1)
     }
     keys = zip(layers["address"], layers["layer"], strict=True)
     layers = layers.assign(rank=[ranks.get(key, np.nan) for key in keys])
