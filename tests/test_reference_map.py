@@ -5,18 +5,21 @@ rates, effects and shares are computed in pandas.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 ROOT = Path(__file__).parents[1]
 (TABLES,) = {path.parent for path in ROOT.glob("reports/*/tables/**/batchnorm-decides.csv")}
 REPORT = next(path for path in TABLES.parents if (path / "runs.csv").is_file())
 PAGE = next(path for name in ("map", "index") if (path := REPORT / f"{name}.html").is_file())
 RUNS = pd.read_csv(REPORT / "runs.csv", low_memory=False)
+RUNS["experiments"] = RUNS["experiments"].fillna("")  # of seeds for claims that were open
 LOST = RUNS["status"] == "diverged"
 RUNS.loc[LOST, ["test_accuracy", "valid_accuracy"]] = 0.1
 RESULT = ("effect", "treatment", "control")  # what columns of a figure's table begin with
@@ -114,3 +117,21 @@ def test_the_page_says_in_how_many_settings(name: str) -> None:
     assert f"test accuracy in {gain} (" in words
     assert f"no difference that matters in {len(effect) - gain - loss}" in words
     assert re.search(rf"a loss of a point or more in {loss}\b", words)
+
+
+def of_readme() -> Iterator[tuple[str, str, list[str]]]:
+    """Figure, number of settings, and the rest of each row of the README's table."""
+    for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines():
+        if row := re.match(r"\| \[.*map\.html#([\w-]+)\)[^|]*\| (\d+) \| (.*) \|$", line):
+            yield row[1], row[2], row[3].split(" | ")
+
+
+def test_the_readme_says_what_the_map_found() -> None:
+    rows = list(of_readme())
+    assert len(rows) == 8
+    for name, settings, said in rows:
+        effect = drawn_settings(name)["effect"].round(9)
+        half = stats.t.ppf(0.975, len(effect) - 1) * effect.sem()
+        mean = f"{100 * effect.mean():+.1f}".replace("-", "−")
+        counts = [str((effect >= 0.01).sum()), str((effect <= -0.01).sum())]
+        assert [settings, *said] == [str(len(effect)), *counts, f"{mean} ± {100 * half:.1f}"], name

@@ -19,6 +19,7 @@ CLAIMS = {
     for each in json.loads((REPORT / "claims.json").read_text(encoding="utf-8"))["claims"]
 }
 RUNS = pd.read_csv(REPORT / "runs.csv", low_memory=False)
+RUNS["experiments"] = RUNS["experiments"].fillna("")  # of seeds for claims that were open
 LOST = RUNS["status"] == "diverged"
 for _column in ("train_accuracy", "test_accuracy", "valid_accuracy"):
     RUNS.loc[LOST, _column] = RUNS["chance"]
@@ -96,3 +97,16 @@ def test_effects_are_those_of_the_runs(claim: str, part: str) -> None:
 
 def test_the_range_over_rates_is_that_of_the_runs() -> None:
     check(CLAIMS["P4"]["parts"]["range"], ranges(True) - ranges(False))
+
+
+def test_the_readme_says_how_many_agree() -> None:
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    counts = pd.read_csv(REPORT / "agreement.csv")["agreement"].value_counts()
+    agree, differ, unknown = (counts[name] for name in ("agrees", "differs", "open"))
+    said = f"of {counts.sum()} comparisons with what was published {agree} agree, {differ} differ"
+    assert f"{said} and {unknown} cannot be told" in readme
+    verdicts = [each["verdict"] for each in CLAIMS.values() if each["chapter"] == "papers"]
+    supported, unclear = (verdicts.count(name) for name in ("supported", "inconclusive"))
+    assert supported + unclear == len(verdicts)
+    said = f"of the {len(verdicts)} claims the runs support {supported} and leave {unclear}"
+    assert f"{said} inconclusive" in readme

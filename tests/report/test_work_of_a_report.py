@@ -38,5 +38,6 @@ def test_every_figure_is_summarised_once_and_drawn_in_each_language_and_every_cl
     (report,) = render.make_reports(tiny_study.results, [chapter], ("en", "ko"), workers=1)
     assert set(report.drawings) == set(FEW)
     drawn = 2 * len(FEW)
-    assert counts == {"make": len(FEW), "picture": drawn, "inline_svg": drawn, "judge": 1}
+    cover = 2  # one of them once more, where the link to the page is shared
+    assert counts == {"make": len(FEW), "picture": drawn + cover, "inline_svg": drawn, "judge": 1}
     assert len(report.judgements) == len({each.claim.id for each in report.judgements})
