@@ -103,7 +103,7 @@ const copying = (button) => {
 };
 
 const contents = () => {
-  const links = all("nav a");
+  const links = all("nav:not(.chapters) a");
   const targets = [...new Set(links.map(({ hash }) => byId(hash.slice(1))))].filter(Boolean);
   const observer = new IntersectionObserver(() => {
     const last = targets.filter((target) => target.getBoundingClientRect().top < innerHeight / 3).at(-1);

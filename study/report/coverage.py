@@ -13,7 +13,7 @@ from study.analysis.verdicts import NOT_JUDGED
 from study.chapters import Chapter
 from study.report.text import Text
 
-SETS = "study.settings.sets="
+SETTINGS, SETS = "study.settings.", "study.settings.sets="
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,14 @@ def coverage(results: Results, chapter: Chapter, judgements: Sequence[Judgement]
         for name in chapter.experiments
         for address in group.get(name, ())
     ]
+    draws = any(name in plan.maps for name in chapter.experiments)
     return Coverage(
         declared=len(about),
         family=len(chapter.claims),
-        # further data sets restrict nothing
-        selection=[each for each in plan.selection if not each.startswith(SETS)],
+        # further data sets restrict nothing, numbers of settings only what draws some
+        selection=[
+            each for each in plan.selection if not each.startswith(SETS if draws else SETTINGS)
+        ],
         not_run=[name for name in chapter.experiments if not plan.experiments.get(name)],
         left_out={
             name: len(plan.left_out_rows(name))

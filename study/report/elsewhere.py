@@ -1,6 +1,6 @@
-"""What other chapters say of a claim: their figures that are about it, with what they found."""
+"""What other chapters found: their figures about a claim, and those that a few words sum up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from study.analysis.verdicts import NOT_JUDGED
@@ -41,26 +41,47 @@ def elsewhere(
         if report.chapter.name == chapter:
             continue
         text = language.of(report.chapter)
-        for figure in report.chapter.figures:
-            drawing = report.drawings.get(figure.id)
-            if drawing is None or not drawing.is_drawn:
-                continue
-            link = Elsewhere(
-                chapter=text.said(report.chapter.title),
-                title=text.said(figure.title),
-                href=f"{files[report.chapter.name]}#{figure.id}",
-                brief=_brief(report, figure, drawing, text),
-            )
+        for figure, drawing in _drawn(report):
+            brief = _brief(figure, drawing, text) or _first_finding(report, figure, text)
+            link = _link(report, figure, files, brief, text)
             for claim in figure.about:
                 found.setdefault(claim, []).append(link)
     return found
 
 
-def _brief(report: Report, figure: Figure, drawing: Drawing, text: Text) -> str:
-    """The few words of the figure's kind, or else what was found of its first claim."""
+def summed_up(report: Report, files: Mapping[str, str], language: Text) -> list[Elsewhere]:
+    """The drawn figures of a chapter whose kind says in a few words what was found."""
+    text = language.of(report.chapter)
+    found = ((figure, _brief(figure, drawing, text)) for figure, drawing in _drawn(report))
+    return [_link(report, figure, files, brief, text) for figure, brief in found if brief]
+
+
+def _drawn(report: Report) -> Iterator[tuple[Figure, Drawing]]:
+    for figure in report.chapter.figures:
+        drawing = report.drawings.get(figure.id)
+        if drawing is not None and drawing.is_drawn:
+            yield figure, drawing
+
+
+def _link(
+    report: Report, figure: Figure, files: Mapping[str, str], brief: str, text: Text
+) -> Elsewhere:
+    return Elsewhere(
+        chapter=text.said(report.chapter.title),
+        title=text.said(figure.title),
+        href=f"{files[report.chapter.name]}#{figure.id}",
+        brief=brief,
+    )
+
+
+def _brief(figure: Figure, drawing: Drawing, text: Text) -> str:
+    """The few words of the figure's kind; empty where it has none."""
     template = words.brief(figure, drawing.facts, text.page)
-    if template:
-        return text.fill(template, drawing.facts)
+    return text.fill(template, drawing.facts) if template else ""
+
+
+def _first_finding(report: Report, figure: Figure, text: Text) -> str:
+    """What was found of the figure's first claim that is judged; empty where none is."""
     own = (each for each in report.judgements if each.claim.figure == figure.id)
     judged = next((each for each in own if each.verdict != NOT_JUDGED), None)
     return "" if judged is None else sentence(judged, text)

@@ -29,7 +29,7 @@ from study.records.store import write_atomically
 from study.report import dials, files, grid_page
 from study.report.claim_views import GROUPS, MARKS, ClaimView, looks, summary, tally
 from study.report.drawing import drawing, figure_text, picture
-from study.report.elsewhere import elsewhere
+from study.report.elsewhere import Elsewhere, elsewhere, summed_up
 from study.report.origin import (
     citation,
     divergences,
@@ -339,12 +339,13 @@ class Link:
 
 @dataclass(frozen=True)
 class OtherVerdicts:
-    """The verdicts of another chapter, short."""
+    """What another chapter has found, short: its verdicts, and figures that a few words sum up."""
 
     title: str
     href: str
     summary: str
     claims: list[ClaimView]
+    figures: list[Elsewhere]
 
 
 def _files(pages: Sequence[Page], text: Text) -> dict[str, str]:
@@ -368,7 +369,7 @@ def _links(
 def _other_verdicts(
     reports: Sequence[Report], pages: Sequence[Page], chapter: str, language: Text
 ) -> list[OtherVerdicts]:
-    """The verdicts of all other chapters, for the first page."""
+    """What all other chapters have found, for the first page."""
     if reports[0].chapter.name != chapter:
         return []
     files = _files(pages, language)
@@ -379,7 +380,8 @@ def _other_verdicts(
         own = [view for view in views if view.group == GROUPS[0]]
         said = summary(GROUPS[0], tally(views)[GROUPS[0]], report.coverage.declared, text)
         title, href = text.said(report.chapter.title), files[report.chapter.name]
-        found.append(OtherVerdicts(title, href, said if own else "", views))
+        figures = summed_up(report, files, language)
+        found.append(OtherVerdicts(title, href, said if own else "", views, figures))
     return found
 
 

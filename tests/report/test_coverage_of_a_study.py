@@ -24,6 +24,7 @@ RECORDS = {
     )
 }
 EXPERIMENTS = {name: list(RECORDS) for name in (*CHAPTER.experiments, "e")}
+DRAWN = {"cells": {address: [0, "arm"] for address in RECORDS}}
 WHOLE = StudyPlan("name", "command", "data", "preset", experiments=EXPERIMENTS)
 LECTURE = claim()
 BEYOND = claim(id="X1", beyond=True)
@@ -45,6 +46,19 @@ def test_the_whole_study_lacks_nothing():
     assert whole.whole
     assert not whole.part
     assert whole.lines(TEXT) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "maps", "part"),
+    [
+        ("study.settings.init=4", [], False),
+        ("study.settings.init=4", ["e"], True),
+        ("study.settings.sets=found", ["e"], False),
+        ("study.curve_steps=4", [], True),
+    ],
+)
+def test_fewer_settings_make_a_part_only_of_a_chapter_that_draws_some(words, maps, part):
+    assert found(changed(selection=[words], maps=dict.fromkeys(maps, DRAWN))).part == part
 
 
 def test_what_is_beyond_a_chapter_is_not_what_it_is_about_but_counts_in_its_family():

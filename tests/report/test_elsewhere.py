@@ -10,7 +10,7 @@ from study.analysis.findings import Measured
 from study.chapters import Chapter
 from study.figures import making
 from study.report.drawing import Drawing
-from study.report.elsewhere import elsewhere
+from study.report.elsewhere import elsewhere, summed_up
 from study.report.text import load_text
 from study.report.views import Report
 
@@ -36,6 +36,16 @@ def test_a_claim_is_told_where_else_it_is_looked_at(language, chapter, brief) ->
     (link,) = found["D1"]
     assert (link.chapter, link.title, link.href) == (chapter, "t", "map.html#f")
     assert brief in link.brief
+
+
+@pytest.mark.parametrize(("language", "brief"), [("en", "a gain of a point"), ("ko", "1%p")])
+def test_the_first_page_sums_up_the_figures_of_another_chapter(language, brief) -> None:
+    lecture, other = reports()
+    (link,) = summed_up(other, FILES, load_text(language))
+    assert (link.title, link.href) == ("t", "map.html#f")
+    assert brief in link.brief
+    assert summed_up(lecture, FILES, load_text(language)) == []
+    assert summed_up(reports(is_drawn=False)[1], FILES, load_text(language)) == []
 
 
 def test_a_chapter_has_no_links_to_itself_and_none_to_what_is_not_drawn() -> None:
