@@ -283,3 +283,20 @@ def test_plots_under_each_other_say_x_once_unless_its_ends_differ(rates_with, la
     assert [each.get_xlabel() for each in axes] == labels
     shown = [each.xaxis.get_tick_params()["labelbottom"] for each in axes]
     assert shown == [bool(label) for label in labels]
+
+
+@pytest.mark.parametrize(("longest", "labels"), [(30, 4), (3000, 2)])
+def test_long_labels_leave_out_ticks_where_panels_are_narrow(longest, labels):
+    lengths = range(0, longest + 1, longest // 10)
+    results = study(
+        e=[
+            run(hidden=[10] * depth, num_steps=length, test=0.5)
+            for depth in (1, 2, 3)
+            for length in lengths
+        ]
+    )
+    plot = "kind: lines, experiment: e, x: num_steps, y: test_accuracy, panel: depth"
+    drawn = picture(f"{{{plot}}}", results, e=("num_steps", "depth", "hidden"))
+    first, *_ = drawn.axes
+    low, high = first.get_xlim()
+    assert sum(low <= place <= high for place in first.get_xticks()) == labels

@@ -17,6 +17,7 @@ from study.figures.plot import Plot, Summary
 FEW = 9  # values of x that get a tick each
 ACROSS = 12  # ticks of all panels beside each other that have room
 NARROW = 5  # ticks of a logarithmic axis that have room where panels are beside each other
+LETTERS = 44  # of all labels beside each other that have room
 Floats = NDArray[np.float64]
 
 
@@ -154,7 +155,7 @@ def ticks(axes: Axes, plot: Plot, places: Mapping[Any, float], words: Labels, co
             where, texts = [0.0, *where], [words.tr("input"), *texts]
         axes.set_xticks(where, texts)
         axes.minorticks_off()
-        long = columns * sum(len(text) + 1 for text in texts) > 44
+        long = columns * sum(len(text) + 1 for text in texts) > LETTERS
         if long:
             axes.tick_params(axis="x", labelrotation=90 if not named else 30)
         _limits(axes, plot, where)
@@ -178,6 +179,8 @@ def ticks(axes: Axes, plot: Plot, places: Mapping[Any, float], words: Labels, co
         return
     axes.set_xlim(min(where), max(where))
     count = 6 if columns == 1 else 3
+    if columns * (count + 1) * len(number(max(where))) > LETTERS:
+        count = 2
     whole = max(where) > count
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(count, integer=whole, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(lambda value, _: number(value))
