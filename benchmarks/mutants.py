@@ -51,7 +51,9 @@ from study.records.store import RunStore
 
 ROOT = Path(__file__).parents[1]
 MUTANTS = Path(__file__).with_suffix(".yaml")
-NEEDED = ("study", "conf", "hydra_plugins", "templates", "tests", "baselines", "benchmarks")
+NEEDED = (
+    "study", "conf", "hydra_plugins", "templates", "tests", "baselines", "benchmarks", "docs",
+)  # fmt: skip
 # Claims that small runs can decide, and how small.
 CLAIMS = "I1,I2,I3,I4,I5,E1,I6,I7,I8,B1,W1,W2,D1,D3"
 SIZES = {"curve_steps": 150, "batchnorm_epochs": 6, "decay_epochs": 50, "dropout_epochs": 40}
