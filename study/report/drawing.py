@@ -86,9 +86,8 @@ def drawing(
     groups: dict[str, list[Key]] = {}
     for key, figure in figures.items():
         groups.setdefault(figure.experiments[0], []).append(key)
-    kept = (figures, results, tuple(languages), _covers(chapters, figures))
+    kept = (figures, results, tuple(languages), cover_figures(chapters, figures))
     results.runs()  # before there are several processes, each of which would make it
-    gc.freeze()  # nobody looks through the records for cycles
 
     def all_of(found: Iterable[Iterable[tuple[Key, Drawing]]]) -> dict[Key, Drawing]:
         each = (drawn for group in found for drawn in group)
@@ -101,6 +100,7 @@ def drawing(
         return
     # A forked process has the results and the libraries already; elsewhere they are sent to it.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    gc.freeze()  # meanwhile nobody looks through the records for cycles, here and there
     with ProcessPoolExecutor(count, context, _keep, (kept,)) as pool:
         # All are handed in before the progress starts a thread, which a fork would not survive.
         # The largest groups come first: no process is left alone with one of them.
@@ -110,9 +110,10 @@ def drawing(
             yield lambda: all_of(each.result() for each in as_completed(waiting))
         finally:
             pool.shutdown(cancel_futures=True)  # after an error nobody waits for the rest
+            gc.unfreeze()
 
 
-def _covers(chapters: Sequence[Chapter], figures: Collection[Key]) -> set[Key]:
+def cover_figures(chapters: Sequence[Chapter], figures: Collection[Key]) -> set[Key]:
     """The figure that stands for each chapter: the one declared, else its first."""
     found = set()
     for chapter in chapters:

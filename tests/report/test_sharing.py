@@ -11,7 +11,7 @@ from matplotlib import image
 
 from study.chapters import load_chapter
 from study.errors import ConfigError
-from study.report.drawing import _covers
+from study.report.drawing import cover_figures
 from study.report.sharing import SIZE
 
 LANGUAGES = {"index.html": "en_US", "index.ko.html": "ko_KR"}
@@ -68,9 +68,9 @@ def test_the_declared_figure_stands_for_the_page(
     (tmp_path / "mine.yaml").write_text(CHAPTER % declared, encoding="utf-8")
     chapter = load_chapter(tmp_path / "mine.yaml")
     drawn = [("mine", "a"), ("mine", "b"), ("other", "a")]
-    assert _covers([chapter], drawn) == {("mine", expected)}
-    assert _covers([chapter], [("mine", "a")]) == {("mine", "a")}  # of a part without it
-    assert _covers([chapter], [("other", "a")]) == set()
+    assert cover_figures([chapter], drawn) == {("mine", expected)}
+    assert cover_figures([chapter], [("mine", "a")]) == {("mine", "a")}  # of a part without it
+    assert cover_figures([chapter], [("other", "a")]) == set()
 
 
 def test_an_unknown_cover_is_refused_with_the_figures_there_are(tmp_path: Path) -> None:
