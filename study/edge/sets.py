@@ -17,7 +17,7 @@ from study.records.config import DataConfig
 from study.records.plan import data_name
 
 DATA, SETS, FOUND = "data", "sets", "found"
-RAW = "raw"
+RAW = "raw"  # below a set's folder, where torchvision keeps its files
 SECTION = tuple(DataConfig.__dataclass_fields__)
 # Two sizes of the same images: who studies one of them has no further data set in the other.
 SAME = ("mnist", "mnist5k")
@@ -29,11 +29,17 @@ Dataset = dict[str, Any]
 def located(root: str) -> str:
     """``data.root``: the folder of this name below ``STUDY_DATA_DIR``; as it is if there is none.
 
-    It then counts from the current folder.
+    It then counts from the current folder. Files may lie in ``raw`` below it.
     """
     base = _base()
     below = base / root if base else None
-    return str(below) if below is not None and below.is_dir() else root
+    return str(_files(below if below is not None and below.is_dir() else Path(root)))
+
+
+def _files(folder: Path) -> Path:
+    """Where the files of a data set lie: in its folder, or in ``raw`` below that."""
+    raw = folder / RAW
+    return raw if _holds(raw) and not _holds(folder) else folder
 
 
 def identify(dataset: Dataset, known: dict[str, str] | None = None) -> None:
@@ -116,9 +122,7 @@ def _found(place: str) -> list[Path]:
     base = _base()
     if base is None or not base.is_dir():
         raise ConfigError(place, f"STUDY_DATA_DIR, a folder of data sets, for {FOUND}", FOUND)
-    # torchvision keeps the files of FashionMNIST in FashionMNIST/raw
-    places = (place for folder in sorted(base.iterdir()) for place in (folder, folder / RAW))
-    return [place for place in places if _holds(place)]
+    return [folder for folder in map(_files, sorted(base.iterdir())) if _holds(folder)]
 
 
 def _label(folder: Path) -> str:

@@ -93,8 +93,11 @@ def test_found_are_those_below_the_data_folder_that_are_not_the_studys_own(folde
     assert names == ["mine", "fashion", "kmnist"]
 
 
-def test_found_are_the_files_in_raw_too_where_torchvision_keeps_them(folder: Path) -> None:
-    write_set(folder / "FashionMNIST" / "raw", 5)
+def test_files_are_looked_for_in_raw_too_where_torchvision_keeps_them(folder: Path) -> None:
+    raw = write_set(folder / "FashionMNIST" / "raw", 5)
+    assert located("FashionMNIST") == str(raw)
+    named = data_axis(["FashionMNIST"])[1]
+    assert (named["data.root"], named["data.label"]) == (str(raw), "FashionMNIST")
     names = [each.get("data.label") for each in data_axis("found")]
     assert names == [None, "FashionMNIST", "fashion", "kmnist", "own"]
 
