@@ -17,7 +17,8 @@ Each bug of ``mutants.yaml`` is put into a copy of the project in a temporary fo
   are left out: they are another network, and importing it takes longer than all other tests.
 
 Without a bug all must be content, or nothing is measured. What is measured is kept in
-``mutants.json`` after each bug, so that a run that is stopped goes on where it was.
+``mutants.json`` after each bug, so that a run that is stopped goes on where it was. A bug in what
+comes after the runs (``AFTER``) is looked for in the runs of the code without it, made once.
 """
 
 import argparse
@@ -81,6 +82,8 @@ COLUMNS = {
     "tests": "unit tests",
 }
 RESULTS = Path(__file__).with_suffix(".json")
+# Where a bug changes no run of the gate, and none of a claim that keeps its cells.
+AFTER = ("study/analysis", "study/report", "conf/chapter", "conf/study")
 HANGS = 120  # seconds of one test
 TIMEOUT = 1200  # seconds, of each of the three; the slowest takes a fraction of it
 
@@ -126,6 +129,11 @@ class Mutant:
         return hashlib.sha256(json.dumps([self.file, dict(self.replace)]).encode()).hexdigest()[:12]
 
     @property
+    def after_runs(self) -> bool:
+        """Whether the runs are those of the code without the bug."""
+        return self.file.startswith(AFTER)
+
+    @property
     def tests(self) -> Sequence[str]:
         """The unit tests of the part that has the bug."""
         return next(paths for start, paths in TESTS.items() if self.file.startswith(start))
@@ -155,9 +163,9 @@ def exact(project: Path) -> str | None:
     return f"{changes[0]['cell']}: {changes[0]['first']}" if changes else None
 
 
-def gate(project: Path) -> str | None:
+def gate(project: Path, *words: str) -> str | None:
     """The worst row of the gate's table."""
-    found = checked(project)
+    found = checked(project, *words)
     if isinstance(found, str):
         return found
     flips = [f"claim {c['claim']}" for c in found["claims"] if c["verdict"] == "flipped"]
@@ -170,23 +178,28 @@ def checked(project: Path, *words: str) -> dict[str, Any] | str:
     """What ``python -m study.check`` found, or how it ended where it compared nothing."""
     result = project / "gate.json"
     result.unlink(missing_ok=True)
-    done = start(project, "-m", "study.check", "--workers", "1", "--json", str(result), *words)
+    words = words if "--runs" in words else (*words, "--workers", "1")
+    done = start(project, "-m", "study.check", "--json", str(result), *words)
     ends = {2: "runs failed", 3: "not comparable", 4: "refused", 6: "crashes"}
     if done.returncode in ends:
         return ends[done.returncode]
     return dict(json.loads(result.read_text(encoding="utf-8")))
 
 
-def verdicts(first_seed: int) -> dict[str, str]:
-    """The verdict of each deciding part of the claims, on runs of ``SEEDS`` seeds."""
+def verdicts(first_seed: int, folder: Path) -> dict[str, str]:
+    """The verdict of each deciding part of the claims, on runs of ``SEEDS`` seeds.
+
+    Args:
+        folder: a store: what it has is not run again.
+    """
     seeds = ",".join(str(first_seed + index) for index in range(SEEDS))
     sizes = [f"study.{name}={value}" for name, value in SIZES.items()]
     found = planned([f"claim={CLAIMS}", f"seed={seeds}", *sizes])
     cells, plan = found.cells, found.plan
-    with tempfile.TemporaryDirectory() as folder:
-        store = RunStore(Path(folder))
-        run_cells(list(cells.values()), store, workers=1, timeout=TIMEOUT)
-        records, _ = read_records(store.folder, set(cells))
+    store = RunStore(folder)
+    missing = [config for address, config in cells.items() if not store.path(address).exists()]
+    run_cells(missing, store, workers=1, timeout=TIMEOUT)
+    records, _ = read_records(store.folder, set(cells))
     asked = [claim for claim in found.claims if claim.id in found.named]
     judged = judge(asked, Results(plan, {record.address: record for record in records}))
     return {
@@ -197,17 +210,22 @@ def verdicts(first_seed: int) -> dict[str, str]:
     }
 
 
-def verdicts_of(project: Path, first_seed: int = 0) -> dict[str, str]:
+def verdicts_of(project: Path, store: Path, first_seed: int = 0) -> dict[str, str]:
     """``verdicts`` of the code in ``project``."""
-    done = start(project, "benchmarks/mutants.py", "--verdicts", str(first_seed))
+    done = start(project, "benchmarks/mutants.py", "--verdicts", str(first_seed), str(store))
     if done.returncode:
         return {"error": (done.stderr.strip().splitlines() or ["no message"])[-1]}
     return dict(json.loads(done.stdout))
 
 
-def claims(project: Path, expected: Mapping[str, str]) -> str | None:
-    """The first claim with another verdict than ``expected``."""
-    found = verdicts_of(project)
+def claims(project: Path, expected: Mapping[str, str], store: Path | None) -> str | None:
+    """The first claim with another verdict than ``expected``.
+
+    Args:
+        store: with the runs of the code without the bug; None to make all anew.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        found = verdicts_of(project, store or Path(folder))
     changed = [part for part, verdict in expected.items() if found.get(part) != verdict]
     if not changed:
         return None
@@ -264,22 +282,26 @@ def replace_source(path: Path, source: str) -> None:
     shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
 
 
-def stable_verdicts(project: Path) -> dict[str, str]:
+def stable_verdicts(project: Path, store: Path) -> dict[str, str]:
     """The verdicts about which two sets of seeds agree.
 
     Raises:
         RuntimeError: there are none.
     """
-    one, other = (verdicts_of(project, first) for first in (0, 100))
+    one, other = (verdicts_of(project, store, first) for first in (0, 100))
     if not one or "error" in one:
         raise RuntimeError(f"no verdicts: {one}")
     return {part: verdict for part, verdict in one.items() if other.get(part) == verdict}
 
 
 def instruments(
-    project: Path, tiers: Sequence[str], mutants: Sequence[Mutant]
+    project: Path, kept: Path, tiers: Sequence[str], mutants: Sequence[Mutant]
 ) -> dict[str, Callable[[Path, Mutant], str | None]]:
     """How each tier looks at a mutant in a project.
+
+    Args:
+        project: without a bug.
+        kept: a folder for its runs.
 
     Raises:
         RuntimeError: something is caught where nothing is wrong.
@@ -290,7 +312,9 @@ def instruments(
     if "tests" in tiers:
         chosen["tests"] = lambda where, mutant: unit_tests(where, mutant.tests)
     if "gate" in tiers:
-        chosen["gate"] = lambda where, mutant: gate(where)
+        runs = ("--runs", str(kept / "gate"))
+        start(project, "-m", "study.check", "--workers", "1", "--store", runs[1])
+        chosen["gate"] = lambda where, mutant: gate(where, *(runs if mutant.after_runs else ()))
     one_of_each = {mutant.tests: mutant for mutant in mutants}
     for name, tier in chosen.items():
         for mutant in one_of_each.values() if name == "tests" else mutants[:1]:
@@ -298,8 +322,11 @@ def instruments(
                 raise RuntimeError(f"{name}: not content without a bug: {found}")
             print(f"{name}: content without a bug ({' '.join(mutant.tests)})", flush=True)
     if "claims" in tiers:
-        expected = stable_verdicts(project)
-        chosen["claims"] = lambda where, mutant: claims(where, expected)
+        store = kept / "claims"
+        expected = stable_verdicts(project, store)
+        chosen["claims"] = lambda where, mutant: claims(
+            where, expected, store if mutant.after_runs else None
+        )
         print(f"{len(expected)} verdicts that both sets of seeds agree about", flush=True)
     return chosen
 
@@ -345,7 +372,7 @@ def measure(
         missing = {t: [m for m in least if t not in results.get(m.name, {})] for t in tiers}
         project = projects.get()
         wanted = [tier for tier in tiers if missing[tier]]
-        look = instruments(project, wanted, mutants)
+        look = instruments(project, Path(temporary) / "kept", wanted, mutants)
         projects.put(project)
 
         def examine(tier: str, mutant: Mutant) -> None:
@@ -399,10 +426,11 @@ def main() -> int:
     parser.add_argument("--tiers", default=",".join(TIERS), help="which, with commas between them")
     parser.add_argument("--again", action="store_true", help="also what is measured already")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time")
-    parser.add_argument("--verdicts", type=int, metavar="SEED", help=argparse.SUPPRESS)
+    parser.add_argument("--verdicts", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.verdicts is not None:  # what ``verdicts_of`` starts
-        print(json.dumps(verdicts(options.verdicts)))
+        first_seed, folder = options.verdicts
+        print(json.dumps(verdicts(int(first_seed), Path(folder))))
         return 0
     tiers = [tier for tier in TIERS if tier in options.tiers.split(",")]
     if not tiers or set(options.tiers.split(",")) - set(TIERS):

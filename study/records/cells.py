@@ -15,7 +15,7 @@ import yaml
 
 from study.data import NAMES
 from study.paths import conf_folder
-from study.records.config import SAME, RunConfig, digest, hydra_value, is_number
+from study.records.config import SAME, Cell, RunConfig, Seeded, digest, hydra_value, is_number
 
 GROUPS = ("init", "activation", "output_init")  # choices with parameters of their own
 SCALE = "scale"  # shown as a factor of the standard one
@@ -99,6 +99,8 @@ def columns(config: Mapping[str, Any]) -> dict[str, Any]:
     Two valid configurations have equal columns just where they have the same address. What has
     no effect, or does not apply, is None.
     """
+    if isinstance(config, Seeded):
+        return _columns_of(config.cell) | {"seed": config.seed}
     run = RunConfig.from_dict(config)
     hidden, effective, evaluation = run.hidden, run.effective(), run.evaluation
     std = run.init.get("std")
@@ -149,6 +151,12 @@ def columns(config: Mapping[str, Any]) -> dict[str, Any]:
         "evaluation_test_samples": evaluation.test_samples,
         "evaluation_final_samples": evaluation.final_samples,
     }
+
+
+@functools.lru_cache(maxsize=1024)  # thousands of runs are of the same few cells
+def _columns_of(cell: Cell) -> dict[str, Any]:
+    """The columns of a cell, with any seed."""
+    return columns(cell.values)
 
 
 def _data_text(name: str, label: str | None, checksum: str | None) -> str:

@@ -105,10 +105,10 @@ def _batches(store: RunStore, singles: list[str], least: int) -> Iterator[_Batch
         digest = hashlib.sha256(text.encode()).hexdigest()
         if address in places:
             segment, row = places[address]
-            if segment.checksums[row] == checksum_of(text):  # a compaction was killed here
+            if segment.checksum(row) == checksum_of(text):  # a compaction was killed here
                 _remove(path, digest)
                 continue
-            if record.provenance["started"] <= segment.started[row]:
+            if record.provenance["started"] <= segment.started(row):
                 continue
         if record.status == "failed" or not fits(record):  # it will be run again; it is strange
             continue

@@ -455,7 +455,7 @@ def cell_key(config: Mapping[str, Any]) -> Hashable:
 
 
 @dataclass(frozen=True, eq=False)
-class _Cell:
+class Cell:
     """What configurations that differ in their seed have in common.
 
     Attributes:
@@ -468,7 +468,7 @@ class _Cell:
 
 
 @functools.lru_cache(maxsize=4096)
-def _cell(text: str) -> _Cell:
+def _cell(text: str) -> Cell:
     config = RunConfig.from_dict(json.loads(text))
     listed = isinstance(config.measure, list) and all(isinstance(m, str) for m in config.measure)
     _check("measure", "a list of names", config.measure, listed)
@@ -476,7 +476,7 @@ def _cell(text: str) -> _Cell:
     content = config._content()
     before = _text({key: value for key, value in content.items() if key < "seed"})
     after = _text({key: value for key, value in content.items() if key > "seed"})
-    return _Cell(config.to_dict(), (f'{before[:-1]}, "seed": ', f", {after[1:]}"))
+    return Cell(config.to_dict(), (f'{before[:-1]}, "seed": ', f", {after[1:]}"))
 
 
 def digest(value: Any) -> str:

@@ -70,9 +70,9 @@ class RunSummary:
     status: Status
     diverged_at: int | None = None
     error: str | None = None
-    final: dict[str, float] = field(default_factory=lambda: dict.fromkeys(METRICS, math.nan))
-    timing: dict[str, Any] = field(default_factory=dict)
-    provenance: dict[str, Any] = field(default_factory=dict)
+    final: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(METRICS, math.nan))
+    timing: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def run_config(self) -> RunConfig:
@@ -99,22 +99,23 @@ class RunSummary:
         if content.keys() != expected:
             wrong = ", ".join(sorted(content.keys() ^ expected))
             raise RecordError(f"fields of the record do not match its schema ({wrong})")
-        record = cls(**content)
-        if record.status not in get_args(Status):
-            raise RecordError(f"status {record.status!r} (choices: {', '.join(get_args(Status))})")
+        if (status := content["status"]) not in get_args(Status):
+            raise RecordError(f"status {status!r} (choices: {', '.join(get_args(Status))})")
         try:
-            record.check()
-            config = Seeded(record.config)
+            cls.check(content)
+            config = Seeded(content["config"])
         except ValueError as error:
             raise RecordError(f"not a record of this study: {error}") from None
+        record = cls(**content)
         if config.address != record.address:
             raise RecordError(f"the configuration does not lead to the address {record.address}")
         record.hold(config)
         return record
 
-    def check(self) -> None:
+    @staticmethod
+    def check(content: Mapping[str, Any]) -> None:
         """Raise ValueError for the first part, but ``config``, that is not what it should be."""
-        check_summary(vars(self))
+        check_summary(content)
 
     def hold(self, config: Seeded) -> None:
         """Keep ``config``, which is the run's own, checked and complete."""
@@ -132,6 +133,9 @@ class RunRecord(RunSummary):
         measurements: ``init`` and ``end``, each the results of the probes asked for.
     """
 
+    final: dict[str, float] = field(default_factory=lambda: dict.fromkeys(METRICS, math.nan))
+    timing: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
     history: dict[str, list[float]] = field(default_factory=dict)
     layers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     measurements: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -174,10 +178,11 @@ class RunRecord(RunSummary):
         except Exception as error:  # somebody's own file with a right checksum: anything goes
             raise RecordError(f"not a record of this study ({error!r})") from None
 
-    def check(self) -> None:
+    @staticmethod
+    def check(content: Mapping[str, Any]) -> None:
         """Raise ValueError for the first part, but ``config``, that is not what it should be."""
-        super().check()
-        check_curves(vars(self))
+        check_summary(content)
+        check_curves(content)
 
     def hold(self, config: Seeded) -> None:
         """Complete the configuration of an older record; what is JSON stays so."""

@@ -32,6 +32,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from study.records import columns
+from study.records.lean import Lean
 from study.records.record import (
     NEWER,
     USE_NEWER,
@@ -132,7 +133,7 @@ class Segment:
         path: of the file.
 
     Attributes:
-        addresses, started, checksums: of each row.
+        addresses: of each row.
 
     Raises:
         RecordError: it is damaged, or no segment, or a newer version's; names the file.
@@ -143,12 +144,21 @@ class Segment:
         self.path = path
         self._verify()
         index = self.read(_INDEX)
-        self.addresses, self.started, self.checksums = (index[n].to_pylist() for n in _INDEX)
+        self.addresses: list[str] = index["address"].to_pylist()
+        self._index = index
         with self._blamed():
             if not all(isinstance(a, str) and _ADDRESS.fullmatch(a) for a in self.addresses):
                 raise ValueError("what is no address")
-            if any(not isinstance(text, str) for text in (*self.started, *self.checksums)):
+            if any(index[name].type != pa.string() or index[name].null_count for name in _INDEX):
                 raise ValueError("what is no text")
+
+    def started(self, row: int) -> str:
+        """When the run of a row began."""
+        return str(self._index["started"][row])
+
+    def checksum(self, row: int) -> str:
+        """Of the text of the file that the record of a row was."""
+        return str(self._index["checksum"][row])
 
     def _verify(self) -> None:
         self._seen = _signature(self.path)
@@ -230,13 +240,11 @@ class Segment:
 
     def load(self, rows: Sequence[int]) -> tuple[dict[str, RunSummary], dict[str, RecordError]]:
         """Summaries of ``rows`` by address, and what is wrong with others."""
-        known: dict[str, Any] = {}
+        lean = Lean()
         summaries: dict[str, RunSummary] = {}
         unusable: dict[str, RecordError] = {}
-        found = self.read(["address", "summary"], rows)
-        for address, text in zip(
-            *(found[n].to_pylist() for n in ("address", "summary")), strict=True
-        ):
+        texts = self.read(["summary"], rows)["summary"].to_pylist()
+        for address, text in zip((self.addresses[row] for row in rows), texts, strict=True):
             try:
                 with self._named(address), self._blamed():
                     summary = RunSummary.from_content(loads(text))
@@ -245,7 +253,8 @@ class Segment:
             except RecordError as error:
                 unusable[address] = error
             else:
-                summaries[address] = _shared(summary, known)
+                summary.address = address  # the same text once
+                summaries[address] = lean.of(summary)
         return summaries, unusable
 
     @contextmanager
@@ -273,11 +282,3 @@ class Segment:
 def _signature(path: Path) -> tuple[int, int, int]:
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _shared(summary: RunSummary, known: dict[str, Any]) -> RunSummary:
-    """``summary`` with what most runs have in common kept once, not a hundred thousand times."""
-    for key, value in summary.provenance.items():
-        if isinstance(value, dict):
-            summary.provenance[key] = known.setdefault(repr(value), value)
-    return summary

@@ -183,7 +183,7 @@ class RunStore:
             for row, address in enumerate(segment.addresses):
                 if address in places:
                     other, place = places[address]
-                    if segment.started[row] <= other.started[place]:
+                    if segment.started(row) <= other.started(place):
                         continue
                 places[address] = segment, row
         return places, unusable

@@ -1,7 +1,7 @@
 """Where the results of a report come from, and which of the runs diverged or failed."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, get_args
 
@@ -22,20 +22,30 @@ FAILURES_SHOWN = 20
 
 def origin(results: Results, text: Text) -> dict[str, Any]:
     """Where the results come from: data, code, machines, counts and times, over all records."""
+    facts = _facts(results)
+    names = {each["name"] for each in facts["data"]}
+    return facts | {
+        "data": [each | {"name": text.label(each["name"])} for each in facts["data"]],
+        "data_name": "; ".join(_data_names(names, results, text)),
+    }
+
+
+@once
+def _facts(results: Results) -> dict[str, Any]:
+    """``origin`` in no language: a page asks several times, and records are many."""
     records = list(results.records.values())
     good = [record for record in records if record.status != "failed"]
     main = [record for record in good if record.config["data"]["name"] != "gaussian"]
     return {
         "counts": count_outcomes(records, len(results.plan.addresses) - len(records)),
         "data": _distinct(
-            {"name": text.label(data_name(record.config["data"])), **record.provenance["data"]}
+            {"name": data_name(record.config["data"]), **record.provenance["data"]}
             for record in main
         ),
         "gaussian": len(main) < len(good),
         "seeds": len({record.config["seed"] for record in records}),
         "started": min(record.provenance["started"] for record in records),
         "finished": max(record.provenance["started"] for record in records),
-        "data_name": "; ".join(_data_names(main, results, text)),
         "runs": len(results.plan.addresses),
         "threads": 1,  # of BLAS, in every run
         "seconds": sum(record.timing["total"] for record in records),
@@ -51,16 +61,18 @@ def origin(results: Results, text: Text) -> dict[str, Any]:
 def drawn_on(results: Results, text: Text) -> str:
     """On which data the settings of maps are drawn; empty where there is no map."""
     maps = [name for name in results.plan.maps if results.plan.experiments.get(name)]
-    names = _data_names(results.of(*maps), results, text)
+    found = {data_name(record.config["data"]) for record in results.of(*maps)} if maps else set()
+    names = _data_names(found, results, text)
     wording = text.page["drawn_on_one" if len(names) == 1 else "drawn_on_several"]
     return wording.format(data="; ".join(names)) if maps else ""
 
 
-def _data_names(records: Iterable[RunSummary], results: Results, text: Text) -> list[str]:
-    """The data sets of ``records``, the study's own first; that one where there are no records."""
+def _data_names(found: Collection[str], results: Results, text: Text) -> list[str]:
+    """The names of data sets, the study's own first; that one where there are none."""
     own = results.plan.data
-    found = {data_name(record.config["data"]) for record in records} or {own}
-    return [text.label(name) for name in sorted(found, key=lambda name: (name != own, name))]
+    return [
+        text.label(name) for name in sorted(found or {own}, key=lambda name: (name != own, name))
+    ]
 
 
 def used_seeds(results: Results, registry: Registry, text: Text) -> str:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from study.analysis.claims import Judgement
 from study.analysis.declarations import Claim, recommended
-from study.analysis.frames import Results
+from study.analysis.frames import Results, once
 from study.analysis.grid import Grid
 from study.analysis.registry import EXPLORATORY, Registration, Registry
 from study.chapters import Chapter, Section
@@ -277,6 +277,7 @@ def study_command(words: str, results: Results) -> str:
     return " ".join(["python -m study -m", *added, words, *_data_words(results), preset, *drawn])
 
 
+@once
 def _data_words(results: Results) -> list[str]:
     """Overrides that choose the study's data set; where its files lie is the reader's to say."""
     sets = [record.config["data"] for record in results.records.values()]

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -89,17 +90,17 @@ def summarise(plot: Plot, measured: Measured) -> Summary:
 
 def _pooled(plot: Plot, measured: Measured, runs: pd.DataFrame) -> pd.DataFrame:
     """A row for each panel and colour: ``pooled``, and ``outside`` of each run."""
-    own = runs.set_index("address")
+    own = dict(zip(runs["address"], runs.to_dict("records"), strict=True))
     keys = list(plot.keys)
     found: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for experiment in plot.experiments:
-        results = measured.results.measured(experiment, plot.rows, plot.moment)
-        for config, result in results:
-            if config["address"] not in own.index:
-                continue
-            run = own.loc[config["address"]]
-            of = plot.options["of"]
-            each = [result] if of is None else result[of]
+        of = plot.options["of"]
+        wanted = (lambda result: [result]) if of is None else itemgetter(of)
+        results = measured.results.measured(
+            experiment, plot.rows, plot.moment, of=wanted, among=own
+        )
+        for config, each in results:
+            run = own[config["address"]]
             for layer, histogram in enumerate(each, start=1):
                 key = tuple(layer if name == "layer" else run[name] for name in keys)
                 found.setdefault(key, []).append(histogram)
