@@ -5,6 +5,7 @@ Curves are evaluated on parts of the training and test samples (``evaluation.tra
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,29 +23,44 @@ SCHEDULE = [
     "data", "data_checksum", "train_size", "valid_size", "batch_size", "num_epochs", "num_steps",
     "evaluation_points", "evaluation_spacing",
 ]  # fmt: skip
-CURVE_COLUMNS = [
-    *CONFIG_COLUMNS, "status", "step", "epoch", "samples_seen", *ACCURACIES, "gap",
-]  # fmt: skip
+CURVE_NUMBERS = ("step", "epoch", "samples_seen", *ACCURACIES, "gap")
+CURVE_COLUMNS = [*CONFIG_COLUMNS, "status", *CURVE_NUMBERS]
 AXES = {"updates": "step", "epochs": "epoch", "samples": "samples_seen", "seconds": "seconds"}
 
 
-def accuracy_curves(results: Results, experiment: str) -> pd.DataFrame:
+def accuracy_curves(
+    results: Results, experiment: str, config: Sequence[str] = CONFIG_COLUMNS
+) -> pd.DataFrame:
     """Learning curves of all runs, diverged ones at chance accuracy from there to the end.
 
     Without that, the mean over seeds would be one of the lucky runs only. Failed runs have none.
+
+    Args:
+        config: which columns of the configuration, ``address`` besides; all columns of the curves
+            of a million runs do not fit in memory.
+
+    Returns:
+        The columns ``config``, ``status`` and ``CURVE_NUMBERS``.
     """
-    points, runs = results.points(experiment), results.runs(experiment)
-    places = [*SCHEDULE, "step", "epoch", "samples_seen"]
-    schedule = points[places].drop_duplicates([*SCHEDULE, "step"])
-    end = points["address"].map(runs.set_index("address")["diverged_at"]).astype(float)
-    before = points[points["step"] < end.fillna(np.inf)]
-    columns = [*CONFIG_COLUMNS, "status", "diverged_at", "chance"]
-    planned = runs.loc[runs["status"] == "diverged", columns].merge(schedule, on=SCHEDULE)
-    after = planned[planned["step"] >= planned["diverged_at"].astype(float)]
-    after = after.assign(**dict.fromkeys(ACCURACIES, after["chance"]))
+    runs = results.runs(experiment)
+    config = list(dict.fromkeys(["address", *config]))
+    kept = [*config, "status", *CURVE_NUMBERS]
+    lost = runs[runs["status"] == "diverged"]
+    schedule = SCHEDULE if len(lost) else []
+    points = results.points(experiment, [*kept, *schedule])
+    before, after = points, points.iloc[:0]
+    if len(lost):
+        places = [*SCHEDULE, "step", "epoch", "samples_seen"]
+        moments = points[places].drop_duplicates([*SCHEDULE, "step"])
+        end = points["address"].map(lost.set_index("address")["diverged_at"]).astype(float)
+        before = points[points["step"] < end.fillna(np.inf)]
+        columns = list(dict.fromkeys([*config, *SCHEDULE, "status", "diverged_at", "chance"]))
+        planned = lost[columns].merge(moments, on=SCHEDULE)
+        after = planned[planned["step"] >= planned["diverged_at"].astype(float)]
+        after = after.assign(**dict.fromkeys(ACCURACIES, after["chance"]))
     parts = [part for part in (before, after) if len(part)] or [before]
-    curves = pd.concat(parts, ignore_index=True)
-    return curves.assign(gap=curves["train_accuracy"] - curves["test_accuracy"])[CURVE_COLUMNS]
+    curves = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+    return curves.assign(gap=curves["train_accuracy"] - curves["test_accuracy"])[kept]
 
 
 def planned_length(record: RunSummary) -> dict[str, float]:
@@ -87,7 +103,7 @@ def time_to(
         or diverged, whose value is its planned length and one step more (a lower bound of what it
         would have needed). Failed runs have no row.
     """
-    points = results.points(experiment)
+    points = results.points(experiment, ["status", metric, "step", AXES[axis]])
     values = points[metric].to_numpy(float)
     there = values <= level if metric.endswith("loss") else values >= level
     there &= (points["status"] == "completed").to_numpy()
@@ -131,12 +147,15 @@ class GapCurve(NamedTuple):
 
 def gap_curves(results: Results, experiment: str) -> pd.DataFrame:
     """A row for each run that did not fail: config columns, ``status``, ``value`` (GapCurve)."""
-    curves = accuracy_curves(results, experiment).sort_values(["address", "step"], kind="stable")
+    curves = accuracy_curves(results, experiment, ())
+    curves = curves.sort_values(["address", "step"], kind="stable")
     first = ~curves["address"].duplicated().to_numpy(bool)
     starts = np.flatnonzero(first)[1:]
     columns = [curves[name].to_numpy(float) for name in ("train_accuracy", "gap")]
     parts = zip(*(np.split(column, starts) for column in columns), strict=True)
-    rows = curves.loc[first, [*CONFIG_COLUMNS, "status"]]
+    runs = results.runs(experiment)
+    places = pd.Index(runs["address"]).get_indexer(curves.loc[first, "address"])
+    rows = runs[[*CONFIG_COLUMNS, "status"]].take(places).reset_index(drop=True)
     values = [GapCurve(*part) for part in parts] if len(rows) else []
     return rows.assign(value=pd.Series(values, index=rows.index, dtype=object))
 

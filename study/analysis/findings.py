@@ -119,11 +119,22 @@ class Measured:
         """The frame of a metric with these options, prepared for pairing."""
         key = (experiment, name, *options.items())
         if key not in self._frames:
-            frame, runs = measure(self.results, experiment, name, options), self.runs(experiment)
-            places = runs.index.get_indexer(pd.Index(frame["address"]))
-            config = runs[[*CONFIG_COLUMNS, *pairing.FURTHER]].take(places).set_axis(frame.index)
+            frame, config = (
+                measure(self.results, experiment, name, options),
+                self._config(experiment),
+            )
+            if not config.index.equals(addresses := pd.Index(frame["address"])):
+                config = config.take(config.index.get_indexer(addresses))
+            config = config.set_axis(frame.index)
             own = [name for name in frame.columns if name not in CONFIG_COLUMNS]
             self._frames[key] = pd.concat([config, frame[own]], axis=1)
+        return self._frames[key]
+
+    def _config(self, experiment: str) -> pd.DataFrame:
+        """What the frames of all metrics of an experiment share."""
+        key = ("config", experiment)
+        if key not in self._frames:
+            self._frames[key] = self.runs(experiment)[[*CONFIG_COLUMNS, *pairing.FURTHER]]
         return self._frames[key]
 
     def forget(self) -> None:

@@ -42,8 +42,18 @@ diverged or failed are NaN; ``count_diverged`` says what to count them as. ``val
 """
 
 import functools
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Container,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field, fields, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -97,6 +107,10 @@ _LACKING = ("str", "float64")  # whose values are missing just where they are wi
 _STORED = {"is_hidden": "hidden"}
 
 
+# So many runs are made rows at a time: as objects they take three times as much memory.
+AT_A_TIME = 10_000
+
+
 def config_row(record: RunSummary) -> dict[str, Any]:
     """The address of a run, and its configuration in flat columns (``cells.columns``)."""
     return {"address": record.address, **columns(record.config)}
@@ -104,7 +118,14 @@ def config_row(record: RunSummary) -> dict[str, Any]:
 
 def runs_frame(records: Iterable[RunSummary]) -> pd.DataFrame:
     """One row for each run; ``gap`` is train minus test accuracy."""
-    records = list(records)
+    waiting = iter(records)
+    parts = [_runs(list(islice(waiting, AT_A_TIME)))]
+    while further := list(islice(waiting, AT_A_TIME)):
+        parts.append(_runs(further))
+    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+
+
+def _runs(records: Sequence[RunSummary]) -> pd.DataFrame:
     classes = [r.provenance.get("data", {}).get("num_classes", 10) for r in records]
     found: dict[str, list[Any]] = {
         "status": [record.status for record in records],
@@ -152,25 +173,30 @@ def stored_frames(runs: Runs) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
     return frame, _points(frame, runs.table(runs, CURVE)), _layers(frame, runs.table(runs, LAYERS))
 
 
-def _points(runs: pd.DataFrame, table: "pa.Table") -> pd.DataFrame:
+def _points(
+    runs: pd.DataFrame, table: "pa.Table", only: Collection[str] | None = None
+) -> pd.DataFrame:
     """The points of ``runs``, whose curves are the rows of ``table``."""
     counts = table_columns.counts(table, "points.step")
-    frame = _repeated(runs[[*CONFIG_COLUMNS, "status"]], counts)
+    frame = _repeated(runs[_wanted((*CONFIG_COLUMNS, "status"), only)], counts)
     return frame.assign(
         **{
             name: table_columns.values(table, CURVE + name).astype(_DTYPES.get(name, "float64"))
-            for name in (*POINT_COLUMNS, "seconds")
+            for name in _wanted((*POINT_COLUMNS, "seconds"), only)
         }
     )
 
 
-def _layers(runs: pd.DataFrame, table: "pa.Table") -> pd.DataFrame:
+def _layers(
+    runs: pd.DataFrame, table: "pa.Table", only: Collection[str] | None = None
+) -> pd.DataFrame:
     """The layers of ``runs``, whose statistics are in the rows of ``table``."""
-    frame = _repeated(runs[list(CONFIG_COLUMNS)], table_columns.counts(table, LAYERS + "moment"))
+    counts = table_columns.counts(table, LAYERS + "moment")
+    frame = _repeated(runs[_wanted(CONFIG_COLUMNS, only)], counts)
     names = {n.removeprefix(LAYERS) for n in table.column_names if n.startswith(LAYERS)}
-    statistics: dict[str, Any] = {"moment": pd.Series(table_columns.moments(table), dtype="str")}
+    statistics: dict[str, Any] = {"moment": pd.Series(table_columns.moments(table), dtype=_TEXT)}
     further = names.difference(LAYER_COLUMNS, _STORED.values())
-    for name in (*LAYER_COLUMNS[1:], *sorted(further)):
+    for name in (*_wanted(LAYER_COLUMNS[1:], only), *_wanted(sorted(further), only)):
         stored = _STORED.get(name, name)
         if stored in names:
             found = table_columns.values(table, LAYERS + stored)
@@ -178,6 +204,10 @@ def _layers(runs: pd.DataFrame, table: "pa.Table") -> pd.DataFrame:
             found = np.full(len(frame), np.nan)
         statistics[name] = found.astype(_DTYPES.get(name, "float64"))
     return pd.concat([frame, pd.DataFrame(statistics)], axis=1)
+
+
+def _wanted(names: Iterable[str], only: Collection[str] | None) -> list[str]:
+    return [name for name in names if only is None or name in only]
 
 
 def _repeated(config: pd.DataFrame, counts: NDArray[np.int64]) -> pd.DataFrame:
@@ -207,7 +237,8 @@ def count_diverged(runs: pd.DataFrame) -> pd.DataFrame:
     A run whose loss is not finite is an outcome: a classifier that guesses. ``runs`` itself keeps
     its NaNs. ``valid_accuracy`` stays NaN where there are no validation samples.
     """
-    counted = runs[runs["status"] != "failed"].copy()
+    failed = runs["status"] == "failed"
+    counted = (runs[~failed] if failed.any() else runs).copy(deep=_DEEP)
     diverged = counted["status"] == "diverged"
     for column in ("train_accuracy", "test_accuracy"):
         counted.loc[diverged, column] = counted.loc[diverged, "chance"]
@@ -294,7 +325,8 @@ class Results:
     def has(self, *experiments: str) -> bool:
         """Whether each of ``experiments`` has at least one run that did not fail."""
         return all(
-            any(record.status != "failed" for record in self.of(name)) for name in experiments
+            any(self.records[address].status != "failed" for address in self._addresses([name]))
+            for name in experiments
         )
 
     def of(self, *experiments: str) -> list[RunSummary]:
@@ -308,7 +340,7 @@ class Results:
 
     def missing(self, experiment: str) -> int:
         """How many runs of ``experiment`` are not stored."""
-        return len(self.plan.experiments.get(experiment, [])) - len(self.of(experiment))
+        return len(self.plan.experiments.get(experiment, [])) - len(self._addresses([experiment]))
 
     def runs(self, *experiments: str) -> pd.DataFrame:
         """``runs_frame`` of ``experiments``, each run once; of all where none is named.
@@ -316,7 +348,7 @@ class Results:
         One experiment that has settings and arms has the columns ``setting`` (``int64``) and
         ``arm`` (``str``) besides, as in ``points`` and ``layers``.
         """
-        return self._kept(("runs", *experiments), lambda: self._runs(experiments))
+        return self._kept(("runs", *experiments), experiments, lambda: self._runs(experiments))
 
     def settings(self, experiment: str) -> pd.DataFrame:
         """What the settings of ``experiment`` have drawn: ``setting``, and a column for each key.
@@ -343,19 +375,37 @@ class Results:
             words = [word for column in found for word in overrides_for(column, first)]
             raise MergedCellsError(experiment, found, words)
 
-    def points(self, experiment: str) -> pd.DataFrame:
-        """``points_frame`` of ``experiment``."""
-        return self._kept(
-            ("points", experiment),
-            lambda: _points(self._runs([experiment]), self._table(experiment, CURVE)),
-        )
+    def points(self, experiment: str, only: Iterable[str] | None = None) -> pd.DataFrame:
+        """``points_frame`` of ``experiment``.
 
-    def layers(self, experiment: str) -> pd.DataFrame:
-        """``layers_frame`` of ``experiment``."""
-        return self._kept(
-            ("layers", experiment),
-            lambda: _layers(self._runs([experiment]), self._table(experiment, LAYERS)),
-        )
+        Args:
+            only: the columns that are wanted, ``address`` besides; all by default. Of a million
+                runs all columns do not fit in memory.
+        """
+        return self._rows("points", experiment, CURVE, _points, only)
+
+    def layers(self, experiment: str, only: Iterable[str] | None = None) -> pd.DataFrame:
+        """``layers_frame`` of ``experiment``.
+
+        Args:
+            only: as of ``points``; ``moment`` is always there.
+        """
+        return self._rows("layers", experiment, LAYERS, _layers, only)
+
+    def _rows(
+        self, kind: str, experiment: str, prefix: str,
+        make: Callable[..., pd.DataFrame], only: Iterable[str] | None,
+    ) -> pd.DataFrame:  # fmt: skip
+        """Points or layers, from those columns of the store that they need."""
+        names = None if only is None else {"address", *only}
+        asked = None if names is None else {prefix + _STORED.get(name, name) for name in names}
+
+        def made() -> pd.DataFrame:
+            table = self.stored.table(self._addresses([experiment]), prefix, asked)
+            return make(self._runs([experiment]), table, names)
+
+        key = (kind, experiment, None if names is None else frozenset(names))
+        return self._kept(key, [experiment], made)
 
     def _runs(self, experiments: Sequence[str]) -> pd.DataFrame:
         """Rows of the frame of all runs: to make that takes longer than all the others."""
@@ -368,12 +418,12 @@ class Results:
         rows = pd.Index(every["address"]).get_indexer(addresses)
         return every.take(rows).reset_index(drop=True)
 
-    def _table(self, experiment: str, prefix: str) -> "pa.Table":
-        return self.stored.table(self._addresses([experiment]), prefix)
-
-    def _kept(self, key: tuple[str, ...], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    def _kept(
+        self, key: tuple[Hashable, ...], experiments: Sequence[str],
+        make: Callable[[], pd.DataFrame],
+    ) -> pd.DataFrame:  # fmt: skip
         """Each frame is made once: ten figures and as many claims may look at the same runs."""
-        return self.once(key, lambda: self._placed(make(), key[1:])).copy(deep=_DEEP)
+        return self.once(key, lambda: self._placed(make(), experiments)).copy(deep=_DEEP)
 
     def once(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
         """What ``make`` returns, made once for each ``key`` until it is forgotten."""

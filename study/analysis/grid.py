@@ -75,8 +75,10 @@ class Grid:
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """Learning curves, diverged runs at chance to the end."""
-        curves = accuracy_curves(self.results, self.experiment)
+        """Learning curves by seed and factors, diverged runs at chance to the end."""
+        curves = accuracy_curves(self.results, self.experiment, ("seed", *self.factors))
+        if self.where == EVERYTHING:
+            return curves
         return curves[curves["address"].isin(self.runs["address"])]
 
     @cached_property

@@ -154,7 +154,7 @@ def curve_mean(results: Results, experiment: str, *, column: str) -> pd.DataFram
 
     Diverged runs are at chance from there to the planned end.
     """
-    points = curves.accuracy_curves(results, experiment).sort_values(["address", "step"])
+    points = curves.accuracy_curves(results, experiment, ()).sort_values(["address", "step"])
     values = {
         str(address): _trapezoids(own["epoch"].to_numpy(float), own[column].to_numpy(float))
         for address, own in points.groupby("address", sort=False)[["epoch", column]]
@@ -190,20 +190,21 @@ def layer(
 
 def _measured_at(results: Results, experiment: str, moment: str, column: str) -> pd.DataFrame:
     """The layers at a moment, without their configurations, which would be copied for each."""
-    layers = results.layers(experiment)
-    kept = dict.fromkeys(["address", "layer", "is_hidden", *WEIGHT_STATISTICS, column])
+    of_weights = WEIGHT_STATISTICS if column in WEIGHT_STATISTICS else ()
+    kept = dict.fromkeys(["address", "layer", "is_hidden", *of_weights, column])
+    layers = results.layers(experiment, kept)
     return layers.loc[layers["moment"] == moment, list(kept)]
 
 
 def _wide(layers: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Values by run (address) and layer, and whether they are of a hidden layer."""
-    wide, hidden = (
-        layers.pivot_table(
-            values=values, index="address", columns="layer", aggfunc="first", dropna=False
-        )
-        for values in (column, "is_hidden")
-    )
-    return wide, hidden.eq(True)
+    runs, addresses = pd.factorize(layers["address"].to_numpy(object))
+    places, numbers = pd.factorize(layers["layer"].to_numpy(), sort=True)
+    wide = np.full((len(addresses), len(numbers)), np.nan)
+    wide[runs, places] = layers[column].to_numpy(float)
+    hidden = np.zeros(wide.shape, bool)
+    hidden[runs, places] = layers["is_hidden"].to_numpy(bool)
+    return pd.DataFrame(wide, addresses, numbers), pd.DataFrame(hidden, addresses, numbers)
 
 
 def _pick(wide: pd.DataFrame, hidden: pd.DataFrame, layer: Any) -> pd.Series:

@@ -11,7 +11,7 @@ column             for each run a list with
 All but ``layers.moment`` are ``float64``; NaN stands for what a run does not have.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from itertools import accumulate, chain
 from typing import Any
@@ -94,14 +94,27 @@ def fits(record: RunRecord) -> bool:
     )
 
 
-def check_table(table: pa.Table, prefix: str) -> None:
-    """Raise ValueError unless ``table`` has columns as ``to_table`` makes them."""
+def always(prefix: str) -> tuple[str, ...]:
+    """The columns without which the others say nothing."""
+    return ("points.step",) if prefix == CURVE else (MOMENT, *NUMBERED)
+
+
+def check_table(table: pa.Table, prefix: str, asked: Collection[str] | None = None) -> None:
+    """Raise ValueError unless ``table`` has columns as ``to_table`` makes them.
+
+    Args:
+        asked: the names of the columns that it should have, ``always`` among them; all by default.
+    """
     required: tuple[str, ...] = (MOMENT, *NUMBERED)
-    further, counted = table.column_names, NUMBERED
+    further: Sequence[str] = table.column_names
+    counted: tuple[str, ...] = NUMBERED
     if prefix == CURVE:
         required = (*(name for name in POINTS if name not in LATER), SECONDS)
         further = [name for name in LATER if name in table.column_names]
         counted = ("points.step", "points.samples_seen")
+    if asked is not None:
+        required = tuple(name for name in required if name in asked)
+        counted = tuple(name for name in counted if name in asked)
     entries = _lengths(table, required[0])
     for name in dict.fromkeys([*required, *further]):
         column, kind = _joined(table, name), pa.string() if name == MOMENT else pa.float64()
@@ -138,9 +151,11 @@ def values(table: pa.Table, name: str) -> NDArray[np.float64]:
     return found
 
 
-def moments(table: pa.Table) -> list[str]:
+def moments(table: pa.Table) -> NDArray[np.object_]:
     """The moment of each layer's row."""
-    found: list[str] = _joined(table, MOMENT).flatten().to_pylist()
+    encoded = _joined(table, MOMENT).flatten().dictionary_encode()
+    names = np.array(encoded.dictionary.to_pylist(), object)
+    found: NDArray[np.object_] = names[encoded.indices.to_numpy(zero_copy_only=False)]
     return found
 
 

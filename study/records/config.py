@@ -432,6 +432,13 @@ class Seeded(Mapping[str, Any]):
         self.cell = _cell(json.dumps({**values, "seed": 0}))
         _check("seed", "an integer >= 0", self.seed, _integer(self.seed, 0))
 
+    @classmethod
+    def of(cls, cell: "Cell", seed: int) -> "Seeded":
+        """That of a cell with a seed, both checked already."""
+        own = cls.__new__(cls)
+        own.cell, own.seed = cell, seed
+        return own
+
     @property
     def address(self) -> str:
         """As ``RunConfig.address``."""

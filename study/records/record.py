@@ -70,9 +70,9 @@ class RunSummary:
     status: Status
     diverged_at: int | None = None
     error: str | None = None
-    final: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(METRICS, math.nan))
-    timing: Mapping[str, Any] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    final: dict[str, float] = field(default_factory=lambda: dict.fromkeys(METRICS, math.nan))
+    timing: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     @property
     def run_config(self) -> RunConfig:
@@ -133,9 +133,6 @@ class RunRecord(RunSummary):
         measurements: ``init`` and ``end``, each the results of the probes asked for.
     """
 
-    final: dict[str, float] = field(default_factory=lambda: dict.fromkeys(METRICS, math.nan))
-    timing: dict[str, Any] = field(default_factory=dict)
-    provenance: dict[str, Any] = field(default_factory=dict)
     history: dict[str, list[float]] = field(default_factory=dict)
     layers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     measurements: dict[str, dict[str, Any]] = field(default_factory=dict)

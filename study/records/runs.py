@@ -1,6 +1,6 @@
-"""Stored runs by address: summaries in memory, curves in columns, measurements where they lie."""
+"""Stored runs by address: summaries in memory, curves and measurements where they lie."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from study.records.segment import Segment
+    from study.records.summaries import Summaries
 
 
 class Part(Protocol):
     """Runs that lie together, by row."""
 
-    def table(self, rows: Sequence[int], prefix: str) -> "pa.Table":
+    def summary(self, row: int) -> RunSummary:
+        """That of a run."""
+
+    def table(self, rows: Sequence[int], prefix: str, asked: Collection[str] | None) -> "pa.Table":
         """The columns ``points.…`` or ``layers.…`` (``records.columns``) of ``rows``."""
 
     def measured(self, moment: str, name: str, rows: Sequence[int]) -> Iterable[dict[str, Any]]:
@@ -29,14 +33,17 @@ class Loose(Part):
 
     records: Sequence[RunRecord]
 
+    def summary(self, row: int) -> RunSummary:
+        return self.records[row]
+
     @cached_property
     def _tables(self) -> "dict[str, pa.Table]":
         from study.records.columns import CURVE, LAYERS, to_table
 
         return {prefix: to_table(self.records, prefix) for prefix in (CURVE, LAYERS)}
 
-    def table(self, rows: Sequence[int], prefix: str) -> "pa.Table":
-        return self._tables[prefix].take(rows)
+    def table(self, rows: Sequence[int], prefix: str, asked: Collection[str] | None) -> "pa.Table":
+        return _select(self._tables[prefix], asked).take(rows)
 
     def measured(self, moment: str, name: str, rows: Sequence[int]) -> Iterable[dict[str, Any]]:
         for row in rows:
@@ -49,13 +56,18 @@ class Compacted(Part):
 
     Attributes:
         rows: of the segment, in the order of the part's own.
+        summaries: of these.
     """
 
     segment: "Segment"
     rows: Sequence[int]
+    summaries: "Summaries"
 
-    def table(self, rows: Sequence[int], prefix: str) -> "pa.Table":
-        return self.segment.numbers([self.rows[row] for row in rows], prefix)
+    def summary(self, row: int) -> RunSummary:
+        return self.summaries[row]
+
+    def table(self, rows: Sequence[int], prefix: str, asked: Collection[str] | None) -> "pa.Table":
+        return self.segment.numbers([self.rows[row] for row in rows], prefix, asked)
 
     def measured(self, moment: str, name: str, rows: Sequence[int]) -> Iterable[dict[str, Any]]:
         return self.segment.measured(moment, name, [self.rows[row] for row in rows])
@@ -63,64 +75,62 @@ class Compacted(Part):
 
 @dataclass(frozen=True)
 class Runs(Mapping[str, RunSummary]):
-    """Runs of a store in the order in which they were asked for.
+    """Summaries of a store's runs by address, in the order in which they were asked for."""
 
-    Attributes:
-        summaries: by address.
-    """
-
-    summaries: dict[str, RunSummary] = field(default_factory=dict)
     _places: dict[str, tuple[Part, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, records: Mapping[str, RunRecord]) -> Self:
         """Runs whose whole records are in memory, by address."""
         part = Loose(list(records.values()))
-        places = {address: (part, row) for row, address in enumerate(records)}
-        return cls(dict(records), dict(places))
+        return cls({address: (part, row) for row, address in enumerate(records)})
 
     @classmethod
-    def of_segment(
-        cls, segment: "Segment", rows: Sequence[int], summaries: Mapping[str, RunSummary]
-    ) -> Self:
-        """Those of the ``rows`` of a segment that have a summary."""
-        kept = [row for row in rows if segment.addresses[row] in summaries]
-        part = Compacted(segment, kept)
-        places = {segment.addresses[row]: (part, place) for place, row in enumerate(kept)}
-        return cls({address: summaries[address] for address in places}, dict(places))
+    def of_segment(cls, segment: "Segment", rows: Sequence[int], summaries: "Summaries") -> Self:
+        """The ``rows`` of a segment, with the summary of each."""
+        part = Compacted(segment, rows, summaries)
+        return cls({segment.addresses[row]: (part, place) for place, row in enumerate(rows)})
 
     def __getitem__(self, address: str) -> RunSummary:
-        return self.summaries[address]
+        part, row = self._places[address]
+        return part.summary(row)
+
+    def __contains__(self, address: object) -> bool:
+        return address in self._places  # without making a summary, as a mapping does by itself
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.summaries)
+        return iter(self._places)
 
     def __len__(self) -> int:
-        return len(self.summaries)
+        return len(self._places)
 
     def __or__(self, other: "Runs") -> "Runs":
         """These runs, and those of ``other``, which replace them."""
-        return Runs(self.summaries | other.summaries, self._places | other._places)
+        return Runs(self._places | other._places)
 
     def only(self, addresses: Iterable[str]) -> "Runs":
         """Those of ``addresses`` that are there, in that order."""
-        there = [address for address in dict.fromkeys(addresses) if address in self.summaries]
-        return Runs({a: self.summaries[a] for a in there}, {a: self._places[a] for a in there})
+        places = self._places
+        return Runs({a: places[a] for a in addresses if a in places})
 
-    def table(self, addresses: Iterable[str], prefix: str) -> "pa.Table":
+    def table(
+        self, addresses: Iterable[str], prefix: str, asked: Collection[str] | None = None
+    ) -> "pa.Table":
         """Curves or layers of runs that are there, a row for each, in that order.
 
         Args:
             prefix: of the columns' names: ``points.`` or ``layers.`` (see ``records.columns``).
+            asked: the names of the columns; all by default. What all of them need comes with them.
         """
         import pyarrow as pa
 
-        from study.records.columns import to_table
+        from study.records.columns import always, to_table
 
-        tables: list[pa.Table] = [to_table([], prefix)]
+        asked = None if asked is None else {*always(prefix), *asked}
+        tables: list[pa.Table] = [_select(to_table([], prefix), asked)]
         order: list[int] = []
         for part, rows, positions in self._grouped(addresses):
-            tables.append(part.table(rows, prefix))
+            tables.append(part.table(rows, prefix, asked))
             order += positions
         joined = pa.concat_tables(tables, promote_options="default")
         if order == sorted(order):
@@ -150,3 +160,7 @@ class Runs(Mapping[str, RunSummary]):
             rows.append(row)
             positions.append(position)
         yield from groups.values()
+
+
+def _select(table: "pa.Table", names: Collection[str] | None) -> "pa.Table":
+    return table if names is None else table.select([n for n in table.column_names if n in names])

@@ -23,7 +23,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from study.records import columns
-from study.records.lean import Lean
 from study.records.record import (
     NEWER,
     USE_NEWER,
@@ -41,6 +40,7 @@ from study.records.record import (
     RunSummary,
     loads,
 )
+from study.records.summaries import Summaries
 
 LAYOUT = 1
 _LAYOUT_KEY = b"study layout"
@@ -216,12 +216,19 @@ class Segment:
             table = file.read([name for name in names if name in self._names], use_threads=False)
             return table if rows is None else table.take(pa.array(rows, pa.int64()))
 
-    def numbers(self, rows: Sequence[int], prefix: str) -> pa.Table:
-        """The columns ``points.…`` or ``layers.…`` that ``records.columns`` describes."""
+    def numbers(
+        self, rows: Sequence[int], prefix: str, asked: Collection[str] | None = None
+    ) -> pa.Table:
+        """The columns ``points.…`` or ``layers.…`` that ``records.columns`` describes.
+
+        Args:
+            asked: which of them, as in ``columns.check_table``.
+        """
         names = sorted(name for name in self._names if name.startswith(prefix))
+        names = names if asked is None else [name for name in names if name in asked]
         table = self.read(names, rows)
         with self._blamed():
-            columns.check_table(table, prefix)
+            columns.check_table(table, prefix, asked)
         return table
 
     def record(self, row: int) -> RunRecord:
@@ -238,13 +245,13 @@ class Segment:
                 raise RecordError(f"holds the record of {record.address}")
             return record
 
-    def load(self, rows: Sequence[int]) -> tuple[dict[str, RunSummary], dict[str, RecordError]]:
-        """Summaries of ``rows`` by address, and what is wrong with others."""
-        lean = Lean()
-        summaries: dict[str, RunSummary] = {}
+    def load(self, rows: Sequence[int]) -> tuple[list[int], Summaries, dict[str, RecordError]]:
+        """Those of ``rows`` that can be used, their summaries, and what is wrong with others."""
+        summaries, kept = Summaries(), []
         unusable: dict[str, RecordError] = {}
         texts = self.read(["summary"], rows)["summary"].to_pylist()
-        for address, text in zip((self.addresses[row] for row in rows), texts, strict=True):
+        for row, text in zip(rows, texts, strict=True):
+            address = self.addresses[row]
             try:
                 with self._named(address), self._blamed():
                     summary = RunSummary.from_content(loads(text))
@@ -254,8 +261,9 @@ class Segment:
                 unusable[address] = error
             else:
                 summary.address = address  # the same text once
-                summaries[address] = lean.of(summary)
-        return summaries, unusable
+                summaries.add(summary)
+                kept.append(row)
+        return kept, summaries, unusable
 
     @contextmanager
     def _named(self, address: str) -> Iterator[None]:

@@ -145,13 +145,13 @@ class RunStore:
                 rows.setdefault(segment, []).append(row)
         for segment, own in rows.items():
             try:
-                summaries, wrong = segment.load(own)
+                kept, summaries, wrong = segment.load(own)
             except FileNotFoundError:  # a compaction has just moved them on
                 return self.load(wanted)
             except RecordError as error:
                 segments.append(error)
                 continue
-            runs |= Runs.of_segment(segment, own, summaries)
+            runs |= Runs.of_segment(segment, kept, summaries)
             unusable |= wrong
         return Stored(runs.only(wanted), unusable, segments)
 

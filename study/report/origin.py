@@ -1,7 +1,7 @@
 """Where the results of a report come from, and which of the runs diverged or failed."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any, get_args
 
@@ -33,36 +33,42 @@ def origin(results: Results, text: Text) -> dict[str, Any]:
 @once
 def _facts(results: Results) -> dict[str, Any]:
     """``origin`` in no language: a page asks several times, and records are many."""
-    records = list(results.records.values())
-    good = [record for record in records if record.status != "failed"]
-    main = [record for record in good if record.config["data"]["name"] != "gaussian"]
+    runs, places = results.runs(), len(results.plan.addresses)
+    data, code, libraries, machines = (_Distinct() for _ in range(4))
+    started, gaussian = [], False
+    for record in results.records.values():
+        own = record.provenance
+        started.append(own["started"])
+        code.add({key: own[key] for key in ("study", "commit", "code")})
+        libraries.add(own["libraries"])
+        machines.add(own["machine"])
+        if record.status == "failed":
+            continue
+        if record.config["data"]["name"] == "gaussian":
+            gaussian = True
+        else:
+            data.add({"name": data_name(record.config["data"]), **own["data"]})
     return {
-        "counts": count_outcomes(records, len(results.plan.addresses) - len(records)),
-        "data": _distinct(
-            {"name": data_name(record.config["data"]), **record.provenance["data"]}
-            for record in main
-        ),
-        "gaussian": len(main) < len(good),
-        "seeds": len({record.config["seed"] for record in records}),
-        "started": min(record.provenance["started"] for record in records),
-        "finished": max(record.provenance["started"] for record in records),
-        "runs": len(results.plan.addresses),
+        "counts": count_outcomes(runs, places - len(runs)),
+        "data": data.in_order(),
+        "gaussian": gaussian,
+        "seeds": int(runs["seed"].nunique()),
+        "started": min(started),
+        "finished": max(started),
+        "runs": places,
         "threads": 1,  # of BLAS, in every run
-        "seconds": sum(record.timing["total"] for record in records),
-        "code": _distinct(
-            {key: record.provenance[key] for key in ("study", "commit", "code")}
-            for record in records
-        ),
-        "libraries": _distinct(record.provenance["libraries"] for record in records),
-        "machines": _distinct(record.provenance["machine"] for record in records),
+        "seconds": sum(runs["total_seconds"].tolist()),
+        "code": code.in_order(),
+        "libraries": libraries.in_order(),
+        "machines": machines.in_order(),
     }
 
 
 def drawn_on(results: Results, text: Text) -> str:
     """On which data the settings of maps are drawn; empty where there is no map."""
     maps = [name for name in results.plan.maps if results.plan.experiments.get(name)]
-    found = {data_name(record.config["data"]) for record in results.of(*maps)} if maps else set()
-    names = _data_names(found, results, text)
+    found = {data_name(record.config["data"]) for record in results.of(*maps)} if maps else ()
+    names = _data_names(set(found), results, text)
     wording = text.page["drawn_on_one" if len(names) == 1 else "drawn_on_several"]
     return wording.format(data="; ".join(names)) if maps else ""
 
@@ -77,7 +83,7 @@ def _data_names(found: Collection[str], results: Results, text: Text) -> list[st
 
 def used_seeds(results: Results, registry: Registry, text: Text) -> str:
     """Whether earlier reports have used the seeds of this one."""
-    seeds = sorted({int(record.config["seed"]) for record in results.records.values()})
+    seeds = sorted(map(int, results.runs()["seed"].unique()))
     if not registry.known:
         return text.page["seeds_unknown"]
     used = registry.used(seeds)
@@ -98,15 +104,22 @@ def _ranges(numbers: Sequence[int]) -> str:
     return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
 
 
-def _distinct(items: Any) -> list[dict[str, Any]]:
-    """``items`` without repeats, in a fixed order."""
-    unique: dict[str, dict[str, Any]] = {repr(item): item for item in items}
-    return [unique[key] for key in sorted(unique)]
+class _Distinct:
+    """Mappings without repeats, in a fixed order."""
+
+    def __init__(self) -> None:
+        self._unique: dict[str, dict[str, Any]] = {}
+
+    def add(self, item: dict[str, Any]) -> None:
+        self._unique[repr(item)] = item
+
+    def in_order(self) -> list[dict[str, Any]]:
+        return [self._unique[key] for key in sorted(self._unique)]
 
 
-def count_outcomes(records: Iterable[RunSummary], missing: int) -> dict[str, int]:
+def count_outcomes(runs: pd.DataFrame, missing: int) -> dict[str, int]:
     """How many runs completed, diverged, failed, and are missing."""
-    counts = Counter(record.status for record in records)
+    counts = Counter(runs["status"].tolist())
     return {status: counts[status] for status in get_args(Status)} | {"missing": missing}
 
 

@@ -237,7 +237,7 @@ def figure_view(figure: Figure, report: Report, text: Text, claims: list[ClaimVi
         settings=settings,
         varied=varied,
         command=_figure_command(figure, results),
-        counts=count_outcomes(results.of(*figure.experiments), missing),
+        counts=count_outcomes(runs, missing),
     )
 
 

@@ -177,7 +177,8 @@ def _symmetry(grid: Grid) -> pd.DataFrame:
     columns = ["layer", "off", "on", "difference", "blocks"]
     if "dropout" not in _switches(grid):
         return pd.DataFrame(columns=columns)
-    layers = grid.results.layers(grid.experiment)
+    wanted = ("seed", "init", *grid.factors, "layer", "is_hidden", "distinct_units")
+    layers = grid.results.layers(grid.experiment, wanted)
     trained = layers["is_hidden"] & (layers["moment"] == "end")
     layers = layers[trained & layers["init"].map(is_constant).astype(bool)]
     rows = [
