@@ -41,6 +41,10 @@ SAMPLE_SEED = 0
 def run(config: RunConfig) -> RunRecord:
     """Train the network that ``config`` describes and measure it.
 
+    BLAS has one thread meanwhile, in the whole process. Whoever calls this in several threads holds
+    it at one around all of them (``threadpoolctl.threadpool_limits(1, "blas")``): the run that ends
+    first gives BLAS its threads back, and with several of them the last bits are other ones.
+
     Returns:
         The record, ``completed`` or ``diverged``.
 
