@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from study.analysis.frames import CONFIG_COLUMNS, Results, config_row
+from study.analysis.frames import CONFIG_COLUMNS, Results, config_row, once
 from study.network.trainer import batches_per_epoch
 from study.records.config import FULL_BATCH
 from study.records.record import RunSummary
@@ -45,17 +45,18 @@ def accuracy_curves(
     runs = results.runs(experiment)
     config = list(dict.fromkeys(["address", *config]))
     kept = [*config, "status", *CURVE_NUMBERS]
-    lost = runs[runs["status"] == "diverged"]
-    schedule = SCHEDULE if len(lost) else []
-    points = results.points(experiment, [*kept, *schedule])
+    points = results.points(experiment, kept)
     before, after = points, points.iloc[:0]
-    if len(lost):
-        places = [*SCHEDULE, "step", "epoch", "samples_seen"]
-        moments = points[places].drop_duplicates([*SCHEDULE, "step"])
-        end = points["address"].map(lost.set_index("address")["diverged_at"]).astype(float)
-        before = points[points["step"] < end.fillna(np.inf)]
-        columns = list(dict.fromkeys([*config, *SCHEDULE, "status", "diverged_at", "chance"]))
-        planned = lost[columns].merge(moments, on=SCHEDULE)
+    lost = runs["status"] == "diverged"
+    if lost.any():
+        number = runs.groupby(SCHEDULE, dropna=False, sort=False).ngroup()
+        schedule = points["address"].map(dict(zip(runs["address"], number, strict=True)))
+        moments = points[["step", "epoch", "samples_seen"]].assign(schedule=schedule)
+        moments = moments.drop_duplicates(["schedule", "step"])
+        ends = runs.loc[lost].set_index("address")["diverged_at"]
+        before = points[points["step"] < points["address"].map(ends).astype(float).fillna(np.inf)]
+        planned = runs.loc[lost, [*config, "status", "diverged_at", "chance"]]
+        planned = planned.assign(schedule=number[lost]).merge(moments, on="schedule")
         after = planned[planned["step"] >= planned["diverged_at"].astype(float)]
         after = after.assign(**dict.fromkeys(ACCURACIES, after["chance"]))
     parts = [part for part in (before, after) if len(part)] or [before]
@@ -145,6 +146,7 @@ class GapCurve(NamedTuple):
         return float(np.interp(level, ends, self.gap[after - 1 : after + 1]))
 
 
+@once
 def gap_curves(results: Results, experiment: str) -> pd.DataFrame:
     """A row for each run that did not fail: config columns, ``status``, ``value`` (GapCurve)."""
     curves = accuracy_curves(results, experiment, ())
@@ -155,9 +157,11 @@ def gap_curves(results: Results, experiment: str) -> pd.DataFrame:
     parts = zip(*(np.split(column, starts) for column in columns), strict=True)
     runs = results.runs(experiment)
     places = pd.Index(runs["address"]).get_indexer(curves.loc[first, "address"])
-    rows = runs[[*CONFIG_COLUMNS, "status"]].take(places).reset_index(drop=True)
-    values = [GapCurve(*part) for part in parts] if len(rows) else []
-    return rows.assign(value=pd.Series(values, index=rows.index, dtype=object))
+    own = np.full(len(runs), None, object)
+    for place, part in zip(places, parts, strict=False):  # of no curve there is one empty part
+        own[place] = GapCurve(*part)
+    rows = runs[[*CONFIG_COLUMNS, "status"]].assign(value=own)
+    return rows if len(places) == len(runs) else rows[rows["value"].notna()]
 
 
 def equal_accuracy(one: GapCurve, other: GapCurve) -> tuple[float, float]:

@@ -131,15 +131,19 @@ class Measured:
         return self._frames[key]
 
     def _config(self, experiment: str) -> pd.DataFrame:
-        """What the frames of all metrics of an experiment share."""
+        """What the frames of all metrics of an experiment share, by address."""
         key = ("config", experiment)
         if key not in self._frames:
-            self._frames[key] = self.runs(experiment)[[*CONFIG_COLUMNS, *pairing.FURTHER]]
+            counted = count_diverged(self.results.runs(experiment))
+            config = pairing.prepared(counted[list(CONFIG_COLUMNS)])
+            self._frames[key] = config.set_index("address", drop=False)
         return self._frames[key]
 
     def forget(self) -> None:
         """Let go of all but the runs; what is asked for again is made again."""
-        self._frames = {key: frame for key, frame in self._frames.items() if key[0] == "runs"}
+        self._frames = {
+            key: frame for key, frame in self._frames.items() if key[0] in ("runs", "config")
+        }
         self.results.forget()
 
     def curves(self, experiment: str) -> pd.DataFrame:
@@ -153,9 +157,11 @@ class Measured:
         """The runs of an experiment, with ``recommended``, diverged ones at chance."""
         key = ("runs", experiment)
         if key not in self._frames:
-            runs = self.results.runs(experiment)
-            counted = pairing.prepared(count_diverged(runs))
-            self._frames[key] = counted.set_index("address", drop=False)
+            counted = count_diverged(self.results.runs(experiment))
+            config = self._config(experiment)
+            own = [name for name in counted.columns if name not in config.columns]
+            # side by side, so that the configuration is in memory once
+            self._frames[key] = pd.concat([config, counted[own].set_axis(config.index)], axis=1)
         return self._frames[key]
 
     def absent(self, part: Part) -> int:

@@ -64,7 +64,7 @@ from study.errors import MergedCellsError
 from study.network.trainer import Point
 from study.records import columns as table_columns
 from study.records.cells import CELL, COLUMNS, columns, overrides_for
-from study.records.columns import CURVE, LAYERS, to_table
+from study.records.columns import CURVE, LAYERS, release_unused, to_table
 from study.records.config import cell_key
 from study.records.plan import StudyPlan
 from study.records.record import METRICS, VALIDATION, RunRecord, RunSummary
@@ -384,27 +384,35 @@ class Results:
         """
         return self._rows("points", experiment, CURVE, _points, only)
 
-    def layers(self, experiment: str, only: Iterable[str] | None = None) -> pd.DataFrame:
+    def layers(
+        self, experiment: str, only: Iterable[str] | None = None,
+        among: frozenset[str] | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
         """``layers_frame`` of ``experiment``.
 
         Args:
             only: as of ``points``; ``moment`` is always there.
+            among: the addresses of the runs that are wanted, where not all of them are.
         """
-        return self._rows("layers", experiment, LAYERS, _layers, only)
+        return self._rows("layers", experiment, LAYERS, _layers, only, among)
 
     def _rows(
         self, kind: str, experiment: str, prefix: str,
         make: Callable[..., pd.DataFrame], only: Iterable[str] | None,
+        among: frozenset[str] | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Points or layers, from those columns of the store that they need."""
         names = None if only is None else {"address", *only}
         asked = None if names is None else {prefix + _STORED.get(name, name) for name in names}
 
         def made() -> pd.DataFrame:
-            table = self.stored.table(self._addresses([experiment]), prefix, asked)
-            return make(self._runs([experiment]), table, names)
+            runs = self._runs([experiment])
+            runs = runs if among is None else runs[runs["address"].isin(among)]
+            frame = make(runs, self.stored.table(runs["address"], prefix, asked), names)
+            release_unused()
+            return frame
 
-        key = (kind, experiment, None if names is None else frozenset(names))
+        key = (kind, experiment, None if names is None else frozenset(names), among)
         return self._kept(key, [experiment], made)
 
     def _runs(self, experiments: Sequence[str]) -> pd.DataFrame:

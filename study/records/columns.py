@@ -132,6 +132,11 @@ def check_table(table: pa.Table, prefix: str, asked: Collection[str] | None = No
         raise ValueError(f"{MOMENT} is no text")
 
 
+def release_unused() -> None:
+    """Give back what tables took that are gone, which Arrow keeps for the next ones."""
+    pa.default_memory_pool().release_unused()
+
+
 def counts(table: pa.Table, name: str) -> NDArray[np.int64]:
     """How many entries each run has in the column ``name``, which every run has."""
     found: NDArray[np.int64] = _lengths(table, name).astype(np.int64)

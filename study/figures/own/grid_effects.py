@@ -178,9 +178,10 @@ def _symmetry(grid: Grid) -> pd.DataFrame:
     if "dropout" not in _switches(grid):
         return pd.DataFrame(columns=columns)
     wanted = ("seed", "init", *grid.factors, "layer", "is_hidden", "distinct_units")
-    layers = grid.results.layers(grid.experiment, wanted)
-    trained = layers["is_hidden"] & (layers["moment"] == "end")
-    layers = layers[trained & layers["init"].map(is_constant).astype(bool)]
+    runs = grid.results.runs(grid.experiment)
+    constant = frozenset(runs.loc[runs["init"].map(is_constant).astype(bool), "address"])
+    layers = grid.results.layers(grid.experiment, wanted, constant)
+    layers = layers[layers["is_hidden"] & (layers["moment"] == "end")]
     rows = [
         {"layer": layer} | effect
         for layer, group in layers.groupby("layer")
