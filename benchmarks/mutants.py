@@ -84,7 +84,7 @@ COLUMNS = {
 RESULTS = Path(__file__).with_suffix(".json")
 # Where a bug changes no run of the gate, and none of a claim that keeps its cells.
 AFTER = ("study/analysis", "study/report", "conf/chapter", "conf/study")
-HANGS = 120  # seconds of one test
+HANGS = 400  # seconds of one test; the first of a report runs a study
 TIMEOUT = 1200  # seconds, of each of the three; the slowest takes a fraction of it
 
 
@@ -294,10 +294,10 @@ def stable_verdicts(project: Path, store: Path) -> dict[str, str]:
     return {part: verdict for part, verdict in one.items() if other.get(part) == verdict}
 
 
-def instruments(
-    project: Path, kept: Path, tiers: Sequence[str], mutants: Sequence[Mutant]
-) -> dict[str, Callable[[Path, Mutant], str | None]]:
-    """How each tier looks at a mutant in a project.
+def instrument(
+    tier: str, project: Path, kept: Path, mutants: Sequence[Mutant]
+) -> Callable[[Path, Mutant], str | None]:
+    """How a tier looks at a mutant in a project.
 
     Args:
         project: without a bug.
@@ -306,29 +306,24 @@ def instruments(
     Raises:
         RuntimeError: something is caught where nothing is wrong.
     """
-    chosen: dict[str, Callable[[Path, Mutant], str | None]] = {}
-    if "exact" in tiers:
-        chosen["exact"] = lambda where, mutant: exact(where)
-    if "tests" in tiers:
-        chosen["tests"] = lambda where, mutant: unit_tests(where, mutant.tests)
-    if "gate" in tiers:
-        runs = ("--runs", str(kept / "gate"))
-        start(project, "-m", "study.check", "--workers", "1", "--store", runs[1])
-        chosen["gate"] = lambda where, mutant: gate(where, *(runs if mutant.after_runs else ()))
-    one_of_each = {mutant.tests: mutant for mutant in mutants}
-    for name, tier in chosen.items():
-        for mutant in one_of_each.values() if name == "tests" else mutants[:1]:
-            if found := tier(project, mutant):
-                raise RuntimeError(f"{name}: not content without a bug: {found}")
-            print(f"{name}: content without a bug ({' '.join(mutant.tests)})", flush=True)
-    if "claims" in tiers:
-        store = kept / "claims"
-        expected = stable_verdicts(project, store)
-        chosen["claims"] = lambda where, mutant: claims(
-            where, expected, store if mutant.after_runs else None
-        )
+    if tier == "claims":
+        expected = stable_verdicts(project, kept)
         print(f"{len(expected)} verdicts that both sets of seeds agree about", flush=True)
-    return chosen
+        return lambda where, mutant: claims(where, expected, kept if mutant.after_runs else None)
+    runs = ("--runs", str(kept))
+    if tier == "gate":
+        start(project, "-m", "study.check", "--workers", "1", "--store", str(kept))
+    look: Callable[[Path, Mutant], str | None] = {
+        "exact": lambda where, mutant: exact(where),
+        "tests": lambda where, mutant: unit_tests(where, mutant.tests),
+        "gate": lambda where, mutant: gate(where, *(runs if mutant.after_runs else ())),
+    }[tier]
+    one_of_each = {mutant.tests: mutant for mutant in mutants}
+    for mutant in one_of_each.values() if tier == "tests" else mutants[:1]:
+        if found := look(project, mutant):
+            raise RuntimeError(f"{tier}: not content without a bug: {found}")
+        print(f"{tier}: content without a bug ({' '.join(mutant.tests)})", flush=True)
+    return look
 
 
 def load_results(mutants: Sequence[Mutant], path: Path = RESULTS) -> dict[str, Caught]:
@@ -369,19 +364,14 @@ def measure(
             projects.put(copy_project(Path(temporary) / str(number)))
         # those of which the least is known go first
         least = sorted(mutants, key=lambda mutant: len(results.get(mutant.name, {})))
-        missing = {t: [m for m in least if t not in results.get(m.name, {})] for t in tiers}
-        project = projects.get()
-        wanted = [tier for tier in tiers if missing[tier]]
-        look = instruments(project, Path(temporary) / "kept", wanted, mutants)
-        projects.put(project)
 
-        def examine(tier: str, mutant: Mutant) -> None:
+        def examine(tier: str, look: Callable[[Path, Mutant], str | None], mutant: Mutant) -> None:
             project, clock = projects.get(), time.perf_counter()
             path = project / mutant.file
             source = path.read_text(encoding="utf-8")
             replace_source(path, mutant.applied(source))
             try:
-                found = look[tier](project, mutant)
+                found = look(project, mutant)
             except subprocess.TimeoutExpired:
                 found = "hangs"
             replace_source(path, source)
@@ -393,8 +383,12 @@ def measure(
             print(f"{tier}: {mutant.name}: {found or '–'} ({seconds:.0f} s)", flush=True)
 
         with ThreadPoolExecutor(jobs) as pool:
-            for tier in wanted:
-                list(pool.map(functools.partial(examine, tier), missing[tier]))
+            for tier in tiers:
+                if missing := [m for m in least if tier not in results.get(m.name, {})]:
+                    project = projects.get()
+                    look = instrument(tier, project, Path(temporary) / f"runs of {tier}", missing)
+                    projects.put(project)
+                    list(pool.map(functools.partial(examine, tier, look), missing))
 
 
 def table(mutants: Sequence[Mutant], results: Mapping[str, Caught]) -> list[str]:

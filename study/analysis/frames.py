@@ -42,6 +42,8 @@ diverged or failed are NaN; ``count_diverged`` says what to count them as. ``val
 """
 
 import functools
+import math
+from array import array
 from collections.abc import (
     Callable,
     Collection,
@@ -53,7 +55,6 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, field, fields, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -107,52 +108,54 @@ _LACKING = ("str", "float64")  # whose values are missing just where they are wi
 _STORED = {"is_hidden": "hidden"}
 
 
-# So many runs are made rows at a time: as objects they take three times as much memory.
-AT_A_TIME = 10_000
-
-
 def config_row(record: RunSummary) -> dict[str, Any]:
     """The address of a run, and its configuration in flat columns (``cells.columns``)."""
     return {"address": record.address, **columns(record.config)}
 
 
 def runs_frame(records: Iterable[RunSummary]) -> pd.DataFrame:
-    """One row for each run; ``gap`` is train minus test accuracy."""
-    waiting = iter(records)
-    parts = [_runs(list(islice(waiting, AT_A_TIME)))]
-    while further := list(islice(waiting, AT_A_TIME)):
-        parts.append(_runs(further))
-    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+    """One row for each run; ``gap`` is train minus test accuracy.
 
-
-def _runs(records: Sequence[RunSummary]) -> pd.DataFrame:
-    classes = [r.provenance.get("data", {}).get("num_classes", 10) for r in records]
-    found: dict[str, list[Any]] = {
-        "status": [record.status for record in records],
-        "diverged_at": [record.diverged_at for record in records],
-        "chance": [1 / number for number in classes],
-    }
-    found |= {name: [r.final.get(name) for r in records] for name in (*METRICS, *VALIDATION)}
-    found |= {f"{part}_seconds": [r.timing.get(part) for r in records] for part in SECONDS}
-    own = {name: _column(name, found.get(name, [None] * len(records))) for name in RUN_COLUMNS}
-    frame = pd.concat([_config_frame(records), pd.DataFrame(own)], axis=1)
-    return frame.assign(gap=frame["train_accuracy"] - frame["test_accuracy"])
-
-
-def _config_frame(records: Sequence[RunSummary]) -> pd.DataFrame:
-    """``config_row`` of each run; runs that differ in their seed alone are looked at once."""
-    first: dict[Hashable, int] = {}
+    Each of ``records`` is looked at once and let go of: a million of them as objects do not fit in
+    memory. Runs that differ in their seed alone have their configuration looked at once.
+    """
+    cells: dict[Hashable, int] = {}
     rows: list[dict[str, Any]] = []
-    places = np.empty(len(records), np.int64)
-    for i, record in enumerate(records):
-        places[i] = first.setdefault(cell_key(record.config), len(first))
-        if len(rows) < len(first):
+    places, seeds = array("q"), array("q")
+    texts: dict[str, list[str]] = {"address": [], "status": []}
+    diverged_at: list[int | None] = []
+    finals = {name: array("d") for name in (*METRICS, *VALIDATION)}
+    seconds = {part: array("d") for part in SECONDS}
+    chance = array("d")
+    for record in records:
+        places.append(cells.setdefault(cell_key(record.config), len(cells)))
+        if len(rows) < len(cells):
             rows.append(config_row(record))
-    own = {
-        "address": _column("address", [record.address for record in records]),
-        "seed": _column("seed", [record.config["seed"] for record in records]),
+        seeds.append(record.config["seed"])
+        texts["address"].append(record.address)
+        texts["status"].append(record.status)
+        diverged_at.append(record.diverged_at)
+        chance.append(1 / record.provenance.get("data", {}).get("num_classes", 10))
+        for name, values in finals.items():
+            values.append(_number(record.final.get(name)))
+        for part, values in seconds.items():
+            values.append(_number(record.timing.get(part)))
+    config = _frame(rows, CONFIG_COLUMNS).take(np.frombuffer(places, np.int64))
+    found = {name: np.frombuffer(values) for name, values in finals.items()}
+    found |= {f"{part}_seconds": np.frombuffer(values) for part, values in seconds.items()}
+    found |= {
+        "status": _column("status", texts["status"]),
+        "diverged_at": _column("diverged_at", diverged_at),
+        "chance": np.frombuffer(chance),
+        "gap": found["train_accuracy"] - found["test_accuracy"],
     }
-    return _frame(rows, CONFIG_COLUMNS).take(places).reset_index(drop=True).assign(**own)
+    own = {"address": _column("address", texts["address"]), "seed": np.frombuffer(seeds, np.int64)}
+    measured = pd.DataFrame({name: found[name] for name in RUN_COLUMNS}, copy=True)
+    return pd.concat([config.reset_index(drop=True).assign(**own), measured], axis=1)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def points_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
@@ -314,13 +317,13 @@ class Results:
 
     def by_experiment(self) -> pd.DataFrame:
         """``runs`` of all, and in ``experiments`` the names of those that want each run."""
-        wanted: dict[str, list[str]] = {}
+        wanted: dict[str, str] = {}
         for name, addresses in self.plan.experiments.items():
             for address in addresses:
-                wanted.setdefault(address, []).append(name)
+                others = wanted.get(address)
+                wanted[address] = name if others is None else f"{others} {name}"
         runs = self.runs()
-        names = [" ".join(wanted.get(address, ())) for address in runs["address"]]
-        return runs.assign(experiments=names)
+        return runs.assign(experiments=[wanted.get(address, "") for address in runs["address"]])
 
     def has(self, *experiments: str) -> bool:
         """Whether each of ``experiments`` has at least one run that did not fail."""

@@ -1,5 +1,6 @@
 """What lies beside the page for programs: verdicts, runs and tables (``docs/claims.md``)."""
 
+import io
 import json
 from collections.abc import Sequence
 
@@ -16,7 +17,7 @@ RUNS = "runs.csv"
 AGREEMENT = "agreement.csv"
 
 
-def machine_readable(results: Results, reports: Sequence[Report]) -> dict[str, str]:
+def machine_readable(results: Results, reports: Sequence[Report]) -> dict[str, str | bytes]:
     """Content by file name: the verdicts, one row for each run, and each figure's table.
 
     Where figures repeat papers, also whether they agree (``AGREEMENT``).
@@ -38,12 +39,14 @@ def machine_readable(results: Results, reports: Sequence[Report]) -> dict[str, s
         ],
         ignore_index=True,
     )
-    papers = {AGREEMENT: compared.to_csv(index=False)} if len(compared) else {}
+    papers: dict[str, str | bytes] = (
+        {AGREEMENT: compared.to_csv(index=False)} if len(compared) else {}
+    )
     return (
         papers
         | {
             CLAIMS: json.dumps(verdicts, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-            RUNS: results.by_experiment().to_csv(index=False),
+            RUNS: _runs(results),
         }
         | {
             f"{folder}/{figure_id}.csv": tables.flat(drawing.table).to_csv(index=False)
@@ -52,3 +55,10 @@ def machine_readable(results: Results, reports: Sequence[Report]) -> dict[str, s
             if drawing.is_drawn
         }
     )
+
+
+def _runs(results: Results) -> bytes:
+    """A row for each run, as bytes from the start: of many runs they are half a gigabyte."""
+    file = io.BytesIO()
+    results.by_experiment().to_csv(file, index=False)
+    return file.getvalue()

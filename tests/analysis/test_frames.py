@@ -267,11 +267,40 @@ def test_runs_of_an_experiment_with_settings_say_which_and_which_arm(results, fr
     assert found.named("a") == {-1: "lecture"}
 
 
+def test_columns_that_are_asked_for_are_those_of_the_whole_frame(results):
+    points, layers = results.points("a"), results.layers("a")
+    wanted = ["seed", "status", "step", "test_accuracy"]
+    columns = ["address", *wanted]
+    pd.testing.assert_frame_equal(results.points("a", wanted), points[columns])
+    wanted = ["seed", "layer", "is_hidden", "weight_norm"]
+    columns = ["address", "seed", "moment", *wanted[1:]]
+    pd.testing.assert_frame_equal(results.layers("a", wanted), layers[columns])
+    (first, *_) = layers["address"]
+    some = layers[layers["address"] == first].reset_index(drop=True)
+    pd.testing.assert_frame_equal(results.layers("a", wanted, frozenset([first])), some[columns])
+    assert list(results.layers("a", wanted, frozenset()).columns) == columns
+
+
+def test_the_frame_of_runs_looks_at_each_once():
+    pd.testing.assert_frame_equal(runs_frame(iter(MIXED)), runs_frame(MIXED))
+
+
+def test_the_experiments_of_a_run_are_named_in_the_order_of_the_plan(results):
+    found = results.by_experiment()
+    first, second = results.plan.experiments["a"][2], results.plan.experiments["a"][0]
+    names = dict(zip(found["address"], found["experiments"], strict=True))
+    assert names == {first: "a", second: "a c"}
+
+
 def test_measured_gives_the_runs_that_have_the_probe(results):
     results.of("a")[1].measurements["end"] = {"weights": {"ranks": [1]}}
     ((config, result),) = results.measured("a", "weights")
     assert (config["seed"], result) == (0, {"ranks": [1]})
     assert list(results.measured("a", "weights", "init")) == []
+    own = config["address"]
+    ((_, ranks),) = results.measured("a", "weights", of=lambda found: found["ranks"], among={own})
+    assert ranks == [1]
+    assert list(results.measured("a", "weights", among={"another"})) == []
 
 
 def test_runs_that_differ_in_more_than_the_seed_are_named_unless_taken_apart():
