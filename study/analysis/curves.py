@@ -5,7 +5,6 @@ Curves are evaluated on parts of the training and test samples (``evaluation.tra
 """
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,8 +27,9 @@ CURVE_COLUMNS = [*CONFIG_COLUMNS, "status", *CURVE_NUMBERS]
 AXES = {"updates": "step", "epochs": "epoch", "samples": "samples_seen", "seconds": "seconds"}
 
 
+@once
 def accuracy_curves(
-    results: Results, experiment: str, config: Sequence[str] = CONFIG_COLUMNS
+    results: Results, experiment: str, config: tuple[str, ...] = CONFIG_COLUMNS
 ) -> pd.DataFrame:
     """Learning curves of all runs, diverged ones at chance accuracy from there to the end.
 
@@ -43,9 +43,9 @@ def accuracy_curves(
         The columns ``config``, ``status`` and ``CURVE_NUMBERS``.
     """
     runs = results.runs(experiment)
-    config = list(dict.fromkeys(["address", *config]))
-    kept = [*config, "status", *CURVE_NUMBERS]
-    points = results.points(experiment, kept)
+    columns = list(dict.fromkeys(["address", *config]))
+    kept = [*columns, "status", *CURVE_NUMBERS]
+    points = results.points(experiment, kept, keep=False)
     before, after = points, points.iloc[:0]
     lost = runs["status"] == "diverged"
     if lost.any():
@@ -55,7 +55,7 @@ def accuracy_curves(
         moments = moments.drop_duplicates(["schedule", "step"])
         ends = runs.loc[lost].set_index("address")["diverged_at"]
         before = points[points["step"] < points["address"].map(ends).astype(float).fillna(np.inf)]
-        planned = runs.loc[lost, [*config, "status", "diverged_at", "chance"]]
+        planned = runs.loc[lost, [*columns, "status", "diverged_at", "chance"]]
         planned = planned.assign(schedule=number[lost]).merge(moments, on="schedule")
         after = planned[planned["step"] >= planned["diverged_at"].astype(float)]
         after = after.assign(**dict.fromkeys(ACCURACIES, after["chance"]))

@@ -148,10 +148,7 @@ class Measured:
 
     def curves(self, experiment: str) -> pd.DataFrame:
         """The learning curves of an experiment to their end (``curves.accuracy_curves``)."""
-        key = ("curves", experiment)
-        if key not in self._frames:
-            self._frames[key] = accuracy_curves(self.results, experiment)
-        return self._frames[key]
+        return accuracy_curves(self.results, experiment)
 
     def runs(self, experiment: str) -> pd.DataFrame:
         """The runs of an experiment, with ``recommended``, diverged ones at chance."""

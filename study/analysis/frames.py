@@ -378,14 +378,17 @@ class Results:
             words = [word for column in found for word in overrides_for(column, first)]
             raise MergedCellsError(experiment, found, words)
 
-    def points(self, experiment: str, only: Iterable[str] | None = None) -> pd.DataFrame:
+    def points(
+        self, experiment: str, only: Iterable[str] | None = None, *, keep: bool = True
+    ) -> pd.DataFrame:
         """``points_frame`` of ``experiment``.
 
         Args:
             only: the columns that are wanted, ``address`` besides; all by default. Of a million
                 runs all columns do not fit in memory.
+            keep: whether somebody else may ask for the same columns.
         """
-        return self._rows("points", experiment, CURVE, _points, only)
+        return self._rows("points", experiment, CURVE, _points, only, keep=keep)
 
     def layers(
         self, experiment: str, only: Iterable[str] | None = None,
@@ -402,7 +405,7 @@ class Results:
     def _rows(
         self, kind: str, experiment: str, prefix: str,
         make: Callable[..., pd.DataFrame], only: Iterable[str] | None,
-        among: frozenset[str] | None = None,
+        among: frozenset[str] | None = None, keep: bool = True,
     ) -> pd.DataFrame:  # fmt: skip
         """Points or layers, from those columns of the store that they need."""
         names = None if only is None else {"address", *only}
@@ -416,7 +419,7 @@ class Results:
             return frame
 
         key = (kind, experiment, None if names is None else frozenset(names), among)
-        return self._kept(key, [experiment], made)
+        return self._kept(key, [experiment], made) if keep else self._placed(made(), [experiment])
 
     def _runs(self, experiments: Sequence[str]) -> pd.DataFrame:
         """Rows of the frame of all runs: to make that takes longer than all the others."""

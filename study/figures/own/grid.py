@@ -36,8 +36,12 @@ PANELS = ("activation", "batchnorm")  # a row and a column of panels for each le
 @once
 def _curves(grid: Grid) -> pd.DataFrame:
     """Learning curves with ``number`` and ``role`` of their cell; diverged runs at chance."""
+    panels = [factor for factor in PANELS if factor in grid.factors]
+    kept = [*panels, "seed", "step", "epoch", METRIC]  # of many runs each column counts
     parts = [
-        rows.assign(number=number, role=_role(grid, dict(zip(grid.factors, cell, strict=True))))
+        rows[kept].assign(
+            number=number, role=_role(grid, dict(zip(grid.factors, cell, strict=True)))
+        )
         for number, (cell, rows) in enumerate(grid.by_cell(grid.curves))
     ]
     return pd.concat(parts) if parts else grid.curves.assign(number=0, role="")
