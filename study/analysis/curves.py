@@ -124,12 +124,23 @@ class GapCurve(NamedTuple):
     """One run's gap between training and test accuracy as its training accuracy grows.
 
     Attributes:
-        accuracy: on training samples, at each evaluation, in the order of training.
-        gap: training minus test accuracy there.
+        of_all: the accuracies and gaps of many runs, one after the other.
+        start, end: where this run's are.
     """
 
-    accuracy: NDArray[np.float64]
-    gap: NDArray[np.float64]
+    of_all: tuple[NDArray[np.float64], NDArray[np.float64]]
+    start: int
+    end: int
+
+    @property
+    def accuracy(self) -> NDArray[np.float64]:
+        """On training samples, at each evaluation, in the order of training."""
+        return self.of_all[0][self.start : self.end]
+
+    @property
+    def gap(self) -> NDArray[np.float64]:
+        """Training minus test accuracy there."""
+        return self.of_all[1][self.start : self.end]
 
     def at(self, level: float) -> float:
         """The gap where the training accuracy first reaches ``level``.
@@ -152,14 +163,13 @@ def gap_curves(results: Results, experiment: str) -> pd.DataFrame:
     curves = accuracy_curves(results, experiment, ())
     curves = curves.sort_values(["address", "step"], kind="stable")
     first = ~curves["address"].duplicated().to_numpy(bool)
-    starts = np.flatnonzero(first)[1:]
-    columns = [curves[name].to_numpy(float) for name in ("train_accuracy", "gap")]
-    parts = zip(*(np.split(column, starts) for column in columns), strict=True)
+    bounds = [*np.flatnonzero(first).tolist(), len(curves)]
+    of_all = (curves["train_accuracy"].to_numpy(float), curves["gap"].to_numpy(float))
     runs = results.runs(experiment)
     places = pd.Index(runs["address"]).get_indexer(curves.loc[first, "address"])
     own = np.full(len(runs), None, object)
-    for place, part in zip(places, parts, strict=False):  # of no curve there is one empty part
-        own[place] = GapCurve(*part)
+    for place, start, end in zip(places, bounds[:-1], bounds[1:], strict=True):
+        own[place] = GapCurve(of_all, start, end)
     rows = runs[[*CONFIG_COLUMNS, "status"]].assign(value=own)
     return rows if len(places) == len(runs) else rows[rows["value"].notna()]
 

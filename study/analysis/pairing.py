@@ -74,7 +74,9 @@ def prepared(frame: pd.DataFrame) -> pd.DataFrame:
     further: dict[str, Any] = {name: _plain(frame[name]) for name in COLUMNS}
     further[NUMBER] = frame.groupby(list(CELL), dropna=False, sort=False).ngroup()
     further[RECOMMENDED] = mask(recommended(), frame)
-    return frame.assign(**further).copy()  # which puts columns of one type together
+    kept = {name: frame[name] for name in frame.columns if name not in further}
+    # of a dictionary, which puts columns of one type together
+    return pd.DataFrame(kept | further, index=frame.index)
 
 
 def _plain(column: pd.Series) -> pd.Series:

@@ -141,8 +141,8 @@ def test_curves_of_diverged_runs_go_on_at_chance():
 
 
 def test_gap_at_equal_training_accuracy():
-    slow = GapCurve(np.array([0.1, 0.5, 0.7]), np.array([0.0, 0.1, 0.2]))
-    fast = GapCurve(np.array([0.1, 0.6, 0.9]), np.array([0.0, 0.3, 0.6]))
+    of_all = (np.array([0.1, 0.5, 0.7, 0.1, 0.6, 0.9]), np.array([0.0, 0.1, 0.2, 0.0, 0.3, 0.6]))
+    slow, fast = GapCurve(of_all, 0, 3), GapCurve(of_all, 3, 6)
     # Both reach 0.7: the one at its end, the other a third of the way from 0.6 to 0.9.
     assert gaps_at_equal_accuracy(slow, fast) == (near(0.2), near(0.4))
     assert gaps_at_equal_accuracy(fast, slow) == (near(0.4), near(0.2))
