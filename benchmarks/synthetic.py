@@ -19,6 +19,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from study.records.compaction import SEGMENT_RUNS
+from study.records.config import Seeded
 from study.records.plan import StudyPlan, read_plan
 from study.records.record import SCHEMA, RunRecord, checksum_of, dumps, seal
 from study.records.segment import file_name, to_bytes, to_table
@@ -42,13 +43,14 @@ def copies(records: Sequence[RunRecord], count: int) -> Iterator[Copy]:
         dumps({key: value for key, value in vars(r).items() if key not in ("address", "config")})
         for r in records
     ]
+    configs = [Seeded(record.config) for record in records]
     rounds = itertools.count(step=SEED_STEP)
     endless = ((shift, place) for shift in rounds for place in range(len(records)))
     for shift, place in itertools.islice(endless, count):
-        record = records[place]
-        config = replace(record.run_config, seed=record.config["seed"] + shift)
-        head = dumps({"schema": SCHEMA, "address": config.address, "config": config.to_dict()})
-        yield Copy(place, config.seed, config.address, seal(f"{head[:-1]}, {rests[place][1:]}"))
+        config = Seeded.of(configs[place].cell, configs[place].seed + shift)
+        address = config.address
+        head = dumps({"schema": SCHEMA, "address": address, "config": dict(config)})
+        yield Copy(place, config.seed, address, seal(f"{head[:-1]}, {rests[place][1:]}"))
 
 
 def write_singles(store: RunStore, found: Iterator[Copy]) -> Iterator[Copy]:
