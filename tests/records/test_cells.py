@@ -245,3 +245,14 @@ def test_overrides_give_another_run_the_same_column() -> None:
     assert overrides_for("evaluation_points", given) == ["evaluation.points=40"]
     assert overrides_for("data", given) == ["data=mnist5k"]
     assert overrides_for("init_class", given) == [f"init._target_={XAVIER['_target_']!r}"]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "text", "depth", "width"),
+    [([], "none", 0, 0), ([7], "1×7", 1, 7), ([100] * 5, "5×100", 5, 100), ([9, 4], "9-4", 2, 9)],
+)
+def test_depth_and_width_are_those_of_the_hidden_layers(
+    hidden: list[int], text: str, depth: int, width: int
+) -> None:
+    found = columns(config(hidden=hidden).to_dict())
+    assert (found["hidden"], found["depth"], found["width"]) == (text, depth, width)
