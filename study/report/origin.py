@@ -33,7 +33,7 @@ def origin(results: Results, text: Text) -> dict[str, Any]:
 @once
 def _facts(results: Results) -> dict[str, Any]:
     """``origin`` in no language: a page asks several times, and records are many."""
-    runs, places = results.runs(), len(results.plan.addresses)
+    runs, wanted = results.runs(), len(results.plan.addresses)
     data, code, libraries, machines = (_Distinct() for _ in range(4))
     started, gaussian = [], False
     for record in results.records.values():
@@ -49,13 +49,13 @@ def _facts(results: Results) -> dict[str, Any]:
         else:
             data.add({"name": data_name(record.config["data"]), **own["data"]})
     return {
-        "counts": count_outcomes(runs, places - len(runs)),
+        "counts": count_outcomes(runs, wanted - len(runs)),
         "data": data.in_order(),
         "gaussian": gaussian,
         "seeds": int(runs["seed"].nunique()),
         "started": min(started),
         "finished": max(started),
-        "runs": places,
+        "runs": wanted,
         "threads": 1,  # of BLAS, in every run
         "seconds": sum(runs["total_seconds"].tolist()),
         "code": code.in_order(),
