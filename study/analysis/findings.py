@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from study.analysis import pairing, verdicts
-from study.analysis.curves import accuracy_curves
 from study.analysis.declarations import SPREADS, Part, needs
 from study.analysis.frames import CONFIG_COLUMNS, Results, count_diverged
 from study.analysis.intervals import Estimate, Evidence, t_evidence, t_interval
@@ -119,10 +118,8 @@ class Measured:
         """The frame of a metric with these options, prepared for pairing."""
         key = (experiment, name, *options.items())
         if key not in self._frames:
-            frame, config = (
-                measure(self.results, experiment, name, options),
-                self._config(experiment),
-            )
+            frame = measure(self.results, experiment, name, options)
+            config = self._config(experiment)
             if not config.index.equals(addresses := pd.Index(frame["address"])):
                 config = config.take(config.index.get_indexer(addresses))
             config = config.set_axis(frame.index)
@@ -145,10 +142,6 @@ class Measured:
             key: frame for key, frame in self._frames.items() if key[0] in ("runs", "config")
         }
         self.results.forget()
-
-    def curves(self, experiment: str) -> pd.DataFrame:
-        """The learning curves of an experiment to their end (``curves.accuracy_curves``)."""
-        return accuracy_curves(self.results, experiment)
 
     def runs(self, experiment: str) -> pd.DataFrame:
         """The runs of an experiment, with ``recommended``, diverged ones at chance."""

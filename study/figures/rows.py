@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from study.analysis import pairing
+from study.analysis.curves import accuracy_curves
 from study.analysis.declarations import EXTREMES, Part, Reduction, Selection, mask
 from study.analysis.findings import Measured
 from study.analysis.frames import differing
@@ -163,7 +164,7 @@ def _rows(plot: Plot, measure: Measure, experiment: str, measured: Measured) -> 
         return measured.metric(experiment, name, measure.options)
     if plot.rows == POINTS:
         if name in TO_THE_END and plot.x != "seconds":
-            rows = measured.curves(experiment)
+            rows = accuracy_curves(results, experiment)
         else:
             rows = results.points(experiment)
             rows = rows[rows["status"] == "completed"]

@@ -18,7 +18,7 @@ class Summaries:
     def __init__(self) -> None:
         self._addresses: list[str] = []
         self._cells: list[Cell] = []
-        self._seeds = array("q")
+        self._seeds: list[int] = []  # which may be larger than any array holds
         self._statuses: list[Any] = []
         self._diverged_at = array("q")
         self._errors: dict[int, str] = {}

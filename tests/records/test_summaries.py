@@ -26,6 +26,7 @@ GIVEN = (
     summary(seed=4, status="diverged", diverged_at=0, final={"train_loss": float("nan")}),
     summary(seed=5, status="failed", error="no", final={}, timing={"total": 0.5}),
     summary(seed=6, final={"test_loss": 1.0, "test_accuracy": 0.1 + 0.2}),
+    summary(seed=2**64 + 1),
 )
 
 
@@ -34,7 +35,7 @@ def test_each_comes_back_as_it_was() -> None:
     for each in GIVEN:
         kept.add(each)
     assert len(kept) == len(GIVEN)
-    for number in (2, 0, 3, 1):
+    for number in (2, 0, 4, 3, 1):
         found, given = kept[number], GIVEN[number]
         for name in ("address", "status", "diverged_at", "error", "timing", "provenance"):
             assert getattr(found, name) == getattr(given, name), name
