@@ -20,7 +20,7 @@ report: $(VENV)/study.installed ## write the last study's report again, without 
 	$(BIN)/python -m study.report $(ARGS)
 
 test: $(VENV)/test.installed ## set up, run all tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: $(VENV)/test.installed ## check style and types
 	$(BIN)/ruff check .

@@ -211,8 +211,9 @@ class Segment:
     def read(self, names: Iterable[str], rows: Sequence[int] | None = None) -> pa.Table:
         """Columns of the file, those rows of them."""
         self.refresh()
-        with self._blamed(), self.path.open("rb") as opened:
-            file = pq.ParquetFile(opened, page_checksum_verification=True)
+        # by its path: Arrow reads in a thread of its own, and a file of Python that such a thread
+        # lets go of while Python ends aborts the process
+        with self._blamed(), pq.ParquetFile(self.path, page_checksum_verification=True) as file:
             table = file.read([name for name in names if name in self._names], use_threads=False)
             return table if rows is None else table.take(pa.array(rows, pa.int64()))
 

@@ -14,6 +14,8 @@ from study.compare.__main__ import main
 from study.compare.page import comparison_name
 from study.records.plan import check_name
 
+pytestmark = pytest.mark.xdist_group("compare")
+
 # Six seeds for a verdict, and enough epochs to learn something.
 SMALL = ("study=quick", "claim=W2", "study.seeds=6", "study.decay_epochs=20")
 

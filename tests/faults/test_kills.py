@@ -36,12 +36,14 @@ class Undisturbed:
         folder: where it ran.
         words: its command line.
         seconds: how long it took.
+        working: how long of that it had workers.
         digests: of its results.
     """
 
     folder: Path
     words: tuple[str, ...]
     seconds: float
+    working: float
     digests: dict[str, str]
 
     @property
@@ -51,11 +53,16 @@ class Undisturbed:
 
 def sweep_undisturbed(sweep: Starter, folder: Path, words: tuple[str, ...]) -> Undisturbed:
     started = time.monotonic()
-    assert sweep(folder, *words) == 0, (folder / "output").read_text()
+    pid = sweep.start(folder, *words)
+    _wait_for_workers(sweep, pid)
+    hired = time.monotonic()
+    assert wait_until(lambda: not _workers(sweep, pid))
+    working = time.monotonic() - hired
+    assert sweep.end() == 0, (folder / "output").read_text()
     seconds = time.monotonic() - started
     digests = good(RunStore(folder / "runs"))
     assert len(digests) == RUNS
-    return Undisturbed(folder, words, seconds, digests)
+    return Undisturbed(folder, words, seconds, working, digests)
 
 
 class Disturbed:
@@ -136,7 +143,8 @@ def test_a_worker_is_killed_at_any_moment(
         pid = sweep.start(disturbed.folder, *words)
         here = 0
         while here < max(MOMENTS - killed, 1) and not _ended(pid):
-            time.sleep(rng.uniform(0.0, reference.seconds))
+            _wait_for_workers(sweep, pid)
+            time.sleep(rng.uniform(0.0, reference.working))
             for worker in rng.sample(workers, 1) if (workers := _workers(sweep, pid)) else ():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(worker, signal.SIGKILL)
@@ -173,6 +181,11 @@ def _workers(sweep: Starter, parent: int) -> list[int]:
         if is_worker and pid != parent:
             found.append(pid)
     return found
+
+
+def _wait_for_workers(sweep: Starter, parent: int) -> None:
+    """Until ``parent`` has workers, or has none any more."""
+    assert wait_until(lambda: bool(_workers(sweep, parent)) or _ended(parent))
 
 
 def _ended(pid: int) -> bool:

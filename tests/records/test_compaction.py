@@ -277,6 +277,22 @@ def test_a_segment_of_which_nothing_counts_any_more_is_removed(full: RunStore) -
     assert_same(full, again)
 
 
+def test_arrow_holds_no_file_of_python(full: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread of Arrow's that lets go of one while Python ends aborts the whole process."""
+    compact(full, many=1)
+    given = []
+
+    class Watched(pq.ParquetFile):  # type: ignore[misc]
+        def __init__(self, source: Any, **options: Any) -> None:
+            given.append(source)
+            super().__init__(source, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", Watched)
+    assert_same(RunStore(full.folder), runs())
+    assert all(isinstance(source, Path | pa.BufferReader) for source in given)
+    assert any(isinstance(source, Path) for source in given)
+
+
 # -- crashes
 
 CRASH = """

@@ -3,11 +3,14 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from selenium.webdriver.support.ui import WebDriverWait
 
 SECONDS = 200  # that anything may take on a slow machine
+# A language, a theme and a width: each of them with each other one.
+LOOKS = [("en", "light", 390), ("en", "dark", 1280), ("ko", "dark", 390), ("ko", "light", 1280)]
 A4_COLUMN = 688  # CSS pixels of an A4 page between the margins of the print stylesheet
 
 
@@ -39,24 +42,44 @@ def requested(browser: Any) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class Look:
+    """How a browser shows pages: on a screen, or on paper, to somebody with these preferences."""
+
+    width: int = 1280
+    theme: str = "light"
+    media: str = ""
+    motion: str = "no-preference"
+
+
+def show(browser: Any, look: Look) -> None:
+    """Show pages so from here on; what stays as it was need not be computed again for a page."""
+    before, browser.look = getattr(browser, "look", None), look
+    if before is None or before.width != look.width:
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {
+                "width": look.width, "height": 844, "deviceScaleFactor": 1,
+                "mobile": look.width < 600,
+            },
+        )  # fmt: skip
+    if before is None or replace(before, width=look.width) != look:
+        preferences = {"prefers-color-scheme": look.theme, "prefers-reduced-motion": look.motion}
+        features = [{"name": name, "value": value} for name, value in preferences.items()]
+        browser.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"media": look.media, "features": features}
+        )
+
+
 @contextlib.contextmanager
-def seen(
-    browser: Any, *, width: int = 1280, theme: str = "light", media: str = ""
-) -> Iterator[None]:
-    """As on a screen of ``width``, in a system that prefers ``theme``, or on paper."""
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600},
-    )
-    browser.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia",
-        {"media": media, "features": [{"name": "prefers-color-scheme", "value": theme}]},
-    )
+def seen(browser: Any, **look: Any) -> Iterator[None]:
+    """In the usual look but for what is given, until the end of the block."""
+    before = browser.look
+    show(browser, Look(**look))
     try:
         yield
     finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+        show(browser, before)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from browsing import SECONDS
+from browsing import SECONDS, Look, show
+from filelock import FileLock
 from selenium import webdriver
 
 from study.analysis.frames import Results
@@ -17,7 +18,10 @@ from study.records.plan import read_plan
 from study.records.store import RunStore
 
 # All experiments with one seed and three updates a run: every figure has runs to show.
-TINY = ("study=quick", "seed=0", "num_steps=3", "report.name=tiny")
+TINY = (
+    "study=quick", "seed=0", "num_steps=3", "report.name=tiny",
+    "evaluation.train_samples=200", "evaluation.test_samples=200",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,19 +51,25 @@ class TinyStudy:
 
 
 @pytest.fixture(scope="session")
-def tiny_study(tmp_path_factory: pytest.TempPathFactory) -> TinyStudy:
-    """Run the command as a user does, in a folder of its own."""
-    folder = tmp_path_factory.mktemp("tiny")
-    done = subprocess.run(
-        [sys.executable, "-m", "study", "-m", *TINY],
-        cwd=folder,
-        env=os.environ | {"STUDY_CACHE_DIR": str(folder / "cache")},
-        capture_output=True,
-        text=True,
-        timeout=800,
-    )
-    assert done.returncode == 0, done.stderr
-    return TinyStudy(folder, done.stdout + done.stderr)
+def tiny_study(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> TinyStudy:
+    """Run the command as a user does, in a folder of its own; once for all workers of xdist."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "tiny-study"
+    output = folder / "output"
+    with FileLock(folder.with_suffix(".lock")):
+        if not output.exists():
+            folder.mkdir(exist_ok=True)  # where another worker has failed
+            done = subprocess.run(
+                [sys.executable, "-m", "study", "-m", *TINY],
+                cwd=folder,
+                env=os.environ | {"STUDY_CACHE_DIR": str(folder / "cache")},
+                capture_output=True,
+                text=True,
+                timeout=800,
+            )
+            assert done.returncode == 0, done.stderr
+            output.write_text(done.stdout + done.stderr, encoding="utf-8")
+    return TinyStudy(folder, output.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
@@ -98,4 +108,5 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     with webdriver.Chrome(options, webdriver.ChromeService(driver)) as chrome:
         chrome.set_script_timeout(SECONDS)
+        show(chrome, Look())
         yield chrome

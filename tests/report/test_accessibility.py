@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from browsing import open_everything, seen, visit
+from browsing import LOOKS, open_everything, seen, visit
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-pytestmark = pytest.mark.xdist_group("report")
+pytestmark = pytest.mark.xdist_group("tiny page")
 
 COMMITTED = sorted(Path(__file__).parents[2].glob("reports/*/*.html"))
 
@@ -44,11 +44,7 @@ def violations(browser, axe):
     ]
 
 
-# each language, theme and width with each other one
-@pytest.mark.parametrize(
-    ("language", "theme", "width"),
-    [("en", "light", 390), ("en", "dark", 1280), ("ko", "dark", 390), ("ko", "light", 1280)],
-)
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
 def test_axe_has_nothing_against_the_page(browser, tiny_study, axe, language, theme, width):
     with seen(browser, width=width, theme=theme):
         visit(browser, tiny_study.page_in(language))
@@ -158,14 +154,13 @@ def test_boxes_that_scroll_can_be_scrolled_from_the_keyboard(page):
 
 
 def test_nothing_moves_for_those_who_do_not_like_it(page):
-    preference = {"name": "prefers-reduced-motion", "value": "reduce"}
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
-    moving = page.execute_script(
-        """
-        return [...document.querySelectorAll('body *')].filter(e => !e.closest('.picture svg'))
-            .map(e => getComputedStyle(e)).filter(style => style.scrollBehavior !== 'auto' ||
-                parseFloat(style.transitionDuration) > 0 || style.animationName !== 'none').length;
-        """
-    )
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    with seen(page, motion="reduce"):
+        moving = page.execute_script(
+            """
+            return [...document.querySelectorAll('body *')].filter(e => !e.closest('.picture svg'))
+                .map(e => getComputedStyle(e)).filter(style => style.scrollBehavior !== 'auto' ||
+                    parseFloat(style.transitionDuration) > 0 ||
+                    style.animationName !== 'none').length;
+            """
+        )
     assert moving == 0

@@ -24,7 +24,7 @@ from study.chapters import chapter_folders, load_chapters
 from study.report.claim_views import MARKS
 from study.report.text import load_text
 
-pytestmark = pytest.mark.xdist_group("report")
+pytestmark = pytest.mark.xdist_group("tiny page")
 
 (LECTURE,) = load_chapters(["lecture"], chapter_folders())
 FIGURES = [figure.id for figure in LECTURE.figures]

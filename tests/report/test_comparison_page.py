@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from browsing import requested, seen, visit
+from browsing import LOOKS, requested, seen, visit
 from test_accessibility import violations
 
 from study.compare.__main__ import main
@@ -13,7 +13,7 @@ from study.compare.__main__ import main
 REFERENCE = Path(__file__).parents[2] / "reports" / "mnist-full"
 
 pytestmark = [
-    pytest.mark.xdist_group("report"),
+    pytest.mark.xdist_group("other pages"),
     pytest.mark.skipif(not REFERENCE.is_dir(), reason="not in a checkout"),
 ]
 
@@ -46,9 +46,7 @@ def test_it_shows_what_differs(browser, pages):
     assert "Only A has: G2." in browser.page_source
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
 def test_axe_has_nothing_against_it_and_it_fits(browser, pages, axe, language, theme, width):
     page = pages / ("index.html" if language == "en" else "index.ko.html")
     with seen(browser, width=width, theme=theme):

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from browsing import requested, seen, too_wide, visit, wait_for, without_javascript
+from browsing import LOOKS, requested, seen, too_wide, visit, wait_for, without_javascript
 from markupsafe import Markup
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -28,7 +28,7 @@ from study.report.render import content_security_policy, environment
 from study.report.text import load_text
 from study.run import choose_samples
 
-pytestmark = pytest.mark.xdist_group("report")
+pytestmark = pytest.mark.xdist_group("dials")
 
 LANGUAGES = ("en", "ko")
 ACTIVATIONS = {"sigmoid": Sigmoid, "tanh": Tanh, "relu": ReLU}
@@ -510,27 +510,27 @@ def test_training_can_be_paused_and_goes_on(page):
 
 
 def test_the_table_keeps_the_last_eight_runs_each_once(page):
-    article = figure(page, "overfitting")
-    train(page, article)
-    for seed in (*range(1, 9), 8):
-        turn(page, "seed", seed)
-        wait_for(page, lambda seed=seed: finished(page)[0][3] == str(seed))
-    assert [row[3] for row in finished(page)] == [str(seed) for seed in range(8, 0, -1)]
+    with seen(page, motion="reduce"):  # curves are drawn when all is done, which is sooner
+        article = figure(page, "overfitting")
+        train(page, article)
+        for seed in (*range(1, 9), 8):
+            turn(page, "seed", seed)
+            wait_for(page, lambda seed=seed: finished(page)[0][3] == str(seed))
+        assert [row[3] for row in finished(page)] == [str(seed) for seed in range(8, 0, -1)]
 
 
 def test_curves_do_not_grow_for_those_who_do_not_like_it(page):
-    preference = {"name": "prefers-reduced-motion", "value": "reduce"}
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
-    article = figure(page, "overfitting")
-    page.execute_script(
-        """
-        window.drawn = 0;
-        new MutationObserver(() => { drawn++; }).observe(
-            document.querySelector('#dials-overfitting .curves'), {childList: true});
-        """
-    )
-    train(page, article)
-    assert page.execute_script("return drawn") == 2  # at the start and at the end
+    with seen(page, motion="reduce"):
+        article = figure(page, "overfitting")
+        page.execute_script(
+            """
+            window.drawn = 0;
+            new MutationObserver(() => { drawn++; }).observe(
+                document.querySelector('#dials-overfitting .curves'), {childList: true});
+            """
+        )
+        train(page, article)
+        assert page.execute_script("return drawn") == 2  # at the start and at the end
 
 
 # --- For everyone
@@ -576,9 +576,7 @@ def test_what_was_found_is_said_once_when_nothing_is_turned_any_more(page):
     wait_for(page, lambda: spoken.get_attribute("textContent").split() == found.split())
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
 def test_axe_has_nothing_against_them(browser, pages, axe, language, theme, width):
     with seen(browser, width=width, theme=theme):
         visit(browser, pages[language])

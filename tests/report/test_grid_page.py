@@ -28,7 +28,7 @@ from study.report.render import content_security_policy
 from study.report.svg import inline_svg
 from study.report.text import load_text
 
-pytestmark = pytest.mark.xdist_group("report")
+pytestmark = pytest.mark.xdist_group("other pages")
 
 TEXT = load_text("en")
 COMMAND = "python -m study -m experiment=grid"

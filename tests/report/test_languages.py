@@ -199,7 +199,7 @@ def sentences(figure: Figure, made: making.Made, text: Text) -> list[str]:
     return [text.fill(template, made.facts) for template in templates]
 
 
-@pytest.mark.xdist_group("report")
+@pytest.mark.xdist_group("tiny study")
 def test_no_label_of_a_figure_or_a_table_is_missing_in_korean(studies):
     asked = set(SPECIAL).union(*(labels_of(results) for results in studies))
     labels, korean = strings("ko")["labels"], load_text("ko")
@@ -207,7 +207,7 @@ def test_no_label_of_a_figure_or_a_table_is_missing_in_korean(studies):
     assert {label for label in missing if needs_words(label)} == set()
 
 
-@pytest.mark.xdist_group("report")
+@pytest.mark.xdist_group("tiny study")
 @pytest.mark.parametrize("language", languages())
 def test_every_sentence_of_a_figure_can_be_filled(studies, language):
     text = load_text(language)

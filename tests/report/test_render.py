@@ -35,7 +35,7 @@ from study.report.settings import told
 from study.report.text import languages, load_text
 from study.report.views import Report, describe_settings
 
-pytestmark = pytest.mark.xdist_group("report")
+pytestmark = pytest.mark.xdist_group("tiny study")
 
 (CHAPTER,) = load_chapters(["lecture"], chapter_folders())
 CLAIMS = CHAPTER.claims
@@ -100,19 +100,8 @@ def test_page_is_the_same_whatever_the_order_of_the_records_and_the_number_of_wo
 
 
 def test_report_is_written_from_stored_records_alone(tiny_study, tmp_path, monkeypatch, capsys):
+    """Whether they are in files of their own, in segments, or some of them in both."""
     monkeypatch.setenv("STUDY_CACHE_DIR", str(tmp_path / "no-data-here"))
-    status = main(["tiny", "--store", str(tiny_study.store.folder), "--folder", str(tmp_path)])
-    assert status == 0
-    assert "report:" in capsys.readouterr().out
-    written = {path.name: path for path in (tmp_path / "tiny").iterdir()}
-    folders = {"tables", "covers"}
-    assert set(written) == {"index.html", "index.ko.html", "claims.json", "runs.csv", *folders}
-    for name, path in written.items():
-        if name not in folders:
-            assert path.read_bytes() == (tiny_study.page.parent / name).read_bytes()
-
-
-def test_the_report_of_a_compacted_store_is_the_same(tiny_study, tmp_path, monkeypatch):
     monkeypatch.setattr(compaction, "SEEN_SECONDS", 0.0)
     store = RunStore(shutil.copytree(tiny_study.store.folder, tmp_path / "runs"))
     kept = list(store.singles())[::7]
@@ -122,7 +111,12 @@ def test_the_report_of_a_compacted_store_is_the_same(tiny_study, tmp_path, monke
     for path, content in files.items():  # some runs are there as files again
         path.write_bytes(content)
     assert main(["tiny", "--store", str(store.folder), "--folder", str(tmp_path)]) == 0
-    before = tiny_study.page.parent
+    assert "report:" in capsys.readouterr().out
+    written = {path.name for path in (tmp_path / "tiny").iterdir()}
+    assert written == {
+        "index.html", "index.ko.html", "claims.json", "runs.csv", "tables", "covers",
+    }  # fmt: skip
+    before = tiny_study.page.parent  # from files of their own
     names = {path.relative_to(before) for path in before.rglob("*") if path.is_file()}
     assert len(names) > 4
     for name in names:

@@ -25,7 +25,7 @@ from study.report.settings_data import settings_data, settings_view, stops
 from study.report.text import load_text
 from study.run import run
 
-pytestmark = pytest.mark.xdist_group("report")
+pytestmark = pytest.mark.xdist_group("other pages")
 
 LANGUAGES = ("en", "ko")
 CHAPTER = """

@@ -9,7 +9,7 @@ import pytest
 from study.chapters import chapter_folders, load_chapters
 from study.report import drawing, render
 
-pytestmark = pytest.mark.xdist_group("report")  # whose tests share a study
+pytestmark = pytest.mark.xdist_group("tiny study")  # whose tests share a study
 FEW = ("1.1-a", "1.2.1-b", "1.4-a")  # each figure costs a second
 
 
