@@ -6,6 +6,7 @@ rates, effects and shares are computed in pandas.
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,16 @@ def drawn_settings(name: str) -> pd.DataFrame:
     return table[numbers >= 0].assign(setting=numbers[numbers >= 0].astype(int))
 
 
+@cache
+def of_experiment(name: str) -> pd.DataFrame:
+    """The runs of an experiment."""
+    return RUNS[RUNS["experiments"].str.split().map(lambda names: name in names)]
+
+
 def of_setting(experiment: str, row: pd.Series) -> pd.DataFrame:
     """The runs of the setting in a row of a figure's table."""
     drawn = row[[name for name in row.index if not name.startswith(RESULT)]]
-    runs = RUNS[RUNS["experiments"].str.split().map(lambda names: experiment in names)]
+    runs = of_experiment(experiment)
     runs = runs[runs["seed"] == drawn.pop("setting")]
     std = drawn.pop("init.std") if "init.std" in drawn else np.nan
     if not np.isnan(std):

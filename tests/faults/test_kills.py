@@ -36,14 +36,12 @@ class Undisturbed:
         folder: where it ran.
         words: its command line.
         seconds: how long it took.
-        working: how long of that it had workers.
         digests: of its results.
     """
 
     folder: Path
     words: tuple[str, ...]
     seconds: float
-    working: float
     digests: dict[str, str]
 
     @property
@@ -53,16 +51,11 @@ class Undisturbed:
 
 def sweep_undisturbed(sweep: Starter, folder: Path, words: tuple[str, ...]) -> Undisturbed:
     started = time.monotonic()
-    pid = sweep.start(folder, *words)
-    _wait_for_workers(sweep, pid)
-    hired = time.monotonic()
-    assert wait_until(lambda: not _workers(sweep, pid))
-    working = time.monotonic() - hired
-    assert sweep.end() == 0, (folder / "output").read_text()
+    assert sweep(folder, *words) == 0, (folder / "output").read_text()
     seconds = time.monotonic() - started
     digests = good(RunStore(folder / "runs"))
     assert len(digests) == RUNS
-    return Undisturbed(folder, words, seconds, working, digests)
+    return Undisturbed(folder, words, seconds, digests)
 
 
 class Disturbed:
@@ -144,7 +137,9 @@ def test_a_worker_is_killed_at_any_moment(
         here = 0
         while here < max(MOMENTS - killed, 1) and not _ended(pid):
             _wait_for_workers(sweep, pid)
-            time.sleep(rng.uniform(0.0, reference.working))
+            wanted = rng.randint(min(len(good(disturbed.store)), RUNS - 1), RUNS - 1)
+            _wait_for_runs(disturbed.store, wanted, pid)
+            time.sleep(rng.uniform(0.0, 0.2))  # about as long as one run
             for worker in rng.sample(workers, 1) if (workers := _workers(sweep, pid)) else ():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(worker, signal.SIGKILL)
@@ -186,6 +181,11 @@ def _workers(sweep: Starter, parent: int) -> list[int]:
 def _wait_for_workers(sweep: Starter, parent: int) -> None:
     """Until ``parent`` has workers, or has none any more."""
     assert wait_until(lambda: bool(_workers(sweep, parent)) or _ended(parent))
+
+
+def _wait_for_runs(store: RunStore, count: int, pid: int) -> None:
+    """Until ``count`` runs are finished, or ``pid`` has ended."""
+    assert wait_until(lambda: len(good(store)) >= count or _ended(pid))
 
 
 def _ended(pid: int) -> bool:
