@@ -105,7 +105,7 @@ class RunConfig:
     """Everything that decides the result of one run.
 
     Attributes:
-        seed: of all random streams, >= 0.
+        seed: of all random streams, in [0, 2⁶³), which a table of runs can hold.
         data: the data set.
         train_size: how many training samples to use, >= 1; null for all.
         train_subset: which ones: ``random`` (each seed draws its own, stratified by class) or
@@ -209,7 +209,8 @@ class RunConfig:
 
     def check_values(self) -> None:
         """Like ``validate``, but what the configuration names is not imported."""
-        _check("seed", "an integer >= 0", self.seed, _integer(self.seed, 0))
+        possible = _integer(self.seed, 0) and self.seed < 2**63
+        _check("seed", "an integer >= 0 and < 2**63", self.seed, possible)
         size, widths, batch = self.train_size, self.hidden, self.batch_size
         _check("train_size", "an integer >= 1 or null", size, size is None or _integer(size, 1))
         _choice("train_subset", self.train_subset, SUBSETS)

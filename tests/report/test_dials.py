@@ -486,7 +486,7 @@ def test_what_is_turned_starts_anew_and_the_run_before_stays(page):
 def test_the_same_dials_and_seed_give_the_same_run_and_another_seed_another(page, pages):
     results = []
     for _ in range(2):
-        visit(page, pages["en"])
+        visit(page, pages["short"])
         article = figure(page, "overfitting")
         turn(page, "dropout", 0.5)
         train(page, article)
