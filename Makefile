@@ -13,7 +13,7 @@ help: ## list the commands
 study: $(VENV)/study.installed ## set up, run the whole study, say where the report is
 	$(BIN)/python -m study -m $(ARGS)
 
-quick: $(VENV)/study.installed ## the same in less than a minute, with too few seeds for conclusions
+quick: $(VENV)/study.installed ## the same in little more than a minute, with too few seeds for conclusions
 	$(BIN)/python -m study -m study=quick $(ARGS)
 
 report: $(VENV)/study.installed ## write the last study's report again, without training
