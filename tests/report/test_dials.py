@@ -378,8 +378,24 @@ def test_xavier_and_he_are_marked_for_the_width_and_can_be_chosen(page):
             assert ends[0] == pytest.approx(ends[1], abs=3)
 
 
+# As many products as a pass of the largest network has, written as anybody writes them. For 25
+# samples they take a tenth of a second of a quiet core; a shared one is as slow with either.
+PLAIN_PRODUCTS = """
+const [count, n, width] = arguments;
+const a = new Float64Array(n * width).fill(0.5), b = new Float64Array(width * width).fill(0.5);
+const out = new Float64Array(n * width);
+for (let i = 0; i < count; i++)
+    for (let row = 0; row < n; row++)
+        for (let column = 0; column < width; column++) {
+            let sum = 0;
+            for (let k = 0; k < width; k++) sum += a[row * width + k] * b[column * width + k];
+            out[row * width + column] = sum;
+        }
+"""
+
+
 @pytest.mark.parametrize("batchnorm", [False, True])
-def test_the_largest_network_follows_within_a_fifth_of_a_second(page, batchnorm):
+def test_the_largest_network_follows_sooner_than_plain_products_of_25_samples(page, batchnorm):
     figure(page, "initial_values")
     turn(page, "width", 300)
     turn(page, "depth", 20)
@@ -391,13 +407,15 @@ def test_the_largest_network_follows_within_a_fifth_of_a_second(page, batchnorm)
         metrics = page.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
         return next(each["value"] for each in metrics if each["name"] == "TaskDuration")
 
-    seconds = []
+    shares = []
     for position in (-1, -0.9, -0.8, -0.7, -0.6):
         before = busy()
         turn(page, "std", position)
-        seconds.append(busy() - before)
+        turned = busy()
+        page.execute_script(PLAIN_PRODUCTS, 2 * 20, 25, 300)
+        shares.append((turned - before) / (busy() - turned))
     page.execute_cdp_cmd("Performance.disable", {})
-    assert np.median(seconds) < 0.2, seconds  # half of that where nothing else runs
+    assert np.median(shares) < 1, shares
 
 
 def test_what_was_turned_is_in_the_address_and_comes_back(page, pages):
